@@ -1,0 +1,310 @@
+//! What can go wrong, by whose fault it is.
+//!
+//! | kind | whose fault |
+//! |---|---|
+//! | [`Error::Io`] | the system refused |
+//! | [`Error::Corrupt`] | the bytes break DRBD's rules |
+//! | [`Error::Unsupported`] | valid, but not ours to handle |
+//! | [`Error::Refused`] | we could, but it would break a promise |
+//!
+//! Messages read `PLACE: FIELD is FOUND, expected EXPECTED`, and carry no advice: the command line adds a `hint:` from the variant.
+//! *Absent is not an error*: looking for metadata where there is none gives an empty answer.
+
+use std::fmt;
+use std::io;
+
+use crate::superblock::Format;
+use crate::units::{Bytes, ImagePos, Sectors};
+
+/// The library's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an operation could not go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The system refused.
+    #[error(transparent)]
+    Io(#[from] IoError),
+    /// The bytes break DRBD's rules.
+    #[error(transparent)]
+    Corrupt(#[from] Corrupt),
+    /// Valid, but not ours to handle.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
+    /// We could, but it would break a promise.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+}
+
+/// What was asked of the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IoOp {
+    /// Opening a file or device.
+    Open,
+    /// Asking for its size.
+    Size,
+    /// Reading from it.
+    Read,
+    /// Writing to it.
+    Write,
+    /// Mapping it into memory.
+    Map,
+    /// Asking where its data and holes are.
+    SeekData,
+    /// Making writes durable.
+    Sync,
+}
+
+impl fmt::Display for IoOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Open => "open",
+            Self::Size => "find the size",
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Map => "map",
+            Self::SeekData => "look for data",
+            Self::Sync => "sync",
+        })
+    }
+}
+
+/// The system refused: what was asked, where, and its answer as the source.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {op}{}", Place(*at, *length))]
+pub struct IoError {
+    /// What was asked.
+    pub op: IoOp,
+    /// Where, if it has a place.
+    pub at: Option<ImagePos>,
+    /// How much, if it has a size.
+    pub length: Option<Bytes>,
+    /// The system's answer.
+    pub source: io::Error,
+}
+
+impl IoError {
+    /// An answer that concerns the whole file.
+    #[must_use]
+    pub fn whole(op: IoOp, source: io::Error) -> Self {
+        Self {
+            op,
+            at: None,
+            length: None,
+            source,
+        }
+    }
+
+    /// An answer that concerns `length` bytes at `at`.
+    #[must_use]
+    pub fn at(op: IoOp, at: ImagePos, length: Bytes, source: io::Error) -> Self {
+        Self {
+            op,
+            at: Some(at),
+            length: Some(length),
+            source,
+        }
+    }
+}
+
+/// ` 4096 bytes at byte 67063808`, or nothing.
+struct Place(Option<ImagePos>, Option<Bytes>);
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(length) = self.1 {
+            write!(f, " {length}")?;
+        }
+        self.0.map_or(Ok(()), |at| write!(f, " at {at}"))
+    }
+}
+
+/// The bytes break DRBD's rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Corrupt {
+    /// No format's magic is where it should be.
+    #[error(
+        "superblock at {at}: magic is 0x{found:08X}, expected 0x8374026A (v07), 0x8374026B or 0x8374026C (v08), or 0x8374026D (v09)"
+    )]
+    Magic {
+        /// The block's position.
+        at: ImagePos,
+        /// The word where v08 and v09 have their magic.
+        found: u32,
+    },
+    /// A superblock's field contradicts the others or the device.
+    #[error("superblock at {at} ({format}): {misfit}")]
+    Superblock {
+        /// The superblock's position.
+        at: ImagePos,
+        /// Its format, by its magic.
+        format: Format,
+        /// What contradicts what.
+        misfit: Misfit,
+    },
+}
+
+/// A field that contradicts the others or the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field} is {found}, expected {expected}")]
+pub struct Misfit {
+    /// The field, by DRBD's name.
+    pub field: Field,
+    /// What it says, as the signed number it is.
+    pub found: i128,
+    /// What it should say.
+    pub expected: Expected,
+}
+
+/// A superblock's field, by the name DRBD gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Field {
+    /// `la_size_sect`, `effective_size`; v07 `la_kb`.
+    LaSizeSect,
+    /// `md_size_sect`; v07 `md_size_kb`.
+    MdSizeSect,
+    /// `al_offset`, in sectors.
+    AlOffset,
+    /// `bm_offset`, in sectors.
+    BmOffset,
+    /// `al_nr_extents`.
+    AlNrExtents,
+    /// `bm_bytes_per_bit`.
+    BmBytesPerBit,
+    /// `bm_max_peers`.
+    BmMaxPeers,
+    /// `node_id`.
+    NodeId,
+    /// `al_stripes`.
+    AlStripes,
+    /// `al_stripe_size_4k`.
+    AlStripeSize4k,
+    /// `peers[n].bitmap_index`.
+    PeerBitmapIndex(u8),
+    /// The size of the device that holds the metadata, in bytes.
+    DeviceSize,
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LaSizeSect => "la_size_sect",
+            Self::MdSizeSect => "md_size_sect",
+            Self::AlOffset => "al_offset",
+            Self::BmOffset => "bm_offset",
+            Self::AlNrExtents => "al_nr_extents",
+            Self::BmBytesPerBit => "bm_bytes_per_bit",
+            Self::BmMaxPeers => "bm_max_peers",
+            Self::NodeId => "node_id",
+            Self::AlStripes => "al_stripes",
+            Self::AlStripeSize4k => "al_stripe_size_4k",
+            Self::PeerBitmapIndex(node) => return write!(f, "peers[{node}].bitmap_index"),
+            Self::DeviceSize => "device size in bytes",
+        })
+    }
+}
+
+/// What a field should say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Expected {
+    /// Just this.
+    Exactly(i128),
+    /// This or less.
+    AtMost(i128),
+    /// This or more.
+    AtLeast(i128),
+    /// Both ends included.
+    Between(i128, i128),
+    /// A power of two, both ends included.
+    PowerOfTwo(i128, i128),
+    /// Zero exactly where its partner field is.
+    ZeroWith(Field),
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exactly(value) => write!(f, "{value}"),
+            Self::AtMost(most) => write!(f, "at most {most}"),
+            Self::AtLeast(least) => write!(f, "at least {least}"),
+            Self::Between(least, most) => write!(f, "{least} to {most}"),
+            Self::PowerOfTwo(least, most) => write!(f, "a power of two from {least} to {most}"),
+            Self::ZeroWith(field) => write!(f, "zero where {field} is, and only there"),
+        }
+    }
+}
+
+/// Valid, but not ours to handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unsupported {
+    /// A dump for a drbd-utils that does not know the format.
+    #[error(
+        "drbd-utils {version} does not read {format} metadata dumps, expected {since} or newer"
+    )]
+    CompatFormat {
+        /// The version asked for.
+        version: UtilsVersion,
+        /// The metadata's format.
+        format: Format,
+        /// The first version that reads it as we write it.
+        since: UtilsVersion,
+    },
+    /// A dump for a drbd-utils that cannot express a field's value.
+    #[error(
+        "drbd-utils {version} knows only {field} {expected}, and this metadata has {found}; {since} or newer can"
+    )]
+    CompatField {
+        /// The version asked for.
+        version: UtilsVersion,
+        /// The field.
+        field: Field,
+        /// Its value here.
+        found: u32,
+        /// The one value that version implies.
+        expected: u32,
+        /// The first version that can express it.
+        since: UtilsVersion,
+    },
+    /// More of something than this machine's memory can address.
+    #[error("a device of {0} is beyond what DRBD can address, expected at most 1 PiB")]
+    TooLarge(Sectors),
+}
+
+/// A version of drbd-utils (before 8.9.0, of DRBD itself).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UtilsVersion {
+    /// 8 or 9.
+    pub major: u16,
+    /// The second number.
+    pub minor: u16,
+    /// The third number; 0 where none is said.
+    pub patch: u16,
+}
+
+impl fmt::Display for UtilsVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
+/// We could, but it would break a promise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// The activity log was not applied: the bitmap alone does not tell what is out of sync.
+    #[error(
+        "superblock at {at} ({format}): metadata is unclean, expected the activity log to be applied"
+    )]
+    Unclean {
+        /// The superblock's position.
+        at: ImagePos,
+        /// Its format.
+        format: Format,
+    },
+}

@@ -1,0 +1,14 @@
+//! Metadata surgery and disk-layout analysis for DRBD.
+#![cfg_attr(
+    test,
+    expect(
+        clippy::arithmetic_side_effects,
+        reason = "a test may overflow: it fails then"
+    )
+)]
+
+pub mod error;
+pub mod image;
+pub mod ondisk;
+pub mod superblock;
+pub mod units;
