@@ -185,6 +185,8 @@ pub enum Field {
     AlStripeSize4k,
     /// `peers[n].bitmap_index`.
     PeerBitmapIndex(u8),
+    /// `al_stripes` times `al_stripe_size_4k`.
+    AlBlocks,
     /// The size of the device that holds the metadata, in bytes.
     DeviceSize,
 }
@@ -203,6 +205,7 @@ impl fmt::Display for Field {
             Self::AlStripes => "al_stripes",
             Self::AlStripeSize4k => "al_stripe_size_4k",
             Self::PeerBitmapIndex(node) => return write!(f, "peers[{node}].bitmap_index"),
+            Self::AlBlocks => "al_stripes * al_stripe_size_4k",
             Self::DeviceSize => "device size in bytes",
         })
     }

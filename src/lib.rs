@@ -9,6 +9,7 @@
 
 pub mod error;
 pub mod image;
+pub mod layout;
 pub mod ondisk;
 pub mod superblock;
 pub mod units;
