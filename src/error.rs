@@ -310,4 +310,38 @@ pub enum Refused {
         /// Its format.
         format: Format,
     },
+    /// Something that has no bytes at positions.
+    #[error("is {found}, expected a regular file or a block device")]
+    FileKind {
+        /// What the path leads to.
+        found: FileKind,
+    },
+}
+
+/// What a path leads to that cannot be an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FileKind {
+    /// A directory.
+    Directory,
+    /// A named pipe.
+    Fifo,
+    /// A socket.
+    Socket,
+    /// A character device: a terminal, a tape, `/dev/zero`.
+    CharacterDevice,
+    /// Something that this program has no name for.
+    Unknown,
+}
+
+impl fmt::Display for FileKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Directory => "a directory",
+            Self::Fifo => "a named pipe",
+            Self::Socket => "a socket",
+            Self::CharacterDevice => "a character device",
+            Self::Unknown => "a file of unknown kind",
+        })
+    }
 }

@@ -1,9 +1,20 @@
 //! Images: files, block devices and memory, read by position.
 
+mod counted;
+mod file;
+mod mem;
+mod window;
+
+use std::io;
 use std::ops::{ControlFlow, Range};
 
-use crate::error::Result;
+use crate::error::{IoError, IoOp, Result};
 use crate::units::{Bytes, ImagePos};
+
+pub use counted::Counted;
+pub use file::ImageFile;
+pub use mem::MemImage;
+pub use window::Window;
 
 /// Something that can be read by position and cannot be written.
 ///
@@ -36,4 +47,93 @@ pub trait ReadAt {
         range: Range<ImagePos>,
         visit: &mut dyn FnMut(ImagePos, &[u8]) -> ControlFlow<()>,
     ) -> Result<()>;
+}
+
+/// What is read is borrowed as well as owned.
+macro_rules! forward {
+    ($pointer:ty) => {
+        impl<R: ReadAt + ?Sized> ReadAt for $pointer {
+            fn size(&self) -> Bytes {
+                (**self).size()
+            }
+
+            fn read_exact_at(&self, at: ImagePos, buf: &mut [u8]) -> Result<()> {
+                (**self).read_exact_at(at, buf)
+            }
+
+            fn next_data(&self, from: ImagePos) -> Result<Option<Range<ImagePos>>> {
+                (**self).next_data(from)
+            }
+
+            fn visit(
+                &self,
+                range: Range<ImagePos>,
+                visit: &mut dyn FnMut(ImagePos, &[u8]) -> ControlFlow<()>,
+            ) -> Result<()> {
+                (**self).visit(range, visit)
+            }
+        }
+    };
+}
+forward!(&R);
+forward!(Box<R>);
+
+/// How much [`visit_by_reading`] reads at once: more is no faster.
+const PIECE: Bytes = Bytes::new(1024 * 1024);
+
+/// [`ReadAt::visit`] for what has no memory of its own to show: reads into one buffer, again and again.
+fn visit_by_reading(
+    image: &(impl ReadAt + ?Sized),
+    range: Range<ImagePos>,
+    visit: &mut dyn FnMut(ImagePos, &[u8]) -> ControlFlow<()>,
+) -> Result<()> {
+    let mut rest = len_within(&range, image.size())?;
+    let mut at = range.start;
+    let mut buffer = vec![0; to_len(rest.min(PIECE))];
+    while rest > Bytes::ZERO {
+        buffer.truncate(to_len(rest.min(PIECE)));
+        image.read_exact_at(at, &mut buffer)?;
+        if visit(at, &buffer).is_break() {
+            break;
+        }
+        let read = Bytes::of_len(buffer.len());
+        rest = rest.saturating_sub(read);
+        at = advanced(at, read);
+    }
+    Ok(())
+}
+
+/// The length of `range`, where it lies within `size`; a range turned around has none.
+fn len_within(range: &Range<ImagePos>, size: Bytes) -> Result<Bytes> {
+    let len = range.end.bytes_since(range.start).unwrap_or(Bytes::ZERO);
+    check_within(IoOp::Read, range.start, len, size)?;
+    Ok(len)
+}
+
+/// Whether `len` bytes at `at` lie within an image of `size`.
+fn check_within(op: IoOp, at: ImagePos, len: Bytes, size: Bytes) -> Result<()> {
+    match at.checked_add(len) {
+        Some(end) if end.from_start() <= size => Ok(()),
+        _ => Err(IoError::at(op, at, len, outside(size)).into()),
+    }
+}
+
+/// The answer to a range that leaves what has `size`.
+fn outside(size: Bytes) -> io::Error {
+    let message = format!("the range leaves the image, which has {size}");
+    io::Error::new(io::ErrorKind::InvalidInput, message)
+}
+
+/// The position `len` after `at`, within an image.
+fn advanced(at: ImagePos, len: Bytes) -> ImagePos {
+    // OK to expect: the range was found to lie within the image's 64-bit size before.
+    at.checked_add(len)
+        .expect("a position within the image has at most 64 bits")
+}
+
+/// A length in memory.
+fn to_len(len: Bytes) -> usize {
+    // OK to expect: every caller bounds it by a constant of a few MiB, or has it from a slice's length.
+    len.to_usize()
+        .expect("a buffer's length fits the address space")
 }

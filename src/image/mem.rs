@@ -1,0 +1,134 @@
+//! An image in memory, for tests, fuzzing and whoever has the bytes already.
+
+use std::collections::BTreeMap;
+use std::ops::{ControlFlow, Range};
+
+use super::{ReadAt, advanced, check_within, to_len, visit_by_reading};
+use crate::error::{IoOp, Result};
+use crate::units::{Bytes, ImagePos, MD_BLOCK};
+
+/// As much as is held or not held at once.
+const BLOCK: usize = 4096;
+
+/// A sparse image in memory: what was never written is a hole, and costs nothing.
+#[derive(Clone, Debug, Default)]
+pub struct MemImage {
+    size: Bytes,
+    blocks: BTreeMap<ImagePos, Box<[u8; BLOCK]>>,
+}
+
+impl MemImage {
+    /// An image of `size`, all of it a hole.
+    #[must_use]
+    pub fn new(size: Bytes) -> Self {
+        Self {
+            size,
+            blocks: BTreeMap::new(),
+        }
+    }
+
+    /// An image of these bytes; blocks of zeros become holes.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        let mut image = Self::new(Bytes::of_len(bytes.len()));
+        let mut at = ImagePos::START;
+        for chunk in bytes.chunks(BLOCK) {
+            if chunk.iter().any(|byte| *byte != 0) {
+                image.fill(at, chunk);
+            }
+            at = advanced(at, Bytes::of_len(chunk.len()));
+        }
+        image
+    }
+
+    /// Puts `bytes` at `at`; the 4 KiB blocks they touch are data from then on.
+    ///
+    /// This is how an image is made up, not how one is edited.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::error::IoError`] where they would leave the image; nothing is written then.
+    pub fn write_at(&mut self, at: ImagePos, bytes: &[u8]) -> Result<()> {
+        check_within(IoOp::Write, at, Bytes::of_len(bytes.len()), self.size)?;
+        self.fill(at, bytes);
+        Ok(())
+    }
+
+    /// [`Self::write_at`] inside the image.
+    fn fill(&mut self, mut at: ImagePos, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let (start, skip) = block_of(at);
+            let block = self
+                .blocks
+                .entry(start)
+                .or_insert_with(|| Box::new([0; BLOCK]));
+            let (_, room) = block.split_at_mut(skip);
+            let count = room.len().min(bytes.len());
+            let (now, later) = bytes.split_at(count);
+            room.split_at_mut(count).0.copy_from_slice(now);
+            at = advanced(at, Bytes::of_len(count));
+            bytes = later;
+        }
+    }
+}
+
+/// Where the block around `at` starts, and how far into it `at` is.
+fn block_of(at: ImagePos) -> (ImagePos, usize) {
+    let start = at.from_start().align_down(MD_BLOCK);
+    let skip = at.from_start().saturating_sub(start);
+    (ImagePos::at(start), to_len(skip))
+}
+
+impl ReadAt for MemImage {
+    fn size(&self) -> Bytes {
+        self.size
+    }
+
+    fn read_exact_at(&self, at: ImagePos, buf: &mut [u8]) -> Result<()> {
+        check_within(IoOp::Read, at, Bytes::of_len(buf.len()), self.size)?;
+        let (mut at, mut rest) = (at, buf);
+        while !rest.is_empty() {
+            let (start, skip) = block_of(at);
+            let count = rest.len().min(BLOCK.saturating_sub(skip));
+            let (now, later) = rest.split_at_mut(count);
+            match self.blocks.get(&start) {
+                Some(block) => now.copy_from_slice(block.split_at(skip).1.split_at(count).0),
+                None => now.fill(0),
+            }
+            at = advanced(at, Bytes::of_len(count));
+            rest = later;
+        }
+        Ok(())
+    }
+
+    fn next_data(&self, from: ImagePos) -> Result<Option<Range<ImagePos>>> {
+        let end = ImagePos::at(self.size);
+        if from >= end {
+            return Ok(None);
+        }
+        let mut found: Option<Range<ImagePos>> = None;
+        for start in self
+            .blocks
+            .range(block_of(from).0..end)
+            .map(|(start, _)| *start)
+        {
+            let stop = start
+                .checked_add(MD_BLOCK)
+                .map_or(end, |stop| stop.min(end));
+            match &mut found {
+                None => found = Some(start.max(from)..stop),
+                Some(data) if data.end == start => data.end = stop,
+                Some(_) => break,
+            }
+        }
+        Ok(found)
+    }
+
+    fn visit(
+        &self,
+        range: Range<ImagePos>,
+        visit: &mut dyn FnMut(ImagePos, &[u8]) -> ControlFlow<()>,
+    ) -> Result<()> {
+        visit_by_reading(self, range, visit)
+    }
+}
