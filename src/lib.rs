@@ -7,9 +7,11 @@
     )
 )]
 
+pub mod bitmap;
 pub mod error;
 pub mod image;
 pub mod layout;
+pub mod metadata;
 pub mod ondisk;
 pub mod superblock;
 pub mod units;
