@@ -22,7 +22,11 @@ pub const WORD_BITS: u64 = 32;
 /// How many words of a slot lie among the first `on_disk` words of the bitmap area.
 #[must_use]
 pub fn slot_len(on_disk: u64, slot: u64, max_peers: u64) -> u64 {
-    on_disk.saturating_sub(slot).checked_next_multiple_of(max_peers).and_then(|n| n.checked_div(max_peers)).unwrap_or(0)
+    on_disk
+        .saturating_sub(slot)
+        .checked_next_multiple_of(max_peers)
+        .and_then(|n| n.checked_div(max_peers))
+        .unwrap_or(0)
 }
 
 /// Counts a slot's set bits below `bits`; what lies beyond stands for nothing and may be garbage.
@@ -64,14 +68,23 @@ fn count_words(words: &[u32], left: u64) -> (u64, u64) {
 /// The same for one word `count` times.
 fn count_repeated(word: u32, count: u64, left: u64) -> (u64, u64) {
     let whole = count.min(left / WORD_BITS);
-    let partial = if whole < count { low_bits(word, left % WORD_BITS).count_ones() } else { 0 };
-    let set = whole.saturating_mul(u64::from(word.count_ones())).saturating_add(u64::from(partial));
+    let partial = if whole < count {
+        low_bits(word, left % WORD_BITS).count_ones()
+    } else {
+        0
+    };
+    let set = whole
+        .saturating_mul(u64::from(word.count_ones()))
+        .saturating_add(u64::from(partial));
     (set, count.saturating_mul(WORD_BITS).min(left))
 }
 
 /// A word's lowest `bits` bits.
 fn low_bits(word: u32, bits: u64) -> u32 {
-    match u32::try_from(bits).ok().and_then(|bits| u32::MAX.checked_shl(bits)) {
+    match u32::try_from(bits)
+        .ok()
+        .and_then(|bits| u32::MAX.checked_shl(bits))
+    {
         Some(above) => word & !above,
         None => word,
     }
@@ -106,7 +119,15 @@ mod tests {
         assert_eq!(counted(words(), 64), 64);
         assert_eq!(counted(words(), 33), 33);
         assert_eq!(counted(words(), 0), 0);
-        let runs = || vec![Run::Repeat { count: 3, word: u32::MAX }, Run::Words(&[1])];
+        let runs = || {
+            vec![
+                Run::Repeat {
+                    count: 3,
+                    word: u32::MAX,
+                },
+                Run::Words(&[1]),
+            ]
+        };
         assert_eq!(counted(runs(), 1000), 97);
         assert_eq!(counted(runs(), 96), 96);
         assert_eq!(counted(runs(), 95), 95);
@@ -115,8 +136,14 @@ mod tests {
 
     #[test]
     fn slots_share_the_words_on_disk() {
-        assert_eq!([0, 1, 2].map(|slot| slot_len(1024, slot, 3)), [342, 341, 341]);
+        assert_eq!(
+            [0, 1, 2].map(|slot| slot_len(1024, slot, 3)),
+            [342, 341, 341]
+        );
         assert_eq!(slot_len(1024, 0, 1), 1024);
-        assert_eq!((slot_len(0, 0, 3), slot_len(2, 2, 3), slot_len(2, 1, 3)), (0, 0, 1));
+        assert_eq!(
+            (slot_len(0, 0, 3), slot_len(2, 2, 3), slot_len(2, 1, 3)),
+            (0, 0, 1)
+        );
     }
 }

@@ -49,6 +49,8 @@ pub enum IoOp {
     Read,
     /// Writing to it.
     Write,
+    /// Writing what a command prints.
+    WriteOutput,
     /// Mapping it into memory.
     Map,
     /// Asking where its data and holes are.
@@ -64,6 +66,7 @@ impl fmt::Display for IoOp {
             Self::Size => "find the size",
             Self::Read => "read",
             Self::Write => "write",
+            Self::WriteOutput => "write the output",
             Self::Map => "map",
             Self::SeekData => "look for data",
             Self::Sync => "sync",

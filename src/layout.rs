@@ -401,11 +401,10 @@ impl MdLayout {
         if self.md.checked_offset(said) == Some(start) {
             return Ok(());
         }
-        let bytes = i128::from(start.get()).saturating_sub(i128::from(self.md.get()));
         Err(misfit(
             field,
             said.get(),
-            Expected::Exactly(bytes / i128::from(SECTOR_SIZE.get())),
+            Expected::Exactly(i128::from(start.delta_since(self.md).get())),
         ))
     }
 

@@ -8,6 +8,7 @@
 )]
 
 pub mod bitmap;
+pub mod dump;
 pub mod error;
 pub mod image;
 pub mod layout;

@@ -141,8 +141,15 @@ impl Header {
     /// The slots that peers are assigned to, each once, lowest first; before v09 the only one.
     #[must_use]
     pub fn assigned_slots(&self) -> Vec<BitmapIndex> {
-        let Generation::V09(generation) = &self.generation else { return vec![BitmapIndex::new(0)] };
-        let assigned = |slot: &u8| generation.peers.iter().any(|peer| peer.bitmap_index == i32::from(*slot));
+        let Generation::V09(generation) = &self.generation else {
+            return vec![BitmapIndex::new(0)];
+        };
+        let assigned = |slot: &u8| {
+            generation
+                .peers
+                .iter()
+                .any(|peer| peer.bitmap_index == i32::from(*slot))
+        };
         let slots = u8::try_from(self.geometry.max_peers).unwrap_or(u8::MAX);
         (0..slots).filter(assigned).map(BitmapIndex::new).collect()
     }

@@ -145,7 +145,7 @@ impl Superblock {
 
     /// Whether the activity log was applied, as drbdmeta judges it.
     ///
-    /// Unclean where the magic is 84_UNCLEAN or `MDF_AL_CLEAN` is not set. No kernel sets that flag, so whatever a kernel wrote last is
+    /// Unclean where the magic is `84_UNCLEAN` or `MDF_AL_CLEAN` is not set. No kernel sets that flag, so whatever a kernel wrote last is
     /// unclean, v07 always so.
     #[must_use]
     pub fn al_state(&self) -> AlState {

@@ -241,6 +241,13 @@ position!(DevPos);
 position!(ImagePos);
 
 impl DevPos {
+    /// The distance from `start` to here in whole sectors, negative where `start` is further on.
+    #[must_use]
+    pub fn delta_since(self, start: Self) -> SectorDelta {
+        let sectors = |bytes: u64| i64::try_from(bytes / SECTOR_SIZE.0).unwrap_or(i64::MAX);
+        SectorDelta(sectors(self.0).saturating_sub(sectors(start.0)))
+    }
+
     /// The position a signed distance away, or `None` outside 64 bits.
     #[must_use]
     pub fn checked_offset(self, delta: SectorDelta) -> Option<Self> {

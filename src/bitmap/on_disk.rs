@@ -28,9 +28,17 @@ impl<'a> OnDiskBitmap<'a> {
     /// The bitmap of a device of `la_size` with this layout; empty where la-size is 0, clipped to what the layout can hold.
     #[must_use]
     pub fn new(device: Window<'a>, layout: &MdLayout, la_size: Sectors) -> Self {
-        let needed = layout.geometry.bitmap_size(la_size.min(layout.usable)).unwrap_or(Bytes::ZERO);
+        let needed = layout
+            .geometry
+            .bitmap_size(la_size.min(layout.usable))
+            .unwrap_or(Bytes::ZERO);
         let words = needed.get() / WORD.get();
-        Self { device, start: layout.bm.start, words, max_peers: u64::from(layout.geometry.max_peers.max(1)) }
+        Self {
+            device,
+            start: layout.bm.start,
+            words,
+            max_peers: u64::from(layout.geometry.max_peers.max(1)),
+        }
     }
 
     /// Bytes of the area that la-size needs: `bm-bytes` in a dump.
@@ -48,12 +56,16 @@ impl<'a> OnDiskBitmap<'a> {
         let end = self.start.checked_add(self.size()).unwrap_or(self.start);
         let (mut at, mut found) = (self.start, Bytes::ZERO);
         while found < most && at < end {
-            let Some(data) = self.device.next_data(at)? else { break };
+            let Some(data) = self.device.next_data(at)? else {
+                break;
+            };
             if data.start >= end {
                 break;
             }
             let data_end = data.end.min(end);
-            found = found.checked_add(data_end.bytes_since(data.start).unwrap_or(Bytes::ZERO)).unwrap_or(most);
+            found = found
+                .checked_add(data_end.bytes_since(data.start).unwrap_or(Bytes::ZERO))
+                .unwrap_or(most);
             at = data_end;
         }
         Ok(found.min(most))
@@ -64,7 +76,10 @@ impl<'a> OnDiskBitmap<'a> {
     pub fn slot_words(&self, slot: BitmapIndex) -> OnDiskSlot<'a> {
         let slot = u64::from(slot.get());
         let page_words = 1024_u64.saturating_mul(self.max_peers);
-        let pages = (CHUNK.get() / WORD.get()).checked_div(page_words).unwrap_or(1).max(1);
+        let pages = (CHUNK.get() / WORD.get())
+            .checked_div(page_words)
+            .unwrap_or(1)
+            .max(1);
         OnDiskSlot {
             bitmap: *self,
             slot,
@@ -105,7 +120,9 @@ impl OnDiskSlot<'_> {
 
     /// The first word of a chunk at or after `next` that may hold data.
     fn next_chunk_with_data(&mut self) -> Result<u64> {
-        let Some(at) = self.position(self.next) else { return Ok(self.bitmap.words) };
+        let Some(at) = self.position(self.next) else {
+            return Ok(self.bitmap.words);
+        };
         if !self.data.contains(&at) {
             match self.bitmap.device.next_data(at)? {
                 Some(data) => self.data = data,
@@ -114,7 +131,10 @@ impl OnDiskSlot<'_> {
         }
         let hole = self.data.start.bytes_since(at).unwrap_or(Bytes::ZERO).get() / WORD.get();
         let chunks = hole.checked_div(self.chunk_words).unwrap_or(0);
-        Ok(self.next.saturating_add(chunks.saturating_mul(self.chunk_words)).min(self.bitmap.words))
+        Ok(self
+            .next
+            .saturating_add(chunks.saturating_mul(self.chunk_words))
+            .min(self.bitmap.words))
     }
 
     /// Words of this slot among those before `word`.
@@ -124,8 +144,15 @@ impl OnDiskSlot<'_> {
 
     /// Reads the chunk at `next` and picks this slot's words from it.
     fn read_chunk(&mut self) -> Result<()> {
-        let count = self.bitmap.words.saturating_sub(self.next).min(self.chunk_words);
-        let len = WORD.checked_mul(count).and_then(Bytes::to_usize).unwrap_or(0);
+        let count = self
+            .bitmap
+            .words
+            .saturating_sub(self.next)
+            .min(self.chunk_words);
+        let len = WORD
+            .checked_mul(count)
+            .and_then(Bytes::to_usize)
+            .unwrap_or(0);
         self.bytes.resize(len, 0);
         if let Some(at) = self.position(self.next) {
             self.bitmap.device.read_exact_at(at, &mut self.bytes)?;
@@ -134,7 +161,13 @@ impl OnDiskSlot<'_> {
         let step = usize::try_from(self.bitmap.max_peers).unwrap_or(usize::MAX);
         let (on_disk, _) = self.bytes.as_chunks::<4>();
         self.words.clear();
-        self.words.extend(on_disk.iter().skip(slot).step_by(step).map(|word| u32::from_le_bytes(*word)));
+        self.words.extend(
+            on_disk
+                .iter()
+                .skip(slot)
+                .step_by(step)
+                .map(|word| u32::from_le_bytes(*word)),
+        );
         self.next = self.next.saturating_add(count);
         Ok(())
     }
@@ -144,11 +177,16 @@ impl SlotWords for OnDiskSlot<'_> {
     fn next_run(&mut self) -> Result<Option<Run<'_>>> {
         while self.next < self.bitmap.words {
             let with_data = self.next_chunk_with_data()?;
-            let skipped = self.words_before(with_data).saturating_sub(self.words_before(self.next));
+            let skipped = self
+                .words_before(with_data)
+                .saturating_sub(self.words_before(self.next));
             self.next = with_data;
             self.words.clear();
             if skipped > 0 {
-                return Ok(Some(Run::Repeat { count: skipped, word: 0 }));
+                return Ok(Some(Run::Repeat {
+                    count: skipped,
+                    word: 0,
+                }));
             }
             if self.next < self.bitmap.words {
                 self.read_chunk()?;
