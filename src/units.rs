@@ -123,6 +123,12 @@ impl Bytes {
         Self(self.0.saturating_sub(other.0))
     }
 
+    /// Whole units in this size; a rest is dropped, and a unit of nothing fits nowhere.
+    #[must_use]
+    pub fn whole_units(self, unit: Self) -> u64 {
+        self.0.checked_div(unit.0).unwrap_or(0)
+    }
+
     /// Whole sectors in this size; a rest is dropped.
     #[must_use]
     pub const fn to_sectors_floor(self) -> Sectors {

@@ -32,7 +32,7 @@ impl<'a> OnDiskBitmap<'a> {
             .geometry
             .bitmap_size(la_size.min(layout.usable))
             .unwrap_or(Bytes::ZERO);
-        let words = needed.get() / WORD.get();
+        let words = needed.whole_units(WORD);
         Self {
             device,
             start: layout.bm.start,
@@ -76,7 +76,8 @@ impl<'a> OnDiskBitmap<'a> {
     pub fn slot_words(&self, slot: BitmapIndex) -> OnDiskSlot<'a> {
         let slot = u64::from(slot.get());
         let page_words = 1024_u64.saturating_mul(self.max_peers);
-        let pages = (CHUNK.get() / WORD.get())
+        let pages = CHUNK
+            .whole_units(WORD)
             .checked_div(page_words)
             .unwrap_or(1)
             .max(1);
@@ -129,7 +130,12 @@ impl OnDiskSlot<'_> {
                 None => return Ok(self.bitmap.words),
             }
         }
-        let hole = self.data.start.bytes_since(at).unwrap_or(Bytes::ZERO).get() / WORD.get();
+        let hole = self
+            .data
+            .start
+            .bytes_since(at)
+            .unwrap_or(Bytes::ZERO)
+            .whole_units(WORD);
         let chunks = hole.checked_div(self.chunk_words).unwrap_or(0);
         Ok(self
             .next
