@@ -13,8 +13,9 @@
 use std::fmt;
 use std::io;
 
+use crate::layout::MdIndex;
 use crate::superblock::Format;
-use crate::units::{Bytes, ImagePos, Sectors};
+use crate::units::{Bytes, DevPos, ImagePos, Sectors};
 
 /// The library's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -147,6 +148,30 @@ pub enum Corrupt {
         format: Format,
         /// What contradicts what.
         misfit: Misfit,
+    },
+    /// A superblock is not where the placement asked for has one.
+    #[error(
+        "superblock at {at} ({format}): {index} metadata begins elsewhere, expected at {expected} of the device"
+    )]
+    Elsewhere {
+        /// The superblock's position.
+        at: ImagePos,
+        /// Its format.
+        format: Format,
+        /// The placement asked for.
+        index: MdIndex,
+        /// Where that has its superblock.
+        expected: DevPos,
+    },
+    /// External metadata in the midst of a device.
+    #[error(
+        "superblock at {at} ({format}): offsets are of external metadata, expected internal ones at this position"
+    )]
+    External {
+        /// The superblock's position.
+        at: ImagePos,
+        /// Its format.
+        format: Format,
     },
 }
 

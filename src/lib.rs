@@ -12,6 +12,7 @@ pub mod dump;
 pub mod error;
 pub mod image;
 pub mod layout;
+pub mod locate;
 pub mod metadata;
 pub mod ondisk;
 pub mod superblock;
