@@ -44,6 +44,10 @@ pub enum Error {
 pub enum IoOp {
     /// Opening a file or device.
     Open,
+    /// Making a file that was not there.
+    Create,
+    /// Keeping other writers out.
+    Lock,
     /// Asking for its size.
     Size,
     /// Reading from it.
@@ -64,6 +68,8 @@ impl fmt::Display for IoOp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Open => "open",
+            Self::Create => "create",
+            Self::Lock => "lock",
             Self::Size => "find the size",
             Self::Read => "read",
             Self::Write => "write",

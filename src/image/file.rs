@@ -36,18 +36,43 @@ impl ImageFile {
     /// [`IoError`] where the system refuses; [`Refused::FileKind`] for a directory, a pipe, a socket and a character device, which are not
     /// opened at all: opening alone may wait for a writer or rewind a tape.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::open_as(path, |_| OFlags::RDONLY)
+    }
+
+    /// Opens what `path` leads to with the access that its kind asks for.
+    pub(super) fn open_as(path: &Path, access: impl Fn(FileType) -> OFlags) -> Result<Self> {
         let refused = |error: Errno| IoError::whole(IoOp::Open, error.into());
-        check_kind(rustix::fs::stat(path).map_err(refused)?.st_mode)?;
+        let kind = check_kind(rustix::fs::stat(path).map_err(refused)?.st_mode)?;
         // NONBLOCK changes nothing for what we accept; without it we would wait for ever where a pipe took the file's place just now.
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
+        let flags = access(kind) | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
         let opened = match rustix::fs::open(path, flags | OFlags::NOATIME, Mode::empty()) {
             Err(Errno::PERM) => rustix::fs::open(path, flags, Mode::empty()),
             answer => answer,
         };
-        let file = File::from(opened.map_err(refused)?);
-        check_kind(rustix::fs::fstat(&file).map_err(refused)?.st_mode)?;
+        let image = Self::of(File::from(opened.map_err(refused)?))?;
+        if image.kind()? == kind {
+            Ok(image)
+        } else {
+            Err(refused(Errno::AGAIN).into())
+        }
+    }
+
+    /// What is open already, with the size it has now.
+    pub(super) fn of(file: File) -> Result<Self> {
         let size = size_now(&file)?;
         Ok(Self { file, size })
+    }
+
+    /// The open file itself.
+    pub(super) const fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Whether this is a regular file or a block device; anything else is refused.
+    pub(super) fn kind(&self) -> Result<FileType> {
+        let refused = |error: Errno| IoError::whole(IoOp::Open, error.into());
+        let stat = rustix::fs::fstat(&self.file).map_err(refused)?;
+        Ok(check_kind(stat.st_mode)?)
     }
 
     /// Reads once at `at`, which lies inside; answers how much came.
@@ -165,9 +190,9 @@ fn shrank() -> io::Error {
 }
 
 /// Refuses what has no bytes at positions.
-fn check_kind(mode: rustix::fs::RawMode) -> Result<(), Refused> {
+fn check_kind(mode: rustix::fs::RawMode) -> Result<FileType, Refused> {
     let found = match FileType::from_raw_mode(mode) {
-        FileType::RegularFile | FileType::BlockDevice => return Ok(()),
+        kind @ (FileType::RegularFile | FileType::BlockDevice) => return Ok(kind),
         FileType::Directory => FileKind::Directory,
         FileType::Fifo => FileKind::Fifo,
         FileType::Socket => FileKind::Socket,

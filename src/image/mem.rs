@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
 
-use super::{ReadAt, advanced, check_within, to_len, visit_by_reading};
+use super::{ReadAt, WriteAt, advanced, check_within, to_len, visit_by_reading};
 use crate::error::{IoOp, Result};
 use crate::units::{Bytes, ImagePos, MD_BLOCK};
 
@@ -42,8 +42,6 @@ impl MemImage {
     }
 
     /// Puts `bytes` at `at`; the 4 KiB blocks they touch are data from then on.
-    ///
-    /// This is how an image is made up, not how one is edited.
     ///
     /// # Errors
     ///
@@ -130,5 +128,16 @@ impl ReadAt for MemImage {
         visit: &mut dyn FnMut(ImagePos, &[u8]) -> ControlFlow<()>,
     ) -> Result<()> {
         visit_by_reading(self, range, visit)
+    }
+}
+
+impl WriteAt for MemImage {
+    fn write_all_at(&mut self, at: ImagePos, bytes: &[u8]) -> Result<()> {
+        self.write_at(at, bytes)
+    }
+
+    /// Does nothing: memory outlives nothing.
+    fn sync(&mut self) -> Result<()> {
+        Ok(())
     }
 }
