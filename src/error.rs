@@ -13,9 +13,10 @@
 use std::fmt;
 use std::io;
 
+use crate::foreign::Foreign;
 use crate::layout::MdIndex;
 use crate::superblock::Format;
-use crate::units::{Bytes, DevPos, ImagePos, Sectors};
+use crate::units::{Bytes, DevPos, ImagePos};
 
 /// The library's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -308,9 +309,9 @@ pub enum Unsupported {
         /// The first version that can express it.
         since: UtilsVersion,
     },
-    /// More of something than this machine's memory can address.
-    #[error("a device of {0} is beyond what DRBD can address, expected at most 1 PiB")]
-    TooLarge(Sectors),
+    /// The file holds an image, or a dump, in another form.
+    #[error("is {0}, expected a raw image")]
+    Foreign(Foreign),
 }
 
 /// A version of drbd-utils (before 8.9.0, of DRBD itself).
@@ -344,6 +345,9 @@ pub enum Refused {
         /// Its format.
         format: Format,
     },
+    /// Something has this name already.
+    #[error("exists already, expected a new name")]
+    Exists,
     /// Something that has no bytes at positions.
     #[error("is {found}, expected a regular file or a block device")]
     FileKind {

@@ -3,6 +3,7 @@
 mod counted;
 mod file;
 mod mem;
+mod new_file;
 mod window;
 mod writable;
 
@@ -15,6 +16,7 @@ use crate::units::{Bytes, ImagePos};
 pub use counted::Counted;
 pub use file::ImageFile;
 pub use mem::MemImage;
+pub use new_file::NewFile;
 pub use window::Window;
 pub use writable::WritableFile;
 

@@ -8,8 +8,11 @@
 )]
 
 pub mod bitmap;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod dump;
 pub mod error;
+pub mod foreign;
 pub mod image;
 pub mod layout;
 pub mod locate;
