@@ -146,14 +146,18 @@ impl Superblock {
     /// Whether the activity log was applied, as drbdmeta judges it.
     ///
     /// Unclean where the magic is `84_UNCLEAN` or `MDF_AL_CLEAN` is not set. No kernel sets that flag, so whatever a kernel wrote last is
-    /// unclean, v07 always so.
+    /// unclean. v07 has no place for the flag and always is.
     #[must_use]
     pub fn al_state(&self) -> AlState {
-        let unclean_magic = matches!(self, Self::V08(sb) if sb.magic == MAGIC_84_UNCLEAN);
-        if unclean_magic || !self.flags().contains(DeviceFlags::AL_CLEAN) {
-            AlState::Unclean
-        } else {
+        let said_so = match self {
+            Self::V07(_) => false,
+            Self::V08(sb) => sb.magic != MAGIC_84_UNCLEAN,
+            Self::V09(_) => true,
+        };
+        if said_so && self.flags().contains(DeviceFlags::AL_CLEAN) {
             AlState::Clean
+        } else {
+            AlState::Unclean
         }
     }
 
