@@ -3,6 +3,8 @@
 mod counted;
 mod file;
 mod mem;
+#[cfg(test)]
+mod support;
 mod window;
 
 use std::io;

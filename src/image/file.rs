@@ -8,9 +8,9 @@ use std::path::Path;
 use rustix::fs::{FileType, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 
-use super::{ReadAt, advanced, check_within, visit_by_reading};
+use super::{ReadAt, advanced, check_within, to_len, visit_by_reading};
 use crate::error::{FileKind, IoError, IoOp, Refused, Result};
-use crate::units::{Bytes, ImagePos, MD_BLOCK, SECTOR_SIZE};
+use crate::units::{Bytes, ImagePos, MD_BLOCK};
 
 #[expect(
     clippy::disallowed_types,
@@ -50,18 +50,6 @@ impl ImageFile {
         Ok(Self { file, size })
     }
 
-    /// Reads once at `at`, which lies inside; answers how much came.
-    fn read_some(&self, at: ImagePos, buf: &mut [u8]) -> io::Result<Bytes> {
-        loop {
-            match self.file.read_at(buf, at.get()) {
-                Ok(0) => return Err(shrank()),
-                Ok(count) => return Ok(Bytes::of_len(count)),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
     /// Where data begins or ends at or after `at`; `None` where the file ends first or has no map of its holes.
     fn seek(&self, to: SeekFrom) -> Result<Seek> {
         match rustix::fs::seek(&self.file, to) {
@@ -98,26 +86,7 @@ impl ReadAt for ImageFile {
 
     fn read_exact_at(&self, at: ImagePos, buf: &mut [u8]) -> Result<()> {
         check_within(IoOp::Read, at, Bytes::of_len(buf.len()), self.size)?;
-        let (mut at, mut rest) = (at, buf);
-        // After an error smaller steps find how far the readable part goes: the page cache fails whole pages, disks fail sectors.
-        let mut steps = [MD_BLOCK, SECTOR_SIZE].into_iter();
-        let mut step = Bytes::of_len(rest.len());
-        while !rest.is_empty() {
-            let len = Bytes::of_len(rest.len());
-            let piece = super::to_len(step.min(len));
-            let (now, _) = rest.split_at_mut(piece);
-            match self.read_some(at, now) {
-                Ok(count) => {
-                    at = advanced(at, count);
-                    rest = rest.split_at_mut(super::to_len(count)).1;
-                }
-                Err(error) => match steps.find(|smaller| *smaller < step) {
-                    Some(smaller) => step = smaller,
-                    None => return Err(IoError::at(IoOp::Read, at, len, error).into()),
-                },
-            }
-        }
-        Ok(())
+        fill(at, buf, |at, piece| self.file.read_at(piece, at.get()))
     }
 
     fn next_data(&self, from: ImagePos) -> Result<Option<Range<ImagePos>>> {
@@ -145,6 +114,44 @@ impl ReadAt for ImageFile {
     ) -> Result<()> {
         visit_by_reading(self, range, visit)
     }
+}
+
+/// Fills `buf` by as many calls of `read` as it takes.
+///
+/// After an error it goes on in blocks, so that the position named is that of the first block that cannot be read. Closer the system does
+/// not tell: it caches in pages.
+fn fill(
+    mut at: ImagePos,
+    buf: &mut [u8],
+    mut read: impl FnMut(ImagePos, &mut [u8]) -> io::Result<usize>,
+) -> Result<()> {
+    let mut rest = buf;
+    let mut in_blocks = false;
+    while !rest.is_empty() {
+        let len = Bytes::of_len(rest.len());
+        let piece = if in_blocks {
+            len.min(up_to_block(at))
+        } else {
+            len
+        };
+        match read(at, rest.split_at_mut(to_len(piece)).0) {
+            Ok(0) => return Err(IoError::at(IoOp::Read, at, len, shrank()).into()),
+            Ok(count) => {
+                at = advanced(at, Bytes::of_len(count));
+                rest = rest.split_at_mut(count).1;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) if !in_blocks => in_blocks = true,
+            Err(error) => return Err(IoError::at(IoOp::Read, at, len, error).into()),
+        }
+    }
+    Ok(())
+}
+
+/// How far it is from `at` to the next block.
+fn up_to_block(at: ImagePos) -> Bytes {
+    let start = at.from_start();
+    MD_BLOCK.saturating_sub(start.saturating_sub(start.align_down(MD_BLOCK)))
 }
 
 /// The size as it is now.
@@ -176,3 +183,6 @@ fn check_kind(mode: rustix::fs::RawMode) -> Result<(), Refused> {
     };
     Err(Refused::FileKind { found })
 }
+
+#[cfg(test)]
+mod tests;
