@@ -2,6 +2,7 @@
 
 mod counted;
 mod file;
+mod map;
 mod mem;
 #[cfg(test)]
 mod support;
@@ -15,6 +16,7 @@ use crate::units::{Bytes, ImagePos};
 
 pub use counted::Counted;
 pub use file::ImageFile;
+pub use map::MappedImage;
 pub use mem::MemImage;
 pub use window::Window;
 

@@ -1,11 +1,13 @@
 //! An image in a regular file or on a block device, opened to be read and never changed.
 
 use std::io;
+use std::num::NonZeroU64;
 use std::ops::{ControlFlow, Range};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use rustix::fs::{FileType, Mode, OFlags, SeekFrom};
+use rustix::fs::{Advice, FileType, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 
 use super::{ReadAt, advanced, check_within, to_len, visit_by_reading};
@@ -61,14 +63,28 @@ impl ImageFile {
         }
     }
 
-    /// An error where the file ends before its recorded size: its holes are no longer ours to tell.
-    fn check_not_shrunk(&self) -> Result<()> {
-        let now = size_now(&self.file)?;
-        if now < self.size {
-            let gone = self.size.saturating_sub(now);
-            return Err(IoError::at(IoOp::SeekData, ImagePos::at(now), gone, shrank()).into());
+    /// An error where the file ends within `range` or before it by now.
+    pub(super) fn check_reaches(&self, op: IoOp, range: Range<ImagePos>) -> Result<()> {
+        let at = ImagePos::at(size_now(&self.file)?).max(range.start);
+        match range.end.bytes_since(at) {
+            None | Some(Bytes::ZERO) => Ok(()),
+            Some(gone) => Err(IoError::at(op, at, gone, shrank()).into()),
         }
-        Ok(())
+    }
+
+    /// Asks the system to drop what it holds of `range` in its cache, and of what it reads next to hold no more than is asked for.
+    ///
+    /// Advice, no more: where it is not taken, the position of an error is that of a larger piece. No byte of the file changes by it.
+    fn forget(&self, range: Range<ImagePos>) {
+        let len = range.end.bytes_since(range.start).map(Bytes::get);
+        let len = len.and_then(NonZeroU64::new);
+        let _ = rustix::fs::fadvise(&self.file, 0, None, Advice::Random);
+        let _ = rustix::fs::fadvise(&self.file, range.start.get(), len, Advice::DontNeed);
+    }
+
+    /// The open file, to be mapped.
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 }
 
@@ -86,7 +102,19 @@ impl ReadAt for ImageFile {
 
     fn read_exact_at(&self, at: ImagePos, buf: &mut [u8]) -> Result<()> {
         check_within(IoOp::Read, at, Bytes::of_len(buf.len()), self.size)?;
-        fill(at, buf, |at, piece| self.file.read_at(piece, at.get()))
+        let end = advanced(at, Bytes::of_len(buf.len()));
+        let read = |at: ImagePos, piece: &mut [u8]| self.file.read_at(piece, at.get());
+        fill(at, buf, read)
+            .or_else(|stop| {
+                // What the system cached of a bad place, it fails as a whole; anew and in blocks it gives all but the bad ones.
+                self.forget(stop.at..end);
+                let done = stop.at.bytes_since(at).map_or(0, to_len);
+                fill_in_blocks(stop.at, buf.split_at_mut(done).1, read)
+            })
+            .map_err(|stop| {
+                let rest = end.bytes_since(stop.at).unwrap_or(Bytes::ZERO);
+                IoError::at(IoOp::Read, stop.at, rest, stop.error).into()
+            })
     }
 
     fn next_data(&self, from: ImagePos) -> Result<Option<Range<ImagePos>>> {
@@ -97,7 +125,11 @@ impl ReadAt for ImageFile {
         let start = match self.seek(SeekFrom::Data(from.get()))? {
             Seek::At(start) if start < end => start,
             Seek::At(_) => return Ok(None),
-            Seek::End => return self.check_not_shrunk().map(|()| None),
+            // What is gone is no hole.
+            Seek::End => {
+                self.check_reaches(IoOp::SeekData, from..end)?;
+                return Ok(None);
+            }
             Seek::Unknown => return Ok(Some(from..end)),
         };
         Ok(match self.seek(SeekFrom::Hole(start.get()))? {
@@ -116,34 +148,49 @@ impl ReadAt for ImageFile {
     }
 }
 
+/// Where reading stopped, and why.
+#[derive(Debug)]
+struct Stop {
+    at: ImagePos,
+    error: io::Error,
+}
+
 /// Fills `buf` by as many calls of `read` as it takes.
-///
-/// After an error it goes on in blocks, so that the position named is that of the first block that cannot be read. Closer the system does
-/// not tell: it caches in pages.
 fn fill(
     mut at: ImagePos,
     buf: &mut [u8],
     mut read: impl FnMut(ImagePos, &mut [u8]) -> io::Result<usize>,
-) -> Result<()> {
+) -> Result<(), Stop> {
     let mut rest = buf;
-    let mut in_blocks = false;
     while !rest.is_empty() {
-        let len = Bytes::of_len(rest.len());
-        let piece = if in_blocks {
-            len.min(up_to_block(at))
-        } else {
-            len
-        };
-        match read(at, rest.split_at_mut(to_len(piece)).0) {
-            Ok(0) => return Err(IoError::at(IoOp::Read, at, len, shrank()).into()),
-            Ok(count) => {
+        let error = match read(at, rest) {
+            Ok(count) if count > 0 => {
                 at = advanced(at, Bytes::of_len(count));
                 rest = rest.split_at_mut(count).1;
+                continue;
             }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) if !in_blocks => in_blocks = true,
-            Err(error) => return Err(IoError::at(IoOp::Read, at, len, error).into()),
-        }
+            Ok(_) => shrank(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => error,
+        };
+        return Err(Stop { at, error });
+    }
+    Ok(())
+}
+
+/// [`fill`] block by block, so that it stops at the first block that cannot be read.
+fn fill_in_blocks(
+    mut at: ImagePos,
+    buf: &mut [u8],
+    mut read: impl FnMut(ImagePos, &mut [u8]) -> io::Result<usize>,
+) -> Result<(), Stop> {
+    let mut rest = buf;
+    while !rest.is_empty() {
+        let len = Bytes::of_len(rest.len()).min(up_to_block(at));
+        let (block, later) = rest.split_at_mut(to_len(len));
+        fill(at, block, &mut read)?;
+        at = advanced(at, len);
+        rest = later;
     }
     Ok(())
 }

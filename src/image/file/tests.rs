@@ -181,7 +181,8 @@ fn a_file_that_shrank_is_an_error_at_its_new_end() {
     );
     // What is gone is not a hole.
     let error = io_error(image.next_data(pos(2 * MIB)));
-    assert_eq!(error.at, Some(pos(MIB + 700)));
+    assert_eq!(error.at, Some(pos(2 * MIB)));
+    assert_eq!(error.source.kind(), io::ErrorKind::UnexpectedEof);
 }
 
 #[test]
@@ -252,9 +253,13 @@ fn short_and_interrupted_reads_are_gone_on_with() {
 #[test]
 fn an_error_over_a_long_stretch_is_narrowed_to_its_block() {
     let mut buf = vec![0; 100_000];
-    let error = io_error(fill(pos(100), &mut buf, reader(41_000..41_001)));
-    assert_eq!(error.at, Some(pos(40_960)));
-    assert_eq!(error.length, Some(bytes(100 + 100_000 - 40_960)));
+    let stop = fill(pos(100), &mut buf, reader(41_000..41_001)).unwrap_err();
+    assert_eq!(stop.at, pos(100));
+    let stop = fill_in_blocks(pos(100), &mut buf, reader(41_000..41_001)).unwrap_err();
+    assert_eq!(stop.at, pos(40_960));
     let readable = 40_960 - 100;
     assert!(buf[..readable].iter().all(|byte| *byte == 1));
+    assert!(buf[readable..].iter().all(|byte| *byte == 0));
+    fill_in_blocks(pos(100), &mut buf, reader(0..0)).unwrap();
+    assert!(buf.iter().all(|byte| *byte == 1));
 }
