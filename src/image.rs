@@ -2,8 +2,11 @@
 
 mod counted;
 mod file;
+mod map;
 mod mem;
 mod new_file;
+#[cfg(test)]
+mod support;
 mod window;
 mod writable;
 
@@ -15,6 +18,7 @@ use crate::units::{Bytes, ImagePos};
 
 pub use counted::Counted;
 pub use file::ImageFile;
+pub use map::MappedImage;
 pub use mem::MemImage;
 pub use new_file::NewFile;
 pub use window::Window;
@@ -156,13 +160,13 @@ fn len_within(range: &Range<ImagePos>, size: Bytes) -> Result<Bytes> {
 fn check_within(op: IoOp, at: ImagePos, len: Bytes, size: Bytes) -> Result<()> {
     match at.checked_add(len) {
         Some(end) if end.from_start() <= size => Ok(()),
-        _ => Err(IoError::at(op, at, len, outside(size)).into()),
+        _ => Err(IoError::at(op, at, len, outside("image", size)).into()),
     }
 }
 
-/// The answer to a range that leaves what has `size`.
-fn outside(size: Bytes) -> io::Error {
-    let message = format!("the range leaves the image, which has {size}");
+/// The answer to a range that leaves an image or device of `size`.
+fn outside(whole: &str, size: Bytes) -> io::Error {
+    let message = format!("the range leaves the {whole}, which has {size}");
     io::Error::new(io::ErrorKind::InvalidInput, message)
 }
 

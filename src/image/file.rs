@@ -1,16 +1,18 @@
 //! An image in a regular file or on a block device, opened to be read and never changed.
 
 use std::io;
+use std::num::NonZeroU64;
 use std::ops::{ControlFlow, Range};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use rustix::fs::{FileType, Mode, OFlags, SeekFrom};
+use rustix::fs::{Advice, FileType, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 
-use super::{ReadAt, advanced, check_within, visit_by_reading};
+use super::{ReadAt, advanced, check_within, to_len, visit_by_reading};
 use crate::error::{FileKind, IoError, IoOp, Refused, Result};
-use crate::units::{Bytes, ImagePos, MD_BLOCK, SECTOR_SIZE};
+use crate::units::{Bytes, ImagePos, MD_BLOCK};
 
 #[expect(
     clippy::disallowed_types,
@@ -75,18 +77,6 @@ impl ImageFile {
         Ok(check_kind(stat.st_mode)?)
     }
 
-    /// Reads once at `at`, which lies inside; answers how much came.
-    fn read_some(&self, at: ImagePos, buf: &mut [u8]) -> io::Result<Bytes> {
-        loop {
-            match self.file.read_at(buf, at.get()) {
-                Ok(0) => return Err(shrank()),
-                Ok(count) => return Ok(Bytes::of_len(count)),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
     /// Where data begins or ends at or after `at`; `None` where the file ends first or has no map of its holes.
     fn seek(&self, to: SeekFrom) -> Result<Seek> {
         match rustix::fs::seek(&self.file, to) {
@@ -98,14 +88,28 @@ impl ImageFile {
         }
     }
 
-    /// An error where the file ends before its recorded size: its holes are no longer ours to tell.
-    fn check_not_shrunk(&self) -> Result<()> {
-        let now = size_now(&self.file)?;
-        if now < self.size {
-            let gone = self.size.saturating_sub(now);
-            return Err(IoError::at(IoOp::SeekData, ImagePos::at(now), gone, shrank()).into());
+    /// An error where the file ends within `range` or before it by now.
+    pub(super) fn check_reaches(&self, op: IoOp, range: Range<ImagePos>) -> Result<()> {
+        let at = ImagePos::at(size_now(&self.file)?).max(range.start);
+        match range.end.bytes_since(at) {
+            None | Some(Bytes::ZERO) => Ok(()),
+            Some(gone) => Err(IoError::at(op, at, gone, shrank()).into()),
         }
-        Ok(())
+    }
+
+    /// Asks the system to drop what it holds of `range` in its cache, and of what it reads next to hold no more than is asked for.
+    ///
+    /// Advice, no more: where it is not taken, the position of an error is that of a larger piece. No byte of the file changes by it.
+    fn forget(&self, range: Range<ImagePos>) {
+        let len = range.end.bytes_since(range.start).map(Bytes::get);
+        let len = len.and_then(NonZeroU64::new);
+        let _ = rustix::fs::fadvise(&self.file, 0, None, Advice::Random);
+        let _ = rustix::fs::fadvise(&self.file, range.start.get(), len, Advice::DontNeed);
+    }
+
+    /// The open file, to be mapped.
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 }
 
@@ -123,26 +127,19 @@ impl ReadAt for ImageFile {
 
     fn read_exact_at(&self, at: ImagePos, buf: &mut [u8]) -> Result<()> {
         check_within(IoOp::Read, at, Bytes::of_len(buf.len()), self.size)?;
-        let (mut at, mut rest) = (at, buf);
-        // After an error smaller steps find how far the readable part goes: the page cache fails whole pages, disks fail sectors.
-        let mut steps = [MD_BLOCK, SECTOR_SIZE].into_iter();
-        let mut step = Bytes::of_len(rest.len());
-        while !rest.is_empty() {
-            let len = Bytes::of_len(rest.len());
-            let piece = super::to_len(step.min(len));
-            let (now, _) = rest.split_at_mut(piece);
-            match self.read_some(at, now) {
-                Ok(count) => {
-                    at = advanced(at, count);
-                    rest = rest.split_at_mut(super::to_len(count)).1;
-                }
-                Err(error) => match steps.find(|smaller| *smaller < step) {
-                    Some(smaller) => step = smaller,
-                    None => return Err(IoError::at(IoOp::Read, at, len, error).into()),
-                },
-            }
-        }
-        Ok(())
+        let end = advanced(at, Bytes::of_len(buf.len()));
+        let read = |at: ImagePos, piece: &mut [u8]| self.file.read_at(piece, at.get());
+        fill(at, buf, read)
+            .or_else(|stop| {
+                // What the system cached of a bad place, it fails as a whole; anew and in blocks it gives all but the bad ones.
+                self.forget(stop.at..end);
+                let done = stop.at.bytes_since(at).map_or(0, to_len);
+                fill_in_blocks(stop.at, buf.split_at_mut(done).1, read)
+            })
+            .map_err(|stop| {
+                let rest = end.bytes_since(stop.at).unwrap_or(Bytes::ZERO);
+                IoError::at(IoOp::Read, stop.at, rest, stop.error).into()
+            })
     }
 
     fn next_data(&self, from: ImagePos) -> Result<Option<Range<ImagePos>>> {
@@ -153,7 +150,11 @@ impl ReadAt for ImageFile {
         let start = match self.seek(SeekFrom::Data(from.get()))? {
             Seek::At(start) if start < end => start,
             Seek::At(_) => return Ok(None),
-            Seek::End => return self.check_not_shrunk().map(|()| None),
+            // What is gone is no hole.
+            Seek::End => {
+                self.check_reaches(IoOp::SeekData, from..end)?;
+                return Ok(None);
+            }
             Seek::Unknown => return Ok(Some(from..end)),
         };
         Ok(match self.seek(SeekFrom::Hole(start.get()))? {
@@ -170,6 +171,59 @@ impl ReadAt for ImageFile {
     ) -> Result<()> {
         visit_by_reading(self, range, visit)
     }
+}
+
+/// Where reading stopped, and why.
+#[derive(Debug)]
+struct Stop {
+    at: ImagePos,
+    error: io::Error,
+}
+
+/// Fills `buf` by as many calls of `read` as it takes.
+fn fill(
+    mut at: ImagePos,
+    buf: &mut [u8],
+    mut read: impl FnMut(ImagePos, &mut [u8]) -> io::Result<usize>,
+) -> Result<(), Stop> {
+    let mut rest = buf;
+    while !rest.is_empty() {
+        let error = match read(at, rest) {
+            Ok(count) if count > 0 => {
+                at = advanced(at, Bytes::of_len(count));
+                rest = rest.split_at_mut(count).1;
+                continue;
+            }
+            Ok(_) => shrank(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => error,
+        };
+        return Err(Stop { at, error });
+    }
+    Ok(())
+}
+
+/// [`fill`] block by block, so that it stops at the first block that cannot be read.
+fn fill_in_blocks(
+    mut at: ImagePos,
+    buf: &mut [u8],
+    mut read: impl FnMut(ImagePos, &mut [u8]) -> io::Result<usize>,
+) -> Result<(), Stop> {
+    let mut rest = buf;
+    while !rest.is_empty() {
+        let len = Bytes::of_len(rest.len()).min(up_to_block(at));
+        let (block, later) = rest.split_at_mut(to_len(len));
+        fill(at, block, &mut read)?;
+        at = advanced(at, len);
+        rest = later;
+    }
+    Ok(())
+}
+
+/// How far it is from `at` to the next block.
+fn up_to_block(at: ImagePos) -> Bytes {
+    let start = at.from_start();
+    MD_BLOCK.saturating_sub(start.saturating_sub(start.align_down(MD_BLOCK)))
 }
 
 /// The size as it is now.
@@ -201,3 +255,6 @@ fn check_kind(mode: rustix::fs::RawMode) -> Result<FileType, Refused> {
     };
     Err(Refused::FileKind { found })
 }
+
+#[cfg(test)]
+mod tests;
