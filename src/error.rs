@@ -13,6 +13,7 @@
 use std::fmt;
 use std::io;
 
+use crate::activity_log::AlPlace;
 use crate::superblock::Format;
 use crate::units::{Bytes, ImagePos, Sectors};
 
@@ -274,6 +275,16 @@ pub enum Unsupported {
     /// More of something than this machine's memory can address.
     #[error("a device of {0} is beyond what DRBD can address, expected at most 1 PiB")]
     TooLarge(Sectors),
+    /// An activity log of a size that DRBD does not have.
+    #[error(
+        "activity log: al_stripes is {stripes} and al_stripe_size_4k {stripe_size_4k}, expected 1 to 4194304 blocks in all"
+    )]
+    ActivityLogSize {
+        /// `al_stripes`.
+        stripes: u32,
+        /// `al_stripe_size_4k`.
+        stripe_size_4k: u32,
+    },
 }
 
 /// A version of drbd-utils (before 8.9.0, of DRBD itself).
@@ -306,5 +317,13 @@ pub enum Refused {
         at: ImagePos,
         /// Its format.
         format: Format,
+    },
+    /// The activity log changed between two reads.
+    #[error(
+        "activity log: {place} changed while it was read, expected an image that nothing writes to"
+    )]
+    ActivityLogChanged {
+        /// Which part of the log.
+        place: AlPlace,
     },
 }

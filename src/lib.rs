@@ -7,6 +7,9 @@
     )
 )]
 
+pub mod activity_log;
+#[cfg(any(test, feature = "builder"))]
+pub mod builder;
 pub mod error;
 pub mod image;
 pub mod ondisk;
