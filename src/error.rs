@@ -13,6 +13,7 @@
 use std::fmt;
 use std::io;
 
+use crate::activity_log::AlPlace;
 use crate::foreign::Foreign;
 use crate::layout::MdIndex;
 use crate::superblock::Format;
@@ -312,6 +313,16 @@ pub enum Unsupported {
     /// The file holds an image, or a dump, in another form.
     #[error("is {0}, expected a raw image")]
     Foreign(Foreign),
+    /// An activity log of a size that DRBD does not have.
+    #[error(
+        "activity log: al_stripes is {stripes} and al_stripe_size_4k {stripe_size_4k}, expected 1 to 4194304 blocks in all"
+    )]
+    ActivityLogSize {
+        /// `al_stripes`.
+        stripes: u32,
+        /// `al_stripe_size_4k`.
+        stripe_size_4k: u32,
+    },
 }
 
 /// A version of drbd-utils (before 8.9.0, of DRBD itself).
@@ -348,6 +359,14 @@ pub enum Refused {
     /// Something has this name already.
     #[error("exists already, expected a new name")]
     Exists,
+    /// The activity log changed between two reads.
+    #[error(
+        "activity log: {place} changed while it was read, expected an image that nothing writes to"
+    )]
+    ActivityLogChanged {
+        /// Which part of the log.
+        place: AlPlace,
+    },
     /// Something that has no bytes at positions.
     #[error("is {found}, expected a regular file or a block device")]
     FileKind {

@@ -393,7 +393,10 @@ impl MdLayout {
                 Expected::Exactly(i128::from(layout.md_size.get())),
             ));
         }
-        Ok(layout)
+        Ok(Self {
+            md_size: said,
+            ..layout
+        })
     }
 
     /// Whether an offset on disk leads to where the formulas say.

@@ -7,7 +7,10 @@
     )
 )]
 
+pub mod activity_log;
 pub mod bitmap;
+#[cfg(any(test, feature = "builder"))]
+pub mod builder;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod dump;
