@@ -225,6 +225,10 @@ pub enum Field {
     AlBlocks,
     /// The size of the device that holds the metadata, in bytes.
     DeviceSize,
+    /// The number of a bitmap slot.
+    BitmapSlot,
+    /// How many 32-bit words the bitmap has, all slots together.
+    BitmapWords,
 }
 
 impl fmt::Display for Field {
@@ -243,6 +247,8 @@ impl fmt::Display for Field {
             Self::PeerBitmapIndex(node) => return write!(f, "peers[{node}].bitmap_index"),
             Self::AlBlocks => "al_stripes * al_stripe_size_4k",
             Self::DeviceSize => "device size in bytes",
+            Self::BitmapSlot => "bitmap slot",
+            Self::BitmapWords => "number of bitmap words",
         })
     }
 }
@@ -372,6 +378,14 @@ pub enum Refused {
     FileKind {
         /// What the path leads to.
         found: FileKind,
+    },
+    /// Metadata to be made, by a specification that contradicts itself or the device.
+    #[error("level {level} of the image to build: {misfit}")]
+    Spec {
+        /// The level, 0 being the outermost.
+        level: u8,
+        /// What contradicts what.
+        misfit: Misfit,
     },
 }
 
