@@ -8,5 +8,7 @@
 
 /// What the dump of every resource looks like, held against `drbdmeta dump-md`.
 mod export_drbdmeta;
+/// `locate` on every shape of stack.
+mod locate;
 /// How the program, drbdmeta and images are handled in tests.
 mod support;
