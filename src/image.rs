@@ -16,7 +16,7 @@ use crate::units::{Bytes, ImagePos};
 
 pub use counted::Counted;
 pub use file::ImageFile;
-pub use map::MappedImage;
+pub use map::{MappedImage, open_for_scan};
 pub use mem::MemImage;
 pub use window::Window;
 
