@@ -5,7 +5,13 @@
 
 mod bitmap_body;
 mod compat;
+mod hex;
+mod lex;
+mod parse;
 mod print;
+mod read;
+mod text;
 
 pub use compat::Compat;
 pub use print::{Preamble, print};
+pub use read::{DumpReader, Note};

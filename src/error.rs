@@ -5,16 +5,21 @@
 //! | [`Error::Io`] | the system refused |
 //! | [`Error::Corrupt`] | the bytes break DRBD's rules |
 //! | [`Error::Unsupported`] | valid, but not ours to handle |
+//! | [`Error::Syntax`] | a dump does not parse |
 //! | [`Error::Refused`] | we could, but it would break a promise |
 //!
 //! Messages read `PLACE: FIELD is FOUND, expected EXPECTED`, and carry no advice: the command line adds a `hint:` from the variant.
 //! *Absent is not an error*: looking for metadata where there is none gives an empty answer.
 
+mod syntax;
+
 use std::fmt;
 use std::io;
 
+pub use syntax::{Found, Syntax, Wanted};
+
 use crate::superblock::Format;
-use crate::units::{Bytes, ImagePos, Sectors};
+use crate::units::{BitmapIndex, Bytes, ImagePos, Sectors};
 
 /// The library's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -32,6 +37,9 @@ pub enum Error {
     /// Valid, but not ours to handle.
     #[error(transparent)]
     Unsupported(#[from] Unsupported),
+    /// A dump does not parse.
+    #[error(transparent)]
+    Syntax(#[from] Box<Syntax>),
     /// We could, but it would break a promise.
     #[error(transparent)]
     Refused(#[from] Refused),
@@ -49,6 +57,8 @@ pub enum IoOp {
     Read,
     /// Writing to it.
     Write,
+    /// Reading a dump.
+    ReadDump,
     /// Writing what a command prints.
     WriteOutput,
     /// Mapping it into memory.
@@ -66,6 +76,7 @@ impl fmt::Display for IoOp {
             Self::Size => "find the size",
             Self::Read => "read",
             Self::Write => "write",
+            Self::ReadDump => "read the dump",
             Self::WriteOutput => "write the output",
             Self::Map => "map",
             Self::SeekData => "look for data",
@@ -280,6 +291,16 @@ pub enum Unsupported {
     /// More of something than this machine's memory can address.
     #[error("a device of {0} is beyond what DRBD can address, expected at most 1 PiB")]
     TooLarge(Sectors),
+    /// Reading a dump's bitmaps in another order than they stand there.
+    #[error("bitmap[{}] is not ahead in the dump, expected bitmap[{next}] or a later one of {slots}", asked.get())]
+    SlotOrder {
+        /// The slot asked for.
+        asked: BitmapIndex,
+        /// The first that was not read yet.
+        next: u32,
+        /// How many there are.
+        slots: u32,
+    },
 }
 
 /// A version of drbd-utils (before 8.9.0, of DRBD itself).
@@ -312,6 +333,14 @@ pub enum Refused {
         at: ImagePos,
         /// Its format.
         format: Format,
+    },
+    /// A dump that says of itself that it was made before the activity log was applied.
+    #[error(
+        "line {line}: the dump is unclean, expected one made after the activity log was applied"
+    )]
+    UncleanDump {
+        /// The line that says so.
+        line: u64,
     },
     /// Something that has no bytes at positions.
     #[error("is {found}, expected a regular file or a block device")]
