@@ -5,6 +5,8 @@
 
 mod bitmap_body;
 mod compat;
+#[cfg(test)]
+mod examples;
 mod hex;
 mod lex;
 mod parse;

@@ -106,14 +106,11 @@ mod tests {
 
     /// A full line, in the case that drbdmeta prints or the other.
     fn printed(values: [u64; 4], upper: bool) -> [u8; LINE_LEN] {
-        let mut line = "\n   ".to_owned();
-        for value in values {
-            line.push_str(&if upper {
-                format!(" 0x{value:016X};")
-            } else {
-                format!(" 0x{value:016x};")
-            });
-        }
+        let line = values.iter().fold("\n   ".to_owned(), |line, value| {
+            let digits = format!("{value:016x}");
+            let digits = if upper { digits.to_uppercase() } else { digits };
+            format!("{line} 0x{digits};")
+        });
         line.into_bytes().try_into().unwrap()
     }
 

@@ -363,4 +363,6 @@ fn since_v08(lexer: &mut Lexer<'_>, v08: Option<&mut Vec<Note>>) -> Result<Since
 }
 
 #[cfg(test)]
+mod damage_tests;
+#[cfg(test)]
 mod tests;
