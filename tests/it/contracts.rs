@@ -99,7 +99,7 @@ fn a_file_that_may_not_be_read_is_no_empty_answer() {
     let dir = scratch();
     let image = stack(&dir);
     let mut permissions = std::fs::metadata(&image).unwrap().permissions();
-    permissions.set_mode(0);
+    permissions.set_mode(0o000);
     std::fs::set_permissions(&image, permissions).unwrap();
     if rustix::process::geteuid().is_root() {
         // Root reads everything; ask as nobody. The directory must let nobody in, and the program be reachable.

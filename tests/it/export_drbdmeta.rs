@@ -124,12 +124,6 @@ fn content() -> impl Strategy<Value = Content> {
 fn size() -> impl Strategy<Value = u64> {
     (20.0..32.0_f64, select(vec![512_u64, 4096, 4 * MIB])).prop_map(|(exponent, unit)| {
         let size = exponent.exp2().round();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::as_conversions,
-            reason = "at most 2^32"
-        )]
         let size = size as u64;
         (size / unit).max(MIB / unit) * unit
     })
@@ -228,7 +222,7 @@ fn fill(image: &Path, kind: &Kind, place: &Place, content: &Content) {
             put(peer + 16, &content.peer_flags[i].to_be_bytes());
             put(
                 peer + 20,
-                &(if content.uuids[i] % 3 == 0 {
+                &(if content.uuids[i].is_multiple_of(3) {
                     -1
                 } else {
                     (i as i32) % 31
@@ -240,12 +234,6 @@ fn fill(image: &Path, kind: &Kind, place: &Place, content: &Content) {
     }
     let all = place.bm_len / 4;
     for stroke in &content.bits {
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "any place will do"
-        )]
         // The start of a large external area is what la-size reaches.
         let start = ((all.min(1 << 16) as f64) * stroke.at) as u64;
         let words = stroke.words.min(all - start);

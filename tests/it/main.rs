@@ -4,6 +4,15 @@
     clippy::arithmetic_side_effects,
     reason = "a test may overflow: it fails then"
 )]
+#![expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "tests make numbers of any kind, and none of them is an answer"
+)]
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 #![expect(clippy::indexing_slicing, reason = "a test may miss: it fails then")]
 
 /// Images of the builder's making, held against drbdmeta's own and given to it to read.

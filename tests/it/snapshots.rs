@@ -40,7 +40,11 @@ fn without_time(text: &str) -> String {
             .split_once("> ")
             .map_or("# ?", |(_, command)| command);
     }
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    let mut text = lines.join("\n");
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
 }
 
 fn image(dir: &Path, name: &str, size: u64) -> WritableFile {
@@ -81,7 +85,7 @@ fn locate_tells_the_story_of_a_stack() {
     make_stack(dir.path());
     insta::assert_snapshot!(
         "stack",
-        transcript(dir.path(), &["locate", "stack.raw", "--stacked"])
+        transcript(dir.path(), &["locate", "stack.raw", "--scan", "full"])
     );
     insta::assert_snapshot!(
         "stack_json",
