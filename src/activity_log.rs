@@ -25,8 +25,8 @@
 //!    and the next transaction may have been whole and in use before it was lost.
 //! 2. *every slot is known*. In an unbroken run of numbers up to the newest, a slot that one transaction tells of is known for good: each
 //!    later change would be an update in the run. So either every slot of the newest transaction's table is told of in that run, whatever
-//!    became of the transactions before it; or the run begins with the first transaction since the log was initialised, which the blank
-//!    block before it proves, and the table was empty then.
+//!    became of the transactions before it; or the table was empty at some time in that run: before the first transaction since the log was
+//!    initialised, which the blank block before it proves, or where the table's size changed, since DRBD makes it anew then.
 //! 3. *it is one history*. Every transaction is where the newest one's kernel would have left it, has nothing that no kernel writes, and
 //!    found in its slots what the run had put there. DRBD may empty slots without a word, but never fills one.
 //!

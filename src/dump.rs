@@ -5,7 +5,15 @@
 
 mod bitmap_body;
 mod compat;
+#[cfg(test)]
+mod examples;
+mod hex;
+mod lex;
+mod parse;
 mod print;
+mod read;
+mod text;
 
 pub use compat::Compat;
 pub use print::{Preamble, print};
+pub use read::{DumpReader, Note};

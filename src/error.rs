@@ -5,19 +5,24 @@
 //! | [`Error::Io`] | the system refused |
 //! | [`Error::Corrupt`] | the bytes break DRBD's rules |
 //! | [`Error::Unsupported`] | valid, but not ours to handle |
+//! | [`Error::Syntax`] | a dump does not parse |
 //! | [`Error::Refused`] | we could, but it would break a promise |
 //!
 //! Messages read `PLACE: FIELD is FOUND, expected EXPECTED`, and carry no advice: the command line adds a `hint:` from the variant.
 //! *Absent is not an error*: looking for metadata where there is none gives an empty answer.
 
+mod syntax;
+
 use std::fmt;
 use std::io;
+
+pub use syntax::{Found, Syntax, Wanted};
 
 use crate::activity_log::AlPlace;
 use crate::foreign::Foreign;
 use crate::layout::MdIndex;
 use crate::superblock::Format;
-use crate::units::{Bytes, DevPos, ImagePos};
+use crate::units::{BitmapIndex, Bytes, DevPos, ImagePos};
 
 /// The library's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -35,6 +40,9 @@ pub enum Error {
     /// Valid, but not ours to handle.
     #[error(transparent)]
     Unsupported(#[from] Unsupported),
+    /// A dump does not parse.
+    #[error(transparent)]
+    Syntax(#[from] Box<Syntax>),
     /// We could, but it would break a promise.
     #[error(transparent)]
     Refused(#[from] Refused),
@@ -56,6 +64,8 @@ pub enum IoOp {
     Read,
     /// Writing to it.
     Write,
+    /// Reading a dump.
+    ReadDump,
     /// Writing what a command prints.
     WriteOutput,
     /// Mapping it into memory.
@@ -75,6 +85,7 @@ impl fmt::Display for IoOp {
             Self::Size => "find the size",
             Self::Read => "read",
             Self::Write => "write",
+            Self::ReadDump => "read the dump",
             Self::WriteOutput => "write the output",
             Self::Map => "map",
             Self::SeekData => "look for data",
@@ -329,6 +340,16 @@ pub enum Unsupported {
         /// `al_stripe_size_4k`.
         stripe_size_4k: u32,
     },
+    /// Reading a dump's bitmaps in another order than they stand there.
+    #[error("bitmap[{}] is not ahead in the dump, expected bitmap[{next}] or a later one of {slots}", asked.get())]
+    SlotOrder {
+        /// The slot asked for.
+        asked: BitmapIndex,
+        /// The first that was not read yet.
+        next: u32,
+        /// How many there are.
+        slots: u32,
+    },
 }
 
 /// A version of drbd-utils (before 8.9.0, of DRBD itself).
@@ -372,6 +393,14 @@ pub enum Refused {
     ActivityLogChanged {
         /// Which part of the log.
         place: AlPlace,
+    },
+    /// A dump that says of itself that it was made before the activity log was applied.
+    #[error(
+        "line {line}: the dump is unclean, expected one made after the activity log was applied"
+    )]
+    UncleanDump {
+        /// The line that says so.
+        line: u64,
     },
     /// Something that has no bytes at positions.
     #[error("is {found}, expected a regular file or a block device")]

@@ -179,7 +179,11 @@ impl<'a> Finder<'a> {
         let Some(room) = self.room() else {
             return Ok(());
         };
-        let reach = furthest_reach(room).min(if thorough { room } else { QUICK_TAIL });
+        let reach = if thorough {
+            furthest_reach(room)
+        } else {
+            QUICK_TAIL.min(room)
+        };
         let end = DevPos::at(room.align_down(MD_BLOCK));
         let start = DevPos::at(room.saturating_sub(reach).align_down(MD_BLOCK));
         let device = self.device;

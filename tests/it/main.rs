@@ -6,7 +6,11 @@
 )]
 #![expect(clippy::indexing_slicing, reason = "a test may miss: it fails then")]
 
+/// Images of the builder's making, held against drbdmeta's own and given to it to read.
+mod builder;
 /// What the dump of every resource looks like, held against `drbdmeta dump-md`.
 mod export_drbdmeta;
+/// `locate` on every shape of stack.
+mod locate;
 /// How the program, drbdmeta and images are handled in tests.
 mod support;

@@ -128,6 +128,13 @@ pub(crate) fn patch(path: &Path, at: u64, bytes: &[u8]) {
         .unwrap();
 }
 
+/// Cuts an image off.
+#[expect(clippy::disallowed_types, reason = "tests make images by hand")]
+pub(crate) fn cut(path: &Path, size: u64) {
+    let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.set_len(size).unwrap();
+}
+
 /// Reads bytes of an image.
 #[expect(clippy::disallowed_types, reason = "tests read images by hand")]
 pub(crate) fn peek(path: &Path, at: u64, len: usize) -> Vec<u8> {
