@@ -8,9 +8,15 @@
 
 /// Images of the builder's making, held against drbdmeta's own and given to it to read.
 mod builder;
+/// What every command owes its user.
+mod contracts;
 /// What the dump of every resource looks like, held against `drbdmeta dump-md`.
 mod export_drbdmeta;
+/// Images that real kernels wrote.
+mod kernel_images;
 /// `locate` on every shape of stack.
 mod locate;
+/// What the commands print, whole.
+mod snapshots;
 /// How the program, drbdmeta and images are handled in tests.
 mod support;
