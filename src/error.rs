@@ -5,17 +5,24 @@
 //! | [`Error::Io`] | the system refused |
 //! | [`Error::Corrupt`] | the bytes break DRBD's rules |
 //! | [`Error::Unsupported`] | valid, but not ours to handle |
+//! | [`Error::Syntax`] | a dump does not parse |
 //! | [`Error::Refused`] | we could, but it would break a promise |
 //!
 //! Messages read `PLACE: FIELD is FOUND, expected EXPECTED`, and carry no advice: the command line adds a `hint:` from the variant.
 //! *Absent is not an error*: looking for metadata where there is none gives an empty answer.
 
+mod syntax;
+
 use std::fmt;
 use std::io;
 
+pub use syntax::{Found, Syntax, Wanted};
+
 use crate::activity_log::AlPlace;
+use crate::foreign::Foreign;
+use crate::layout::MdIndex;
 use crate::superblock::Format;
-use crate::units::{Bytes, ImagePos, Sectors};
+use crate::units::{BitmapIndex, Bytes, DevPos, ImagePos};
 
 /// The library's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -33,6 +40,9 @@ pub enum Error {
     /// Valid, but not ours to handle.
     #[error(transparent)]
     Unsupported(#[from] Unsupported),
+    /// A dump does not parse.
+    #[error(transparent)]
+    Syntax(#[from] Box<Syntax>),
     /// We could, but it would break a promise.
     #[error(transparent)]
     Refused(#[from] Refused),
@@ -44,12 +54,20 @@ pub enum Error {
 pub enum IoOp {
     /// Opening a file or device.
     Open,
+    /// Making a file that was not there.
+    Create,
+    /// Keeping other writers out.
+    Lock,
     /// Asking for its size.
     Size,
     /// Reading from it.
     Read,
     /// Writing to it.
     Write,
+    /// Reading a dump.
+    ReadDump,
+    /// Writing what a command prints.
+    WriteOutput,
     /// Mapping it into memory.
     Map,
     /// Asking where its data and holes are.
@@ -62,9 +80,13 @@ impl fmt::Display for IoOp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Open => "open",
+            Self::Create => "create",
+            Self::Lock => "lock",
             Self::Size => "find the size",
             Self::Read => "read",
             Self::Write => "write",
+            Self::ReadDump => "read the dump",
+            Self::WriteOutput => "write the output",
             Self::Map => "map",
             Self::SeekData => "look for data",
             Self::Sync => "sync",
@@ -146,6 +168,30 @@ pub enum Corrupt {
         /// What contradicts what.
         misfit: Misfit,
     },
+    /// A superblock is not where the placement asked for has one.
+    #[error(
+        "superblock at {at} ({format}): {index} metadata begins elsewhere, expected at {expected} of the device"
+    )]
+    Elsewhere {
+        /// The superblock's position.
+        at: ImagePos,
+        /// Its format.
+        format: Format,
+        /// The placement asked for.
+        index: MdIndex,
+        /// Where that has its superblock.
+        expected: DevPos,
+    },
+    /// External metadata in the midst of a device.
+    #[error(
+        "superblock at {at} ({format}): offsets are of external metadata, expected internal ones at this position"
+    )]
+    External {
+        /// The superblock's position.
+        at: ImagePos,
+        /// Its format.
+        format: Format,
+    },
 }
 
 /// A field that contradicts the others or the device.
@@ -186,8 +232,14 @@ pub enum Field {
     AlStripeSize4k,
     /// `peers[n].bitmap_index`.
     PeerBitmapIndex(u8),
+    /// `al_stripes` times `al_stripe_size_4k`.
+    AlBlocks,
     /// The size of the device that holds the metadata, in bytes.
     DeviceSize,
+    /// The number of a bitmap slot.
+    BitmapSlot,
+    /// How many 32-bit words the bitmap has, all slots together.
+    BitmapWords,
 }
 
 impl fmt::Display for Field {
@@ -204,7 +256,10 @@ impl fmt::Display for Field {
             Self::AlStripes => "al_stripes",
             Self::AlStripeSize4k => "al_stripe_size_4k",
             Self::PeerBitmapIndex(node) => return write!(f, "peers[{node}].bitmap_index"),
+            Self::AlBlocks => "al_stripes * al_stripe_size_4k",
             Self::DeviceSize => "device size in bytes",
+            Self::BitmapSlot => "bitmap slot",
+            Self::BitmapWords => "number of bitmap words",
         })
     }
 }
@@ -272,9 +327,9 @@ pub enum Unsupported {
         /// The first version that can express it.
         since: UtilsVersion,
     },
-    /// More of something than this machine's memory can address.
-    #[error("a device of {0} is beyond what DRBD can address, expected at most 1 PiB")]
-    TooLarge(Sectors),
+    /// The file holds an image, or a dump, in another form.
+    #[error("is {0}, expected a raw image")]
+    Foreign(Foreign),
     /// An activity log of a size that DRBD does not have.
     #[error(
         "activity log: al_stripes is {stripes} and al_stripe_size_4k {stripe_size_4k}, expected 1 to 4194304 blocks in all"
@@ -284,6 +339,16 @@ pub enum Unsupported {
         stripes: u32,
         /// `al_stripe_size_4k`.
         stripe_size_4k: u32,
+    },
+    /// Reading a dump's bitmaps in another order than they stand there.
+    #[error("bitmap[{}] is not ahead in the dump, expected bitmap[{next}] or a later one of {slots}", asked.get())]
+    SlotOrder {
+        /// The slot asked for.
+        asked: BitmapIndex,
+        /// The first that was not read yet.
+        next: u32,
+        /// How many there are.
+        slots: u32,
     },
 }
 
@@ -318,6 +383,9 @@ pub enum Refused {
         /// Its format.
         format: Format,
     },
+    /// Something has this name already.
+    #[error("exists already, expected a new name")]
+    Exists,
     /// The activity log changed between two reads.
     #[error(
         "activity log: {place} changed while it was read, expected an image that nothing writes to"
@@ -326,4 +394,54 @@ pub enum Refused {
         /// Which part of the log.
         place: AlPlace,
     },
+    /// A dump that says of itself that it was made before the activity log was applied.
+    #[error(
+        "line {line}: the dump is unclean, expected one made after the activity log was applied"
+    )]
+    UncleanDump {
+        /// The line that says so.
+        line: u64,
+    },
+    /// Something that has no bytes at positions.
+    #[error("is {found}, expected a regular file or a block device")]
+    FileKind {
+        /// What the path leads to.
+        found: FileKind,
+    },
+    /// Metadata to be made, by a specification that contradicts itself or the device.
+    #[error("level {level} of the image to build: {misfit}")]
+    Spec {
+        /// The level, 0 being the outermost.
+        level: u8,
+        /// What contradicts what.
+        misfit: Misfit,
+    },
+}
+
+/// What a path leads to that cannot be an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FileKind {
+    /// A directory.
+    Directory,
+    /// A named pipe.
+    Fifo,
+    /// A socket.
+    Socket,
+    /// A character device: a terminal, a tape, `/dev/zero`.
+    CharacterDevice,
+    /// Something that this program has no name for.
+    Unknown,
+}
+
+impl fmt::Display for FileKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Directory => "a directory",
+            Self::Fifo => "a named pipe",
+            Self::Socket => "a socket",
+            Self::CharacterDevice => "a character device",
+            Self::Unknown => "a file of unknown kind",
+        })
+    }
 }

@@ -1,9 +1,28 @@
-//! Images: files, block devices and memory, read by position.
+//! Images: files, block devices and memory, read and written by position.
 
+mod counted;
+mod file;
+mod map;
+mod mem;
+mod new_file;
+#[cfg(test)]
+mod support;
+mod window;
+mod writable;
+
+use std::io;
 use std::ops::{ControlFlow, Range};
 
-use crate::error::Result;
+use crate::error::{IoError, IoOp, Result};
 use crate::units::{Bytes, ImagePos};
+
+pub use counted::Counted;
+pub use file::ImageFile;
+pub use map::{MappedImage, open_for_scan};
+pub use mem::MemImage;
+pub use new_file::NewFile;
+pub use window::Window;
+pub use writable::WritableFile;
 
 /// Something that can be read by position and cannot be written.
 ///
@@ -36,4 +55,131 @@ pub trait ReadAt {
         range: Range<ImagePos>,
         visit: &mut dyn FnMut(ImagePos, &[u8]) -> ControlFlow<()>,
     ) -> Result<()>;
+}
+
+/// Something that can be written by position as well.
+///
+/// Only what was asked to write takes this; opening an image for it is a call of its own.
+pub trait WriteAt: ReadAt {
+    /// Puts `bytes` at `at`.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::error::IoError`] with the position: where the range leaves the image nothing is written; where the system refuses, what
+    /// lies before that position may be.
+    fn write_all_at(&mut self, at: ImagePos, bytes: &[u8]) -> Result<()>;
+
+    /// Returns once everything written so far would outlive a power failure.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::error::IoError`] where the system cannot promise that.
+    fn sync(&mut self) -> Result<()>;
+}
+
+/// What is read is borrowed as well as owned.
+macro_rules! forward {
+    ($pointer:ty) => {
+        impl<R: ReadAt + ?Sized> ReadAt for $pointer {
+            fn size(&self) -> Bytes {
+                (**self).size()
+            }
+
+            fn read_exact_at(&self, at: ImagePos, buf: &mut [u8]) -> Result<()> {
+                (**self).read_exact_at(at, buf)
+            }
+
+            fn next_data(&self, from: ImagePos) -> Result<Option<Range<ImagePos>>> {
+                (**self).next_data(from)
+            }
+
+            fn visit(
+                &self,
+                range: Range<ImagePos>,
+                visit: &mut dyn FnMut(ImagePos, &[u8]) -> ControlFlow<()>,
+            ) -> Result<()> {
+                (**self).visit(range, visit)
+            }
+        }
+    };
+}
+forward!(&R);
+forward!(&mut R);
+forward!(Box<R>);
+
+/// What is written is borrowed as well as owned.
+macro_rules! forward_writes {
+    ($pointer:ty) => {
+        impl<W: WriteAt + ?Sized> WriteAt for $pointer {
+            fn write_all_at(&mut self, at: ImagePos, bytes: &[u8]) -> Result<()> {
+                (**self).write_all_at(at, bytes)
+            }
+
+            fn sync(&mut self) -> Result<()> {
+                (**self).sync()
+            }
+        }
+    };
+}
+forward_writes!(&mut W);
+forward_writes!(Box<W>);
+
+/// How much [`visit_by_reading`] reads at once: more is no faster.
+const PIECE: Bytes = Bytes::new(1024 * 1024);
+
+/// [`ReadAt::visit`] for what has no memory of its own to show: reads into one buffer, again and again.
+fn visit_by_reading(
+    image: &(impl ReadAt + ?Sized),
+    range: Range<ImagePos>,
+    visit: &mut dyn FnMut(ImagePos, &[u8]) -> ControlFlow<()>,
+) -> Result<()> {
+    let mut rest = len_within(&range, image.size())?;
+    let mut at = range.start;
+    let mut buffer = vec![0; to_len(rest.min(PIECE))];
+    while rest > Bytes::ZERO {
+        buffer.truncate(to_len(rest.min(PIECE)));
+        image.read_exact_at(at, &mut buffer)?;
+        if visit(at, &buffer).is_break() {
+            break;
+        }
+        let read = Bytes::of_len(buffer.len());
+        rest = rest.saturating_sub(read);
+        at = advanced(at, read);
+    }
+    Ok(())
+}
+
+/// The length of `range`, where it lies within `size`; a range turned around has none.
+fn len_within(range: &Range<ImagePos>, size: Bytes) -> Result<Bytes> {
+    let len = range.end.bytes_since(range.start).unwrap_or(Bytes::ZERO);
+    check_within(IoOp::Read, range.start, len, size)?;
+    Ok(len)
+}
+
+/// Whether `len` bytes at `at` lie within an image of `size`.
+fn check_within(op: IoOp, at: ImagePos, len: Bytes, size: Bytes) -> Result<()> {
+    match at.checked_add(len) {
+        Some(end) if end.from_start() <= size => Ok(()),
+        _ => Err(IoError::at(op, at, len, outside("image", size)).into()),
+    }
+}
+
+/// The answer to a range that leaves an image or device of `size`.
+fn outside(whole: &str, size: Bytes) -> io::Error {
+    let message = format!("the range leaves the {whole}, which has {size}");
+    io::Error::new(io::ErrorKind::InvalidInput, message)
+}
+
+/// The position `len` after `at`, within an image.
+fn advanced(at: ImagePos, len: Bytes) -> ImagePos {
+    // OK to expect: the range was found to lie within the image's 64-bit size before.
+    at.checked_add(len)
+        .expect("a position within the image has at most 64 bits")
+}
+
+/// A length in memory.
+fn to_len(len: Bytes) -> usize {
+    // OK to expect: every caller bounds it by a constant of a few MiB, or has it from a slice's length.
+    len.to_usize()
+        .expect("a buffer's length fits the address space")
 }

@@ -58,6 +58,10 @@ number! {
     ImagePos(u64)
 }
 number! {
+    /// A position in bytes from the start of a dump's text.
+    TextPos(u64)
+}
+number! {
     /// The number of a bit within one bitmap slot.
     BmBit(u64)
 }
@@ -121,6 +125,12 @@ impl Bytes {
     #[must_use]
     pub const fn saturating_sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
+    }
+
+    /// Whole units in this size; a rest is dropped, and a unit of nothing fits nowhere.
+    #[must_use]
+    pub fn whole_units(self, unit: Self) -> u64 {
+        self.0.checked_div(unit.0).unwrap_or(0)
     }
 
     /// Whole sectors in this size; a rest is dropped.
@@ -239,8 +249,16 @@ macro_rules! position {
 }
 position!(DevPos);
 position!(ImagePos);
+position!(TextPos);
 
 impl DevPos {
+    /// The distance from `start` to here in whole sectors, negative where `start` is further on.
+    #[must_use]
+    pub fn delta_since(self, start: Self) -> SectorDelta {
+        let sectors = |bytes: u64| i64::try_from(bytes / SECTOR_SIZE.0).unwrap_or(i64::MAX);
+        SectorDelta(sectors(self.0).saturating_sub(sectors(start.0)))
+    }
+
     /// The position a signed distance away, or `None` outside 64 bits.
     #[must_use]
     pub fn checked_offset(self, delta: SectorDelta) -> Option<Self> {

@@ -86,7 +86,7 @@ fn a_fresh_log_has_nothing_to_apply() {
     assert_eq!(replay.verdict, Verdict::Complete(Complete::Unused));
     assert!(replay.is_initialised());
     assert_eq!((replay.unwritten, entries.len()), (8, 8));
-    assert_eq!(active(&replay), []);
+    assert_eq!(active(&replay), [0_u32; 0]);
 }
 
 #[test]

@@ -1,0 +1,281 @@
+//! The body of one slot's bitmap, to the byte.
+//!
+//! Words are taken in groups of eight. Two or more consecutive groups of one repeated word become a line `COUNT times VALUE`, any other
+//! group a line of four values. Two things are drbdmeta's history rather than sense, and kept: a last word without a partner is not
+//! printed; and of a run across the end of one of drbdmeta's 32 MiB reads, only what is two groups or more within a read is counted.
+
+use std::io::{self, Write};
+
+use super::print::cannot_write;
+use crate::error::Result;
+use crate::metadata::{Run, SlotWords};
+
+/// Words in a group: one line of four 64-bit values.
+const GROUP: usize = 8;
+/// The same, where words are counted in 64 bits.
+const GROUP_WORDS: u64 = 8;
+/// drbdmeta's buffer, in words of all slots.
+const CHUNK_WORDS: u64 = (32 << 20) / 4;
+/// Words of one slot in 4 KiB of each slot: drbdmeta's buffer holds a whole number of these.
+const PAGE_WORDS: u64 = 1024;
+/// An `# at` comment stands wherever this many on-disk words have gone by.
+const COMMENT_WORDS: u64 = 64;
+/// KiB of the device that an on-disk word stands for, in those comments.
+const COMMENT_KIB: u64 = 128;
+/// Text gathered before it is written.
+const TEXT_LEN: usize = 64 << 10;
+
+/// Equal groups not yet printed.
+struct Pending {
+    word: u32,
+    /// The first group's first word.
+    start: u64,
+    /// Groups to be counted, from reads that are over.
+    settled: u64,
+    /// Groups in the present read.
+    current: u64,
+}
+
+/// Prints one slot.
+pub(super) struct BodyPrinter<'a> {
+    out: &'a mut dyn Write,
+    max_peers: u64,
+    /// Words of this slot in one of drbdmeta's reads.
+    chunk: u64,
+    /// Words taken in whole groups.
+    taken: u64,
+    pending: Option<Pending>,
+    /// Words that do not fill a group yet.
+    rest: Vec<u32>,
+    text: Vec<u8>,
+    set: u64,
+}
+
+impl<'a> BodyPrinter<'a> {
+    /// A printer that goes on after the opening brace.
+    pub(super) fn new(out: &'a mut dyn Write, max_peers: u64) -> Self {
+        let pages = CHUNK_WORDS
+            .checked_div(PAGE_WORDS.saturating_mul(max_peers))
+            .unwrap_or(1);
+        Self {
+            out,
+            max_peers,
+            chunk: pages.saturating_mul(PAGE_WORDS),
+            taken: 0,
+            pending: None,
+            rest: Vec::with_capacity(GROUP),
+            text: Vec::with_capacity(TEXT_LEN),
+            set: 0,
+        }
+    }
+
+    /// Prints all words of a slot.
+    pub(super) fn print(&mut self, words: &mut dyn SlotWords) -> Result<()> {
+        while let Some(run) = words.next_run()? {
+            match run {
+                Run::Words(words) => self.words(words),
+                Run::Repeat { count, word } => self.repeat(count, word),
+            }
+            .map_err(cannot_write)?;
+        }
+        Ok(())
+    }
+
+    /// Prints what is left and the closing brace; returns how many set bits were printed.
+    pub(super) fn finish(mut self) -> io::Result<u64> {
+        self.flush_pending()?;
+        let rest = std::mem::take(&mut self.rest);
+        if !rest.is_empty() {
+            self.start_line(self.taken)?;
+            self.values(&rest);
+        }
+        self.text.extend_from_slice(b"\n}\n");
+        self.out.write_all(&self.text)?;
+        Ok(self.set)
+    }
+
+    fn words(&mut self, words: &[u32]) -> io::Result<()> {
+        let mut words = words;
+        if !self.rest.is_empty() {
+            let (head, tail) =
+                words.split_at(words.len().min(GROUP.saturating_sub(self.rest.len())));
+            self.rest.extend_from_slice(head);
+            words = tail;
+            self.take_full_rest()?;
+        }
+        let (groups, tail) = words.as_chunks::<GROUP>();
+        for group in groups {
+            self.group(group)?;
+        }
+        self.rest.extend_from_slice(tail);
+        Ok(())
+    }
+
+    fn repeat(&mut self, count: u64, word: u32) -> io::Result<()> {
+        let mut left = count;
+        while left > 0 && !self.rest.is_empty() {
+            self.rest.push(word);
+            left = left.saturating_sub(1);
+            self.take_full_rest()?;
+        }
+        self.equal_groups(left / GROUP_WORDS, word)?;
+        for _ in 0..left % GROUP_WORDS {
+            self.rest.push(word);
+        }
+        Ok(())
+    }
+
+    /// Takes the gathered words once they fill a group.
+    fn take_full_rest(&mut self) -> io::Result<()> {
+        if let Some(group) = self.rest.first_chunk::<GROUP>().copied() {
+            self.rest.clear();
+            self.group(&group)?;
+        }
+        Ok(())
+    }
+
+    fn group(&mut self, group: &[u32; GROUP]) -> io::Result<()> {
+        let [first, others @ ..] = group;
+        if others.iter().all(|word| word == first) {
+            return self.equal_groups(1, *first);
+        }
+        self.flush_pending()?;
+        self.literal(self.taken, group)?;
+        self.taken = self.taken.saturating_add(GROUP_WORDS);
+        Ok(())
+    }
+
+    /// Takes `groups` groups of one word.
+    fn equal_groups(&mut self, groups: u64, word: u32) -> io::Result<()> {
+        let mut left = groups;
+        while left > 0 {
+            if self
+                .pending
+                .as_ref()
+                .is_some_and(|pending| pending.word != word)
+            {
+                self.flush_pending()?;
+            }
+            let into = self.taken.checked_rem(self.chunk).unwrap_or(0);
+            let step = left.min(self.chunk.saturating_sub(into) / GROUP_WORDS);
+            let start = self.taken;
+            let pending = self.pending.get_or_insert(Pending {
+                word,
+                start,
+                settled: 0,
+                current: 0,
+            });
+            pending.current = pending.current.saturating_add(step);
+            self.taken = start.saturating_add(step.saturating_mul(GROUP_WORDS));
+            left = left.saturating_sub(step);
+            if self.taken.is_multiple_of(self.chunk) {
+                self.settle()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// At the end of a read: what is pending goes on into the next one, but for a group that stands alone.
+    fn settle(&mut self) -> io::Result<()> {
+        match &mut self.pending {
+            Some(pending) if pending.current != 1 => {
+                pending.settled = pending
+                    .settled
+                    .saturating_add(std::mem::take(&mut pending.current));
+                Ok(())
+            }
+            _ => self.flush_pending(),
+        }
+    }
+
+    fn flush_pending(&mut self) -> io::Result<()> {
+        let Some(Pending {
+            word,
+            start,
+            settled,
+            current,
+        }) = self.pending.take()
+        else {
+            return Ok(());
+        };
+        let (counted, alone) = if current == 1 {
+            (settled, 1)
+        } else {
+            (settled.saturating_add(current), 0)
+        };
+        let words = counted.saturating_mul(GROUP_WORDS);
+        if words > 0 {
+            self.start_line(start)?;
+            self.text.extend_from_slice(
+                format!(" {} times 0x{word:08X}{word:08X};", words / 2).as_bytes(),
+            );
+            self.set = self
+                .set
+                .saturating_add(u64::from(word.count_ones()).saturating_mul(words));
+        }
+        if alone > 0 {
+            self.literal(start.saturating_add(words), &[word; GROUP])?;
+        }
+        Ok(())
+    }
+
+    fn literal(&mut self, start: u64, group: &[u32; GROUP]) -> io::Result<()> {
+        self.start_line(start)?;
+        self.values(group);
+        Ok(())
+    }
+
+    /// Begins a line at word `k` of the slot, with a comment where drbdmeta has one.
+    fn start_line(&mut self, k: u64) -> io::Result<()> {
+        if self.text.len() >= TEXT_LEN.saturating_sub(256) {
+            self.out.write_all(&self.text)?;
+            self.text.clear();
+        }
+        let distance = k.saturating_mul(self.max_peers);
+        if distance.is_multiple_of(COMMENT_WORDS) {
+            let kib = distance.saturating_mul(COMMENT_KIB);
+            self.text
+                .extend_from_slice(format!("\n   # at {kib}kB").as_bytes());
+        }
+        self.text.extend_from_slice(b"\n   ");
+        Ok(())
+    }
+
+    /// Prints words two by two, the later one's digits first; a last one without a partner is left out.
+    fn values(&mut self, words: &[u32]) {
+        let (pairs, _) = words.as_chunks::<2>();
+        for [low, high] in pairs {
+            self.text.extend_from_slice(b" 0x");
+            self.text.extend_from_slice(&hex_digits(*high));
+            self.text.extend_from_slice(&hex_digits(*low));
+            self.text.push(b';');
+            self.set = self
+                .set
+                .saturating_add(u64::from(low.count_ones()))
+                .saturating_add(u64::from(high.count_ones()));
+        }
+    }
+}
+
+/// A word's eight upper-case hex digits.
+fn hex_digits(word: u32) -> [u8; 8] {
+    let mut digits = [0; 8];
+    for (pair, byte) in digits
+        .as_chunks_mut::<2>()
+        .0
+        .iter_mut()
+        .zip(word.to_be_bytes())
+    {
+        *pair = [hex_digit(byte >> 4), hex_digit(byte & 15)];
+    }
+    digits
+}
+
+/// The digit of a number below 16.
+fn hex_digit(nibble: u8) -> u8 {
+    if nibble < 10 {
+        b'0'.saturating_add(nibble)
+    } else {
+        b'A'.saturating_add(nibble.saturating_sub(10))
+    }
+}
