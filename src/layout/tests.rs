@@ -5,7 +5,6 @@ use super::*;
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
-const TIB: u64 = 1 << 40;
 
 fn geometry(max_peers: u32, bytes_per_bit: u32) -> MdGeometry {
     MdGeometry {
