@@ -20,7 +20,7 @@ pub use counted::Counted;
 pub use file::ImageFile;
 pub use map::{MappedImage, open_for_scan};
 pub use mem::MemImage;
-pub use new_file::NewFile;
+pub use new_file::{NewFile, create_directory};
 pub use window::Window;
 pub use writable::WritableFile;
 

@@ -19,8 +19,11 @@ pub(super) struct Opened {
 impl Opened {
     /// Opens an image read-only and checks that the window lies in it.
     pub(super) fn open(args: &ImageArgs) -> anyhow::Result<Self> {
-        let image =
-            ImageFile::open(&args.image).with_context(|| args.image.display().to_string())?;
+        Self::open_window(args).with_context(|| args.image.display().to_string())
+    }
+
+    fn open_window(args: &ImageArgs) -> anyhow::Result<Self> {
+        let image = ImageFile::open(&args.image)?;
         let base = args
             .offset
             .map_or(ImagePos::START, |offset| ImagePos::at(offset.0));

@@ -79,6 +79,18 @@ impl NewFile {
     }
 }
 
+/// Makes a directory where there is none of that name.
+///
+/// # Errors
+///
+/// [`IoError`] where the system refuses.
+pub fn create_directory(path: &Path) -> Result<()> {
+    match rustix::fs::mkdir(path, Mode::from_raw_mode(0o777)) {
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(error) => Err(IoError::whole(IoOp::Create, error.into()).into()),
+    }
+}
+
 /// Makes a new name in its directory durable.
 fn sync_directory(path: &Path) -> Result<()> {
     let directory = match path.parent() {
