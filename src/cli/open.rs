@@ -5,13 +5,13 @@ use anyhow::Context;
 use super::args::ImageArgs;
 use crate::error::Unsupported;
 use crate::foreign::{BEGINNING, recognise};
-use crate::image::{ImageFile, ReadAt, Window};
+use crate::image::{ReadAt, Window, open_for_scan};
 use crate::locate::{LocateOptions, ScanMode, locate};
 use crate::units::{Bytes, DevPos, ImagePos};
 
 /// An image, and the part of it that is looked at.
 pub(super) struct Opened {
-    image: ImageFile,
+    image: Box<dyn ReadAt + Send + Sync>,
     base: ImagePos,
     len: Bytes,
 }
@@ -23,7 +23,7 @@ impl Opened {
     }
 
     fn open_window(args: &ImageArgs) -> anyhow::Result<Self> {
-        let image = ImageFile::open(&args.image)?;
+        let image = open_for_scan(&args.image)?;
         let base = args
             .offset
             .map_or(ImagePos::START, |offset| ImagePos::at(offset.0));

@@ -314,14 +314,14 @@ fn compare(drbdmeta: &Drbdmeta, ours: &str, image: &Path, kind: &Kind, place: &P
     if number(&theirs, "# bm-bytes") <= 32 << 20 {
         drbdmeta.ok(kind.format, image, kind.index.0, &["verify-dump", text]);
     } else {
-        // On larger bitmaps 9.22's verify-dump crashes, with its own dumps too; so it must restore ours to the same.
+        // On larger bitmaps 9.22's verify-dump crashes, with its own dumps too; so it must take ours by restore-md. That writes the first
+        // 32 MiB of a bitmap only, over what is there already, so the dump must be the same afterwards.
         drbdmeta.ok(kind.format, image, kind.index.0, &["restore-md", text]);
-        let restored = drbdmeta.ok(kind.format, image, kind.index.0, &["dump-md"]);
-        assert_eq!(
-            comparable(&restored),
-            comparable(&theirs),
-            "restore-md {kind:?}"
-        );
+        let restored = drbdmeta
+            .run(kind.format, image, kind.index.0, &["dump-md"])
+            .stdout;
+        let body = |dump: &str| dump.split_once("version ").unwrap().1.to_owned();
+        assert!(body(&restored) == body(&theirs), "restore-md {kind:?}");
     }
 }
 
