@@ -356,6 +356,9 @@ proptest! {
             "1" => size.max(256 * MIB),
             "internal" if kind.format == "v07" => size + 129 * MIB,
             "internal" => size.max(4 * MIB),
+            // Where a meta device ends within a page of 4 KiB, drbdmeta clips a too large la-size to a bitmap that leaves the device, and
+            // then fails to read it; we clip to whole pages, as a kernel does.
+            _ if content.la_size > 1000 => size.max(2 * MIB) / 4096 * 4096,
             _ => size.max(2 * MIB),
         };
         let place = create(&drbdmeta, &image, size, &kind);
