@@ -12,6 +12,7 @@ mod lex;
 mod parse;
 mod print;
 mod read;
+mod scan;
 mod text;
 
 pub use compat::Compat;
