@@ -7,15 +7,19 @@
 //! | [`Error::Unsupported`] | valid, but not ours to handle |
 //! | [`Error::Syntax`] | a dump does not parse |
 //! | [`Error::Refused`] | we could, but it would break a promise |
+//! | [`Error::UndoFile`] | the bytes are no undo file, or a damaged one |
+//! | [`Error::Edit`] | any of these, while a target was to be changed: says how that left it |
 //!
 //! Messages read `PLACE: FIELD is FOUND, expected EXPECTED`, and carry no advice: the command line adds a `hint:` from the variant.
 //! *Absent is not an error*: looking for metadata where there is none gives an empty answer.
 
+mod edit;
 mod syntax;
 
 use std::fmt;
 use std::io;
 
+pub use edit::{EditError, EditRefusal, Places, TargetState, UndoFault, UndoFileError};
 pub use syntax::{Found, Syntax, Wanted};
 
 use crate::activity_log::AlPlace;
@@ -46,6 +50,12 @@ pub enum Error {
     /// We could, but it would break a promise.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// The bytes are no undo file, or a damaged one.
+    #[error(transparent)]
+    UndoFile(#[from] UndoFileError),
+    /// A target was to be changed, and this is how it was left.
+    #[error(transparent)]
+    Edit(#[from] EditError),
 }
 
 /// What was asked of the system.
@@ -68,6 +78,8 @@ pub enum IoOp {
     ReadDump,
     /// Writing what a command prints.
     WriteOutput,
+    /// Writing down what a change would overwrite.
+    WriteUndo,
     /// Mapping it into memory.
     Map,
     /// Asking where its data and holes are.
@@ -87,6 +99,7 @@ impl fmt::Display for IoOp {
             Self::Write => "write",
             Self::ReadDump => "read the dump",
             Self::WriteOutput => "write the output",
+            Self::WriteUndo => "write the undo file",
             Self::Map => "map",
             Self::SeekData => "look for data",
             Self::Sync => "sync",
@@ -416,6 +429,9 @@ pub enum Refused {
         /// What contradicts what.
         misfit: Misfit,
     },
+    /// A change of a target, or its undoing.
+    #[error(transparent)]
+    Edit(#[from] EditRefusal),
 }
 
 /// What a path leads to that cannot be an image.

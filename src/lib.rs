@@ -14,6 +14,7 @@ pub mod builder;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod dump;
+pub mod edit;
 pub mod error;
 pub mod foreign;
 pub mod image;

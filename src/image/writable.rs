@@ -55,6 +55,15 @@ impl WritableFile {
         })?)
     }
 
+    /// Whether this is a block device rather than a regular file.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError`] where the system refuses to say.
+    pub fn is_block_device(&self) -> Result<bool> {
+        Ok(self.image.kind()? == FileType::BlockDevice)
+    }
+
     /// Keeps other writers out of a regular file; a block device is ours already.
     fn locked(image: ImageFile) -> Result<Self> {
         if image.kind()? == FileType::RegularFile {
