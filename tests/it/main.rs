@@ -6,6 +6,8 @@
 )]
 #![expect(clippy::indexing_slicing, reason = "a test may miss: it fails then")]
 
+/// The activity log's replay, held against `drbdmeta apply-al`.
+mod activity_log;
 /// Images of the builder's making, held against drbdmeta's own and given to it to read.
 mod builder;
 /// What the dump of every resource looks like, held against `drbdmeta dump-md`.
