@@ -121,10 +121,9 @@ impl Printer<'_> {
         }
     }
 
-    fn generation_v07(
-        &mut self,
-        CountersV07([flags, human, timeout, connected, arbitrary]): CountersV07,
-    ) -> io::Result<()> {
+    fn generation_v07(&mut self, CountersV07(counters): CountersV07) -> io::Result<()> {
+        // drbdmeta prints them signed.
+        let [flags, human, timeout, connected, arbitrary] = counters.map(u32::cast_signed);
         writeln!(
             self.out,
             "gc {{\n    {flags}; {human}; {timeout}; {connected}; {arbitrary};\n}}"

@@ -203,6 +203,22 @@ proptest! {
     }
 }
 
+#[test]
+fn v07_counters_are_printed_signed() {
+    let header = Header {
+        geometry: MdGeometry::DEFAULT,
+        la_size: Sectors::ZERO,
+        al_nr_extents: 257,
+        al_state: AlState::Clean,
+        generation: Generation::V07(CountersV07([u32::MAX, 0x8000_0000, 3, 4, 5])),
+    };
+    let text = printed(&header, &mut Made(vec![vec![]]));
+    assert!(
+        text.contains("\ngc {\n    -1; -2147483648; 3; 4; 5;\n}\n"),
+        "{text}"
+    );
+}
+
 /// The dumps in testdata, with their names.
 fn dumps() -> Vec<(&'static str, &'static str)> {
     macro_rules! dumps {
