@@ -7,19 +7,26 @@
 //! | [`Error::Unsupported`] | valid, but not ours to handle |
 //! | [`Error::Syntax`] | a dump does not parse |
 //! | [`Error::Refused`] | we could, but it would break a promise |
+//! | [`Error::UndoFile`] | the bytes are no undo file, or a damaged one |
+//! | [`Error::Edit`] | any of these, while a target was to be changed: says how that left it |
 //!
 //! Messages read `PLACE: FIELD is FOUND, expected EXPECTED`, and carry no advice: the command line adds a `hint:` from the variant.
 //! *Absent is not an error*: looking for metadata where there is none gives an empty answer.
 
+mod edit;
 mod syntax;
 
 use std::fmt;
 use std::io;
 
+pub use edit::{EditError, EditRefusal, Places, TargetState, UndoFault, UndoFileError};
 pub use syntax::{Found, Syntax, Wanted};
 
+use crate::activity_log::AlPlace;
+use crate::foreign::Foreign;
+use crate::layout::MdIndex;
 use crate::superblock::Format;
-use crate::units::{BitmapIndex, Bytes, ImagePos, Sectors};
+use crate::units::{BitmapIndex, Bytes, DevPos, ImagePos};
 
 /// The library's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -43,6 +50,12 @@ pub enum Error {
     /// We could, but it would break a promise.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// The bytes are no undo file, or a damaged one.
+    #[error(transparent)]
+    UndoFile(#[from] UndoFileError),
+    /// A target was to be changed, and this is how it was left.
+    #[error(transparent)]
+    Edit(#[from] EditError),
 }
 
 /// What was asked of the system.
@@ -51,6 +64,10 @@ pub enum Error {
 pub enum IoOp {
     /// Opening a file or device.
     Open,
+    /// Making a file that was not there.
+    Create,
+    /// Keeping other writers out.
+    Lock,
     /// Asking for its size.
     Size,
     /// Reading from it.
@@ -61,6 +78,8 @@ pub enum IoOp {
     ReadDump,
     /// Writing what a command prints.
     WriteOutput,
+    /// Writing down what a change would overwrite.
+    WriteUndo,
     /// Mapping it into memory.
     Map,
     /// Asking where its data and holes are.
@@ -73,11 +92,14 @@ impl fmt::Display for IoOp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Open => "open",
+            Self::Create => "create",
+            Self::Lock => "lock",
             Self::Size => "find the size",
             Self::Read => "read",
             Self::Write => "write",
             Self::ReadDump => "read the dump",
             Self::WriteOutput => "write the output",
+            Self::WriteUndo => "write the undo file",
             Self::Map => "map",
             Self::SeekData => "look for data",
             Self::Sync => "sync",
@@ -159,6 +181,30 @@ pub enum Corrupt {
         /// What contradicts what.
         misfit: Misfit,
     },
+    /// A superblock is not where the placement asked for has one.
+    #[error(
+        "superblock at {at} ({format}): {index} metadata begins elsewhere, expected at {expected} of the device"
+    )]
+    Elsewhere {
+        /// The superblock's position.
+        at: ImagePos,
+        /// Its format.
+        format: Format,
+        /// The placement asked for.
+        index: MdIndex,
+        /// Where that has its superblock.
+        expected: DevPos,
+    },
+    /// External metadata in the midst of a device.
+    #[error(
+        "superblock at {at} ({format}): offsets are of external metadata, expected internal ones at this position"
+    )]
+    External {
+        /// The superblock's position.
+        at: ImagePos,
+        /// Its format.
+        format: Format,
+    },
 }
 
 /// A field that contradicts the others or the device.
@@ -203,6 +249,10 @@ pub enum Field {
     AlBlocks,
     /// The size of the device that holds the metadata, in bytes.
     DeviceSize,
+    /// The number of a bitmap slot.
+    BitmapSlot,
+    /// How many 32-bit words the bitmap has, all slots together.
+    BitmapWords,
 }
 
 impl fmt::Display for Field {
@@ -221,6 +271,8 @@ impl fmt::Display for Field {
             Self::PeerBitmapIndex(node) => return write!(f, "peers[{node}].bitmap_index"),
             Self::AlBlocks => "al_stripes * al_stripe_size_4k",
             Self::DeviceSize => "device size in bytes",
+            Self::BitmapSlot => "bitmap slot",
+            Self::BitmapWords => "number of bitmap words",
         })
     }
 }
@@ -288,9 +340,19 @@ pub enum Unsupported {
         /// The first version that can express it.
         since: UtilsVersion,
     },
-    /// More of something than this machine's memory can address.
-    #[error("a device of {0} is beyond what DRBD can address, expected at most 1 PiB")]
-    TooLarge(Sectors),
+    /// The file holds an image, or a dump, in another form.
+    #[error("is {0}, expected a raw image")]
+    Foreign(Foreign),
+    /// An activity log of a size that DRBD does not have.
+    #[error(
+        "activity log: al_stripes is {stripes} and al_stripe_size_4k {stripe_size_4k}, expected 1 to 4194304 blocks in all"
+    )]
+    ActivityLogSize {
+        /// `al_stripes`.
+        stripes: u32,
+        /// `al_stripe_size_4k`.
+        stripe_size_4k: u32,
+    },
     /// Reading a dump's bitmaps in another order than they stand there.
     #[error("bitmap[{}] is not ahead in the dump, expected bitmap[{next}] or a later one of {slots}", asked.get())]
     SlotOrder {
@@ -334,6 +396,17 @@ pub enum Refused {
         /// Its format.
         format: Format,
     },
+    /// Something has this name already.
+    #[error("exists already, expected a new name")]
+    Exists,
+    /// The activity log changed between two reads.
+    #[error(
+        "activity log: {place} changed while it was read, expected an image that nothing writes to"
+    )]
+    ActivityLogChanged {
+        /// Which part of the log.
+        place: AlPlace,
+    },
     /// A dump that says of itself that it was made before the activity log was applied.
     #[error(
         "line {line}: the dump is unclean, expected one made after the activity log was applied"
@@ -348,6 +421,17 @@ pub enum Refused {
         /// What the path leads to.
         found: FileKind,
     },
+    /// Metadata to be made, by a specification that contradicts itself or the device.
+    #[error("level {level} of the image to build: {misfit}")]
+    Spec {
+        /// The level, 0 being the outermost.
+        level: u8,
+        /// What contradicts what.
+        misfit: Misfit,
+    },
+    /// A change of a target, or its undoing.
+    #[error(transparent)]
+    Edit(#[from] EditRefusal),
 }
 
 /// What a path leads to that cannot be an image.

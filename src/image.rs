@@ -1,9 +1,14 @@
-//! Images: files, block devices and memory, read by position.
+//! Images: files, block devices and memory, read and written by position.
 
 mod counted;
 mod file;
+mod map;
 mod mem;
+mod new_file;
+#[cfg(test)]
+mod support;
 mod window;
+mod writable;
 
 use std::io;
 use std::ops::{ControlFlow, Range};
@@ -13,8 +18,11 @@ use crate::units::{Bytes, ImagePos};
 
 pub use counted::Counted;
 pub use file::ImageFile;
+pub use map::{MappedImage, open_for_scan};
 pub use mem::MemImage;
+pub use new_file::{NewFile, create_directory};
 pub use window::Window;
+pub use writable::WritableFile;
 
 /// Something that can be read by position and cannot be written.
 ///
@@ -49,6 +57,26 @@ pub trait ReadAt {
     ) -> Result<()>;
 }
 
+/// Something that can be written by position as well.
+///
+/// Only what was asked to write takes this; opening an image for it is a call of its own.
+pub trait WriteAt: ReadAt {
+    /// Puts `bytes` at `at`.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::error::IoError`] with the position: where the range leaves the image nothing is written; where the system refuses, what
+    /// lies before that position may be.
+    fn write_all_at(&mut self, at: ImagePos, bytes: &[u8]) -> Result<()>;
+
+    /// Returns once everything written so far would outlive a power failure.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::error::IoError`] where the system cannot promise that.
+    fn sync(&mut self) -> Result<()>;
+}
+
 /// What is read is borrowed as well as owned.
 macro_rules! forward {
     ($pointer:ty) => {
@@ -76,7 +104,25 @@ macro_rules! forward {
     };
 }
 forward!(&R);
+forward!(&mut R);
 forward!(Box<R>);
+
+/// What is written is borrowed as well as owned.
+macro_rules! forward_writes {
+    ($pointer:ty) => {
+        impl<W: WriteAt + ?Sized> WriteAt for $pointer {
+            fn write_all_at(&mut self, at: ImagePos, bytes: &[u8]) -> Result<()> {
+                (**self).write_all_at(at, bytes)
+            }
+
+            fn sync(&mut self) -> Result<()> {
+                (**self).sync()
+            }
+        }
+    };
+}
+forward_writes!(&mut W);
+forward_writes!(Box<W>);
 
 /// How much [`visit_by_reading`] reads at once: more is no faster.
 const PIECE: Bytes = Bytes::new(1024 * 1024);
@@ -114,13 +160,13 @@ fn len_within(range: &Range<ImagePos>, size: Bytes) -> Result<Bytes> {
 fn check_within(op: IoOp, at: ImagePos, len: Bytes, size: Bytes) -> Result<()> {
     match at.checked_add(len) {
         Some(end) if end.from_start() <= size => Ok(()),
-        _ => Err(IoError::at(op, at, len, outside(size)).into()),
+        _ => Err(IoError::at(op, at, len, outside("image", size)).into()),
     }
 }
 
-/// The answer to a range that leaves what has `size`.
-fn outside(size: Bytes) -> io::Error {
-    let message = format!("the range leaves the image, which has {size}");
+/// The answer to a range that leaves an image or device of `size`.
+fn outside(whole: &str, size: Bytes) -> io::Error {
+    let message = format!("the range leaves the {whole}, which has {size}");
     io::Error::new(io::ErrorKind::InvalidInput, message)
 }
 

@@ -75,7 +75,7 @@ impl MdIndex {
 
     /// Where the superblock lies on a device of `device` bytes; `None` where the device is too small to have one.
     ///
-    /// Source: `drbd_md_ss` (`drbd_int.h`), `v07_style_md_get_offset` (`drbdmeta.c`).
+    /// Source: `drbd_md_ss` (`drbd_int.h`), `v07_style_md_get_byte_offset` (`drbdmeta.c`).
     #[must_use]
     pub fn superblock_pos(self, device: Bytes) -> Option<DevPos> {
         let pos = match self {
@@ -393,7 +393,10 @@ impl MdLayout {
                 Expected::Exactly(i128::from(layout.md_size.get())),
             ));
         }
-        Ok(layout)
+        Ok(Self {
+            md_size: said,
+            ..layout
+        })
     }
 
     /// Whether an offset on disk leads to where the formulas say.

@@ -7,11 +7,19 @@
     )
 )]
 
+pub mod activity_log;
 pub mod bitmap;
+#[cfg(any(test, feature = "builder"))]
+pub mod builder;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod dump;
+pub mod edit;
 pub mod error;
+pub mod foreign;
 pub mod image;
 pub mod layout;
+pub mod locate;
 pub mod metadata;
 pub mod ondisk;
 pub mod superblock;

@@ -1,2 +1,7 @@
-//! The command line.
-fn main() {}
+//! The program: everything is in [`mdtool::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mdtool::cli::main()
+}

@@ -4,10 +4,16 @@
 //! [`crate::superblock`]'s. Every reserved field and every tail is a field here, so that no rewrite loses a byte. Superblocks and activity
 //! logs are big endian, bitmaps little endian.
 
+mod al_pmem;
+mod al_v07;
+mod al_v84;
 mod superblock_v07;
 mod superblock_v08;
 mod superblock_v09;
 
+pub use al_pmem::AlPmemBlock;
+pub use al_v07::{AlSectorV07, AlUpdateV07};
+pub use al_v84::AlTransactionV84;
 pub use superblock_v07::SuperblockV07;
 pub use superblock_v08::SuperblockV08;
 pub use superblock_v09::{PeerV09, SuperblockV09};
@@ -49,5 +55,7 @@ macro_rules! fixed_size_codec {
 }
 use fixed_size_codec;
 
+#[cfg(test)]
+mod activity_log_tests;
 #[cfg(test)]
 mod tests;

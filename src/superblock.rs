@@ -23,9 +23,9 @@ pub const MAGIC_84_UNCLEAN: u32 = 0x8374_026C;
 pub const MAGIC_V09: u32 = 0x8374_026D;
 
 /// Where v07 has its magic.
-const MAGIC_OFFSET_V07: usize = 28;
+pub(crate) const MAGIC_OFFSET_V07: usize = 28;
 /// Where v08 and v09 have theirs.
-const MAGIC_OFFSET: usize = 60;
+pub(crate) const MAGIC_OFFSET: usize = 60;
 /// Sectors in a KiB, v07's unit of size.
 const SECTORS_PER_KIB: u64 = 2;
 /// The granularity of formats that do not say one.
@@ -146,14 +146,18 @@ impl Superblock {
     /// Whether the activity log was applied, as drbdmeta judges it.
     ///
     /// Unclean where the magic is `84_UNCLEAN` or `MDF_AL_CLEAN` is not set. No kernel sets that flag, so whatever a kernel wrote last is
-    /// unclean, v07 always so.
+    /// unclean. v07 has no place for the flag and always is.
     #[must_use]
     pub fn al_state(&self) -> AlState {
-        let unclean_magic = matches!(self, Self::V08(sb) if sb.magic == MAGIC_84_UNCLEAN);
-        if unclean_magic || !self.flags().contains(DeviceFlags::AL_CLEAN) {
-            AlState::Unclean
-        } else {
+        let said_so = match self {
+            Self::V07(_) => false,
+            Self::V08(sb) => sb.magic != MAGIC_84_UNCLEAN,
+            Self::V09(_) => true,
+        };
+        if said_so && self.flags().contains(DeviceFlags::AL_CLEAN) {
             AlState::Clean
+        } else {
+            AlState::Unclean
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Words are taken in groups of eight. Two or more consecutive groups of one repeated word become a line `COUNT times VALUE`, any other
 //! group a line of four values. Two things are drbdmeta's history rather than sense, and kept: a last word without a partner is not
-//! printed; and a run that begins with the last group of one of drbdmeta's 32 MiB reads is not counted past it.
+//! printed; and of a run across the end of one of drbdmeta's 32 MiB reads, only what is two groups or more within a read is counted.
 
 use std::io::{self, Write};
 
@@ -28,9 +28,12 @@ const TEXT_LEN: usize = 64 << 10;
 /// Equal groups not yet printed.
 struct Pending {
     word: u32,
-    groups: u64,
     /// The first group's first word.
     start: u64,
+    /// Groups to be counted, from reads that are over.
+    settled: u64,
+    /// Groups in the present read.
+    current: u64,
 }
 
 /// Prints one slot.
@@ -144,63 +147,75 @@ impl<'a> BodyPrinter<'a> {
 
     /// Takes `groups` groups of one word.
     fn equal_groups(&mut self, groups: u64, word: u32) -> io::Result<()> {
-        if groups == 0 {
-            return Ok(());
-        }
-        let end = self
-            .taken
-            .saturating_add(groups.saturating_mul(GROUP_WORDS));
-        if self
-            .pending
-            .as_ref()
-            .is_some_and(|pending| pending.word != word)
-        {
-            self.flush_pending()?;
-        }
-        if self.pending.is_none()
-            && self
-                .taken
-                .saturating_add(GROUP_WORDS)
-                .is_multiple_of(self.chunk)
-        {
-            // The last group of one of drbdmeta's reads cannot begin a run there.
-            self.literal(self.taken, &[word; GROUP])?;
-            self.taken = self.taken.saturating_add(GROUP_WORDS);
-            return self.equal_groups(groups.saturating_sub(1), word);
-        }
-        match &mut self.pending {
-            Some(pending) => pending.groups = pending.groups.saturating_add(groups),
-            None => {
-                self.pending = Some(Pending {
-                    word,
-                    groups,
-                    start: self.taken,
-                });
+        let mut left = groups;
+        while left > 0 {
+            if self
+                .pending
+                .as_ref()
+                .is_some_and(|pending| pending.word != word)
+            {
+                self.flush_pending()?;
+            }
+            let into = self.taken.checked_rem(self.chunk).unwrap_or(0);
+            let step = left.min(self.chunk.saturating_sub(into) / GROUP_WORDS);
+            let start = self.taken;
+            let pending = self.pending.get_or_insert(Pending {
+                word,
+                start,
+                settled: 0,
+                current: 0,
+            });
+            pending.current = pending.current.saturating_add(step);
+            self.taken = start.saturating_add(step.saturating_mul(GROUP_WORDS));
+            left = left.saturating_sub(step);
+            if self.taken.is_multiple_of(self.chunk) {
+                self.settle()?;
             }
         }
-        self.taken = end;
         Ok(())
+    }
+
+    /// At the end of a read: what is pending goes on into the next one, but for a group that stands alone.
+    fn settle(&mut self) -> io::Result<()> {
+        match &mut self.pending {
+            Some(pending) if pending.current != 1 => {
+                pending.settled = pending
+                    .settled
+                    .saturating_add(std::mem::take(&mut pending.current));
+                Ok(())
+            }
+            _ => self.flush_pending(),
+        }
     }
 
     fn flush_pending(&mut self) -> io::Result<()> {
         let Some(Pending {
             word,
-            groups,
             start,
+            settled,
+            current,
         }) = self.pending.take()
         else {
             return Ok(());
         };
-        if groups == 1 {
-            return self.literal(start, &[word; GROUP]);
+        let (counted, alone) = if current == 1 {
+            (settled, 1)
+        } else {
+            (settled.saturating_add(current), 0)
+        };
+        let words = counted.saturating_mul(GROUP_WORDS);
+        if words > 0 {
+            self.start_line(start)?;
+            self.text.extend_from_slice(
+                format!(" {} times 0x{word:08X}{word:08X};", words / 2).as_bytes(),
+            );
+            self.set = self
+                .set
+                .saturating_add(u64::from(word.count_ones()).saturating_mul(words));
         }
-        let words = groups.saturating_mul(GROUP_WORDS);
-        self.start_line(start)?;
-        self.text
-            .extend_from_slice(format!(" {} times 0x{word:08X}{word:08X};", words / 2).as_bytes());
-        self.set = self
-            .set
-            .saturating_add(u64::from(word.count_ones()).saturating_mul(words));
+        if alone > 0 {
+            self.literal(start.saturating_add(words), &[word; GROUP])?;
+        }
         Ok(())
     }
 

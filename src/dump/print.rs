@@ -121,9 +121,8 @@ impl Printer<'_> {
         }
     }
 
-    fn generation_v07(&mut self, CountersV07(counters): CountersV07) -> io::Result<()> {
-        // drbdmeta prints them signed.
-        let [flags, human, timeout, connected, arbitrary] = counters.map(u32::cast_signed);
+    fn generation_v07(&mut self, counters: CountersV07) -> io::Result<()> {
+        let [flags, human, timeout, connected, arbitrary] = counters.0.map(u32::cast_signed);
         writeln!(
             self.out,
             "gc {{\n    {flags}; {human}; {timeout}; {connected}; {arbitrary};\n}}"

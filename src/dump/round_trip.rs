@@ -8,8 +8,7 @@ use super::compat::Compat;
 use super::examples::slot_words;
 use super::print::{Preamble, print};
 use super::read::DumpReader;
-use crate::bitmap::slot_len;
-use crate::error::{Error, Refused, Result};
+use crate::error::{Error, Result};
 use crate::layout::{AlStriping, MdGeometry, MdIndex, MdLayout};
 use crate::metadata::{
     Bitmap, CountersV07, Generation, GenerationV08, GenerationV09, Header, PeerV09, Run, SlotWords,
@@ -217,85 +216,4 @@ fn v07_counters_are_printed_signed() {
         text.contains("\ngc {\n    -1; -2147483648; 3; 4; 5;\n}\n"),
         "{text}"
     );
-}
-
-/// The dumps in testdata, with their names.
-fn dumps() -> Vec<(&'static str, &'static str)> {
-    macro_rules! dumps {
-        ($($name:literal),*) => {
-            vec![$(($name, include_str!(concat!("../../testdata/dumps/", $name)))),*]
-        };
-    }
-    dumps![
-        "v08-pair-a-crashed.applied.md",
-        "v08-pair-a-synced.applied.md",
-        "v08-pair-b-crashed.forced.md",
-        "v09-pair-b-crashed.applied.md",
-        "v09-stack-down.inner.applied.md",
-        "v09-stack-live-copy.inner.forced.md"
-    ]
-}
-
-#[test]
-fn drbdmetas_own_dumps_are_read() {
-    for (name, text) in dumps() {
-        let read = DumpReader::new(text.as_bytes());
-        if name.contains("forced") {
-            let Err(Error::Refused(Refused::UncleanDump { line })) = read.map(drop) else {
-                panic!("{name}");
-            };
-            assert_eq!(line, 8, "{name}");
-            continue;
-        }
-        let mut reader = read.unwrap();
-        assert_eq!(reader.notes(), [], "{name}");
-        let slots = u8::try_from(reader.header().geometry.max_peers).unwrap();
-        // What the dump's last comment says of its last slot.
-        let said = text
-            .rsplit("# bits-set ")
-            .next()
-            .unwrap()
-            .trim_end_matches(";\n");
-        let mut set = 0;
-        for slot in 0..slots {
-            let words = slot_words(&mut reader, slot).unwrap();
-            set = words.iter().map(|word| u64::from(word.count_ones())).sum();
-            // All of its words but a last one without a partner.
-            let bm_bytes = text.split("# bm-bytes ").nth(1).unwrap();
-            let on_disk: u64 = bm_bytes.split(';').next().unwrap().parse().unwrap();
-            let expected = slot_len(on_disk / 4, slot.into(), slots.into()) / 2 * 2;
-            assert_eq!(u64::try_from(words.len()), Ok(expected), "{name}");
-        }
-        assert_eq!(set.to_string(), said, "{name}");
-        reader.finish().unwrap();
-    }
-}
-
-#[test]
-fn drbdmetas_own_dumps_are_printed_again_but_for_where_they_lay() {
-    let without_place = |text: &str| {
-        let comment = |line: &&str| {
-            [
-                "# al-", "# bm_", "# md_", "# al_", "# 2012", "# host", "# TIME", "# HOST",
-            ]
-            .iter()
-            .all(|start| !line.starts_with(start))
-        };
-        text.lines()
-            .filter(comment)
-            .map(|line| line.to_owned() + "\n")
-            .collect::<String>()
-    };
-    let mut tried = 0;
-    for (name, text) in dumps()
-        .into_iter()
-        .filter(|(name, _)| name.contains("applied"))
-    {
-        let mut reader = DumpReader::new(text.as_bytes()).unwrap();
-        let header = reader.header().clone();
-        let again = printed(&header, &mut reader);
-        assert_eq!(without_place(&again), without_place(text), "{name}");
-        tried += 1;
-    }
-    assert_eq!(tried, 4);
 }

@@ -73,3 +73,25 @@ impl<R: ReadAt> ReadAt for Counted<R> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::MemImage;
+    use crate::image::support::{MIB, bytes, pos};
+
+    #[test]
+    fn reads_and_shown_pieces_are_counted() {
+        let image = Counted::new(MemImage::new(bytes(3 * MIB)));
+        image.read_exact_at(pos(5), &mut [0; 100]).unwrap();
+        image.next_data(pos(0)).unwrap();
+        assert_eq!((image.reads(), image.bytes()), (1, bytes(100)));
+        let mut all = |_, _: &[u8]| ControlFlow::Continue(());
+        image.visit(pos(0)..pos(3 * MIB), &mut all).unwrap();
+        assert_eq!((image.reads(), image.bytes()), (4, bytes(100 + 3 * MIB)));
+        image.reset();
+        let mut first = |_, _: &[u8]| ControlFlow::Break(());
+        image.visit(pos(0)..pos(3 * MIB), &mut first).unwrap();
+        assert_eq!((image.reads(), image.bytes()), (1, bytes(MIB)));
+    }
+}

@@ -1,16 +1,18 @@
 //! An image in a regular file or on a block device, opened to be read and never changed.
 
 use std::io;
+use std::num::NonZeroU64;
 use std::ops::{ControlFlow, Range};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use rustix::fs::{FileType, Mode, OFlags, SeekFrom};
+use rustix::fs::{Advice, FileType, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 
-use super::{ReadAt, advanced, check_within, visit_by_reading};
+use super::{ReadAt, advanced, check_within, to_len, visit_by_reading};
 use crate::error::{FileKind, IoError, IoOp, Refused, Result};
-use crate::units::{Bytes, ImagePos, MD_BLOCK, SECTOR_SIZE};
+use crate::units::{Bytes, ImagePos, MD_BLOCK};
 
 #[expect(
     clippy::disallowed_types,
@@ -36,30 +38,43 @@ impl ImageFile {
     /// [`IoError`] where the system refuses; [`Refused::FileKind`] for a directory, a pipe, a socket and a character device, which are not
     /// opened at all: opening alone may wait for a writer or rewind a tape.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::open_as(path, |_| OFlags::RDONLY)
+    }
+
+    /// Opens what `path` leads to with the access that its kind asks for.
+    pub(super) fn open_as(path: &Path, access: impl Fn(FileType) -> OFlags) -> Result<Self> {
         let refused = |error: Errno| IoError::whole(IoOp::Open, error.into());
-        check_kind(rustix::fs::stat(path).map_err(refused)?.st_mode)?;
+        let kind = check_kind(rustix::fs::stat(path).map_err(refused)?.st_mode)?;
         // NONBLOCK changes nothing for what we accept; without it we would wait for ever where a pipe took the file's place just now.
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
+        let flags = access(kind) | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
         let opened = match rustix::fs::open(path, flags | OFlags::NOATIME, Mode::empty()) {
             Err(Errno::PERM) => rustix::fs::open(path, flags, Mode::empty()),
             answer => answer,
         };
-        let file = File::from(opened.map_err(refused)?);
-        check_kind(rustix::fs::fstat(&file).map_err(refused)?.st_mode)?;
+        let image = Self::of(File::from(opened.map_err(refused)?))?;
+        if image.kind()? == kind {
+            Ok(image)
+        } else {
+            Err(refused(Errno::AGAIN).into())
+        }
+    }
+
+    /// What is open already, with the size it has now.
+    pub(super) fn of(file: File) -> Result<Self> {
         let size = size_now(&file)?;
         Ok(Self { file, size })
     }
 
-    /// Reads once at `at`, which lies inside; answers how much came.
-    fn read_some(&self, at: ImagePos, buf: &mut [u8]) -> io::Result<Bytes> {
-        loop {
-            match self.file.read_at(buf, at.get()) {
-                Ok(0) => return Err(shrank()),
-                Ok(count) => return Ok(Bytes::of_len(count)),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
+    /// The open file itself.
+    pub(super) const fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Whether this is a regular file or a block device; anything else is refused.
+    pub(super) fn kind(&self) -> Result<FileType> {
+        let refused = |error: Errno| IoError::whole(IoOp::Open, error.into());
+        let stat = rustix::fs::fstat(&self.file).map_err(refused)?;
+        Ok(check_kind(stat.st_mode)?)
     }
 
     /// Where data begins or ends at or after `at`; `None` where the file ends first or has no map of its holes.
@@ -73,14 +88,35 @@ impl ImageFile {
         }
     }
 
-    /// An error where the file ends before its recorded size: its holes are no longer ours to tell.
-    fn check_not_shrunk(&self) -> Result<()> {
-        let now = size_now(&self.file)?;
-        if now < self.size {
-            let gone = self.size.saturating_sub(now);
-            return Err(IoError::at(IoOp::SeekData, ImagePos::at(now), gone, shrank()).into());
+    /// An error where the file ends within `range` or before it by now.
+    pub(super) fn check_reaches(&self, op: IoOp, range: Range<ImagePos>) -> Result<()> {
+        let at = ImagePos::at(size_now(&self.file)?).max(range.start);
+        match range.end.bytes_since(at) {
+            None | Some(Bytes::ZERO) => Ok(()),
+            Some(gone) => Err(IoError::at(op, at, gone, shrank()).into()),
         }
-        Ok(())
+    }
+
+    /// Asks the system to drop what it holds of `range` in its cache, and of what it reads next to hold no more than is asked for.
+    ///
+    /// Advice, no more: where it is not taken, the position of an error is that of a larger piece. No byte of the file changes by it.
+    fn forget(&self, range: Range<ImagePos>) {
+        let len = range.end.bytes_since(range.start).map(Bytes::get);
+        let len = len.and_then(NonZeroU64::new);
+        let _ = rustix::fs::fadvise(&self.file, 0, None, Advice::Random);
+        let _ = rustix::fs::fadvise(&self.file, range.start.get(), len, Advice::DontNeed);
+    }
+
+    /// Whether it is a block device, not a regular file.
+    pub(super) fn is_block_device(&self) -> Result<bool> {
+        rustix::fs::fstat(&self.file)
+            .map(|found| FileType::from_raw_mode(found.st_mode) == FileType::BlockDevice)
+            .map_err(|error| IoError::whole(IoOp::Open, error.into()).into())
+    }
+
+    /// The open file, to be mapped.
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 }
 
@@ -98,26 +134,19 @@ impl ReadAt for ImageFile {
 
     fn read_exact_at(&self, at: ImagePos, buf: &mut [u8]) -> Result<()> {
         check_within(IoOp::Read, at, Bytes::of_len(buf.len()), self.size)?;
-        let (mut at, mut rest) = (at, buf);
-        // After an error smaller steps find how far the readable part goes: the page cache fails whole pages, disks fail sectors.
-        let mut steps = [MD_BLOCK, SECTOR_SIZE].into_iter();
-        let mut step = Bytes::of_len(rest.len());
-        while !rest.is_empty() {
-            let len = Bytes::of_len(rest.len());
-            let piece = super::to_len(step.min(len));
-            let (now, _) = rest.split_at_mut(piece);
-            match self.read_some(at, now) {
-                Ok(count) => {
-                    at = advanced(at, count);
-                    rest = rest.split_at_mut(super::to_len(count)).1;
-                }
-                Err(error) => match steps.find(|smaller| *smaller < step) {
-                    Some(smaller) => step = smaller,
-                    None => return Err(IoError::at(IoOp::Read, at, len, error).into()),
-                },
-            }
-        }
-        Ok(())
+        let end = advanced(at, Bytes::of_len(buf.len()));
+        let read = |at: ImagePos, piece: &mut [u8]| self.file.read_at(piece, at.get());
+        fill(at, buf, read)
+            .or_else(|stop| {
+                // What the system cached of a bad place, it fails as a whole; anew and in blocks it gives all but the bad ones.
+                self.forget(stop.at..end);
+                let done = stop.at.bytes_since(at).map_or(0, to_len);
+                fill_in_blocks(stop.at, buf.split_at_mut(done).1, read)
+            })
+            .map_err(|stop| {
+                let rest = end.bytes_since(stop.at).unwrap_or(Bytes::ZERO);
+                IoError::at(IoOp::Read, stop.at, rest, stop.error).into()
+            })
     }
 
     fn next_data(&self, from: ImagePos) -> Result<Option<Range<ImagePos>>> {
@@ -128,7 +157,11 @@ impl ReadAt for ImageFile {
         let start = match self.seek(SeekFrom::Data(from.get()))? {
             Seek::At(start) if start < end => start,
             Seek::At(_) => return Ok(None),
-            Seek::End => return self.check_not_shrunk().map(|()| None),
+            // What is gone is no hole.
+            Seek::End => {
+                self.check_reaches(IoOp::SeekData, from..end)?;
+                return Ok(None);
+            }
             Seek::Unknown => return Ok(Some(from..end)),
         };
         Ok(match self.seek(SeekFrom::Hole(start.get()))? {
@@ -145,6 +178,59 @@ impl ReadAt for ImageFile {
     ) -> Result<()> {
         visit_by_reading(self, range, visit)
     }
+}
+
+/// Where reading stopped, and why.
+#[derive(Debug)]
+struct Stop {
+    at: ImagePos,
+    error: io::Error,
+}
+
+/// Fills `buf` by as many calls of `read` as it takes.
+fn fill(
+    mut at: ImagePos,
+    buf: &mut [u8],
+    mut read: impl FnMut(ImagePos, &mut [u8]) -> io::Result<usize>,
+) -> Result<(), Stop> {
+    let mut rest = buf;
+    while !rest.is_empty() {
+        let error = match read(at, rest) {
+            Ok(count) if count > 0 => {
+                at = advanced(at, Bytes::of_len(count));
+                rest = rest.split_at_mut(count).1;
+                continue;
+            }
+            Ok(_) => shrank(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => error,
+        };
+        return Err(Stop { at, error });
+    }
+    Ok(())
+}
+
+/// [`fill`] block by block, so that it stops at the first block that cannot be read.
+fn fill_in_blocks(
+    mut at: ImagePos,
+    buf: &mut [u8],
+    mut read: impl FnMut(ImagePos, &mut [u8]) -> io::Result<usize>,
+) -> Result<(), Stop> {
+    let mut rest = buf;
+    while !rest.is_empty() {
+        let len = Bytes::of_len(rest.len()).min(up_to_block(at));
+        let (block, later) = rest.split_at_mut(to_len(len));
+        fill(at, block, &mut read)?;
+        at = advanced(at, len);
+        rest = later;
+    }
+    Ok(())
+}
+
+/// How far it is from `at` to the next block.
+fn up_to_block(at: ImagePos) -> Bytes {
+    let start = at.from_start();
+    MD_BLOCK.saturating_sub(start.saturating_sub(start.align_down(MD_BLOCK)))
 }
 
 /// The size as it is now.
@@ -165,9 +251,9 @@ fn shrank() -> io::Error {
 }
 
 /// Refuses what has no bytes at positions.
-fn check_kind(mode: rustix::fs::RawMode) -> Result<(), Refused> {
+fn check_kind(mode: rustix::fs::RawMode) -> Result<FileType, Refused> {
     let found = match FileType::from_raw_mode(mode) {
-        FileType::RegularFile | FileType::BlockDevice => return Ok(()),
+        kind @ (FileType::RegularFile | FileType::BlockDevice) => return Ok(kind),
         FileType::Directory => FileKind::Directory,
         FileType::Fifo => FileKind::Fifo,
         FileType::Socket => FileKind::Socket,
@@ -176,3 +262,6 @@ fn check_kind(mode: rustix::fs::RawMode) -> Result<(), Refused> {
     };
     Err(Refused::FileKind { found })
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
 
-use super::{ReadAt, advanced, check_within, to_len, visit_by_reading};
+use super::{ReadAt, WriteAt, advanced, check_within, to_len, visit_by_reading};
 use crate::error::{IoOp, Result};
 use crate::units::{Bytes, ImagePos, MD_BLOCK};
 
@@ -42,8 +42,6 @@ impl MemImage {
     }
 
     /// Puts `bytes` at `at`; the 4 KiB blocks they touch are data from then on.
-    ///
-    /// This is how an image is made up, not how one is edited.
     ///
     /// # Errors
     ///
@@ -130,5 +128,103 @@ impl ReadAt for MemImage {
         visit: &mut dyn FnMut(ImagePos, &[u8]) -> ControlFlow<()>,
     ) -> Result<()> {
         visit_by_reading(self, range, visit)
+    }
+}
+
+impl WriteAt for MemImage {
+    fn write_all_at(&mut self, at: ImagePos, bytes: &[u8]) -> Result<()> {
+        self.write_at(at, bytes)
+    }
+
+    /// Does nothing: memory outlives nothing.
+    fn sync(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::image::support::{MIB, all_data, bytes, io_error, numbered, pos};
+
+    #[test]
+    fn a_pebibyte_costs_what_was_written_to_it() {
+        let size = 1 << 50;
+        let mut image = MemImage::new(bytes(size));
+        assert_eq!(all_data(&image), []);
+        image.write_at(pos(size - 3), &[1, 2, 3]).unwrap();
+        image.write_at(pos(MIB + 4095), &[4, 5]).unwrap();
+        image.write_at(pos(MIB + 5 * 4096), &[6]).unwrap();
+        assert_eq!(
+            all_data(&image),
+            [
+                (MIB, MIB + 8192),
+                (MIB + 20480, MIB + 24576),
+                (size - 4096, size)
+            ]
+        );
+        let data = image.next_data(pos(MIB + 9)).unwrap();
+        assert_eq!(data, Some(pos(MIB + 9)..pos(MIB + 8192)));
+        let mut buf = [9; 4];
+        image.read_exact_at(pos(MIB + 4094), &mut buf).unwrap();
+        assert_eq!(buf, [0, 4, 5, 0]);
+    }
+
+    #[test]
+    fn the_largest_size_ends_in_a_partial_block() {
+        let mut image = MemImage::new(bytes(u64::MAX));
+        image.write_at(pos(u64::MAX - 2), &[1, 2]).unwrap();
+        assert_eq!(all_data(&image), [(u64::MAX - 4095, u64::MAX)]);
+        let mut buf = [0; 3];
+        image.read_exact_at(pos(u64::MAX - 3), &mut buf).unwrap();
+        assert_eq!(buf, [0, 1, 2]);
+    }
+
+    #[test]
+    fn nothing_is_read_or_written_beyond_the_end() {
+        let mut image = MemImage::from_bytes(&numbered(512));
+        assert_eq!(image.size(), bytes(512));
+        let error = io_error(image.write_at(pos(511), &[1, 2]));
+        assert_eq!((error.op, error.at), (IoOp::Write, Some(pos(511))));
+        assert!(image.read_exact_at(pos(0), &mut [0; 513]).is_err());
+        assert_eq!(all_data(&image), [(0, 512)]);
+        let mut last = [0];
+        image.read_exact_at(pos(511), &mut last).unwrap();
+        assert_eq!(last, [1], "the write that was refused wrote nothing");
+    }
+
+    #[test]
+    fn blocks_of_zeros_become_holes() {
+        let mut content = numbered(16384);
+        content[4096..12288].fill(0);
+        let image = MemImage::from_bytes(&content);
+        assert_eq!(all_data(&image), [(0, 4096), (12288, 16384)]);
+    }
+
+    proptest! {
+        #[test]
+        fn it_holds_what_a_vector_would(
+            writes in prop::collection::vec((0_usize..40_000, prop::collection::vec(1_u8.., 0..9000)), 0..6),
+            at in 0_usize..50_000,
+            len in 0_usize..50_000,
+        ) {
+            let mut model = vec![0; 50_000];
+            let mut image = MemImage::new(Bytes::of_len(model.len()));
+            for (at, content) in &writes {
+                model[*at..at + content.len()].copy_from_slice(content);
+                image.write_at(ImagePos::at(Bytes::of_len(*at)), content).unwrap();
+            }
+            let len = len.min(model.len() - at);
+            let mut buf = vec![9; len];
+            image.read_exact_at(ImagePos::at(Bytes::of_len(at)), &mut buf).unwrap();
+            prop_assert_eq!(&buf, &model[at..at + len]);
+            let data = all_data(&image);
+            for (at, byte) in (0..).zip(model) {
+                let may_hold_data = data.iter().any(|(start, end)| (*start..*end).contains(&at));
+                prop_assert!(may_hold_data || byte == 0);
+            }
+        }
     }
 }

@@ -47,13 +47,24 @@ const PEER_FLAG_NAMES: [(u32, &str); 6] = [
     (1 << 16, "exists"),
 ];
 
+/// What drbdmeta's 80 bytes hold of them, the ` # ` before them and the zero byte behind them aside.
+const NAMES_LEN: usize = 76;
+
 impl PeerFlags {
     /// `MDF_PEER_DEVICE_SEEN`: the peer had a disk once.
     pub const DEVICE_SEEN: Self = Self(1 << 4);
 
     /// The set flags as drbdmeta names them, lowest bit first, an unknown one by its number: `seen | 0x20=? | exists`.
+    ///
+    /// Cut where drbdmeta's buffer ends, which only unknown flags reach.
     #[must_use]
     pub fn names(self) -> String {
+        let mut names = self.all_names();
+        names.truncate(NAMES_LEN);
+        names
+    }
+
+    fn all_names(self) -> String {
         let name = |bit: u32| {
             PEER_FLAG_NAMES
                 .iter()
@@ -74,6 +85,10 @@ mod tests {
     #[test]
     fn peer_flags_are_named_as_drbdmeta_names_them() {
         assert_eq!(PeerFlags(0).names(), "");
+        assert_eq!(
+            PeerFlags(u32::MAX).names(),
+            "connected | <=outdated | fencing | full-sync | seen | 0x20=? | 0x40=? | 0x80"
+        );
         assert_eq!(
             PeerFlags(0x0001_0031).names(),
             "connected | seen | 0x20=? | exists"

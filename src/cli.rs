@@ -1,0 +1,106 @@
+//! The command line: arguments in, text or JSON out, one exit status.
+//!
+//! stdout carries data only; warnings, notes and `hint:` lines go to stderr. Everything that knows DRBD is in the library.
+
+mod args;
+mod commands;
+mod human;
+mod open;
+mod outcome;
+mod report;
+mod select;
+mod size;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub use args::Cli;
+use args::Command;
+use outcome::{Outcome, is_broken_pipe};
+
+/// Runs the program as the shell called it.
+#[must_use]
+pub fn main() -> ExitCode {
+    let mut out = Streams {
+        stdout: &mut io::stdout().lock(),
+        stderr: &mut io::stderr(),
+    };
+    run(&std::env::args_os().collect::<Vec<_>>(), &mut out).into()
+}
+
+/// Where a command prints.
+pub struct Streams<'a> {
+    /// Data only.
+    pub stdout: &'a mut dyn Write,
+    /// Everything meant for people.
+    pub stderr: &'a mut dyn Write,
+}
+
+impl Streams<'_> {
+    /// Tells people something; that nobody reads it is no reason to stop.
+    fn tell(&mut self, line: impl std::fmt::Display) {
+        let _ = writeln!(self.stderr, "{line}");
+    }
+}
+
+/// Runs the program with these arguments, the first of which is its name.
+///
+/// What goes wrong is told on stderr and is in the status.
+pub fn run(args: &[OsString], out: &mut Streams<'_>) -> Outcome {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, out),
+    };
+    let result = dispatch(&cli.command, &command_line(args), out).and_then(|outcome| {
+        out.stdout.flush()?;
+        Ok(outcome)
+    });
+    result.unwrap_or_else(|error| {
+        if is_broken_pipe(&error) {
+            return Outcome::Done;
+        }
+        out.tell(format_args!("mdtool: {error:#}"));
+        for hint in outcome::hints(&error) {
+            out.tell(format_args!("hint: {hint}"));
+        }
+        outcome::of_error(&error)
+    })
+}
+
+/// Prints what clap has to say: help on stdout, complaints on stderr.
+fn usage(error: &clap::Error, out: &mut Streams<'_>) -> Outcome {
+    if error.use_stderr() {
+        out.tell(error.render().to_string().trim_end());
+        return Outcome::Failed;
+    }
+    // Help that nobody reads to the end was help all the same.
+    let _ = write!(out.stdout, "{}", error.render());
+    Outcome::Done
+}
+
+/// The command line for a dump's header: as typed, without the program's directory, on one line.
+fn command_line(args: &[OsString]) -> String {
+    let words = args
+        .iter()
+        .skip(1)
+        .map(|arg| arg.to_string_lossy().replace(['\n', '\r'], " "));
+    std::iter::once("mdtool".to_owned())
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn dispatch(
+    command: &Command,
+    command_line: &str,
+    out: &mut Streams<'_>,
+) -> anyhow::Result<Outcome> {
+    match command {
+        Command::Locate(args) => commands::locate::run(args, out),
+        Command::Export(args) => commands::export::run(args, command_line, out),
+        Command::Demo(args) => commands::demo::run(args, out),
+    }
+}

@@ -1,0 +1,201 @@
+//! The arguments, typed and without side effects.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::size::Size;
+use crate::error::UtilsVersion;
+use crate::locate::{IndexChoice, ScanMode};
+
+/// Find and export DRBD metadata in disks and disk images
+#[derive(Debug, Parser)]
+#[command(name = "mdtool", version, max_term_width = 100, arg_required_else_help = true, after_help = EXIT_STATUS)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// How every command's exit status is to be read.
+const EXIT_STATUS: &str = "\
+Exit status: 0 done, or yes; 1 ran, and the answer is no, or there are findings; 2 could not run
+(bad usage, I/O error, damaged beyond reading, refused). A closed pipe is no error.
+
+Sizes and positions: 4096, 0x1000, 4KiB, 9TB, 8s (sectors of 512 bytes).";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Find every level of a stack, outermost first
+    Locate(LocateArgs),
+    /// Print a resource's metadata as drbdmeta's dump-md does, for restore-md
+    Export(ExportArgs),
+    /// Build an image like GitLab's and walk through finding and exporting its inner resource
+    Demo(DemoArgs),
+}
+
+/// What every command that takes an image takes.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ImageArgs {
+    /// Regular file or block device
+    pub(super) image: PathBuf,
+    /// Expect a stack; `export` then means its innermost resource
+    #[arg(long)]
+    pub(super) stacked: bool,
+    /// Where to look
+    #[arg(
+        long,
+        value_name = "auto|internal|flex-external|indexed:N",
+        default_value = "auto"
+    )]
+    pub(super) index: IndexChoice,
+    /// The superblock is exactly at this byte
+    #[arg(long, value_name = "BYTE")]
+    pub(super) at: Option<Size>,
+    /// Look at the image from here on only (a partition in a whole-disk image)
+    #[arg(long, value_name = "SIZE")]
+    pub(super) offset: Option<Size>,
+    /// Look at this much of the image only
+    #[arg(long, value_name = "SIZE")]
+    pub(super) size: Option<Size>,
+}
+
+/// Which resource of a stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LevelChoice {
+    Outer,
+    Inner,
+    Number(usize),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct LocateArgs {
+    #[command(flatten)]
+    pub(super) image: ImageArgs,
+    /// Show this resource of the stack only
+    #[arg(long, value_name = "outer|inner|N", conflicts_with = "at")]
+    pub(super) level: Option<LevelChoice>,
+    /// How far to look beyond the places where DRBD looks
+    #[arg(
+        long,
+        value_name = "auto|never|full",
+        default_value = "auto",
+        conflicts_with = "at"
+    )]
+    pub(super) scan: Scan,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Scan {
+    /// Search where the chain of levels breaks
+    Auto,
+    /// Look only where DRBD would
+    Never,
+    /// Search everything that holds data
+    Full,
+}
+
+impl From<Scan> for ScanMode {
+    fn from(scan: Scan) -> Self {
+        match scan {
+            Scan::Auto => Self::Auto,
+            Scan::Never => Self::Never,
+            Scan::Full => Self::Full,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ExportArgs {
+    #[command(flatten)]
+    pub(super) image: ImageArgs,
+    /// Which resource of the stack [default: the only one, else 0; with --stacked inner]
+    #[arg(long, value_name = "outer|inner|N", conflicts_with = "at")]
+    pub(super) level: Option<LevelChoice>,
+    /// Write the dump to this new file instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Write what this version of drbd-utils can read
+    #[arg(long, value_name = "VERSION")]
+    pub(super) compat: Option<UtilsVersion>,
+    /// Print unclean metadata in drbdmeta's unclean form, which restore-md refuses
+    #[arg(long)]
+    pub(super) force: bool,
+    /// Print one JSON document about the dump (needs --output)
+    #[arg(long, requires = "output")]
+    pub(super) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct DemoArgs {
+    /// Build the image here and keep it [default: a temporary directory]
+    pub(super) dir: Option<PathBuf>,
+}
+
+impl FromStr for LevelChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "outer" => Ok(Self::Outer),
+            "inner" => Ok(Self::Inner),
+            number => number
+                .parse()
+                .map(Self::Number)
+                .map_err(|_| "expected outer, inner or a number".to_owned()),
+        }
+    }
+}
+
+impl FromStr for IndexChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "internal" => Ok(Self::Internal),
+            "flex-external" => Ok(Self::FlexExternal),
+            _ => text
+                .strip_prefix("indexed:")
+                .and_then(|slot| slot.parse().ok())
+                .map(Self::Indexed)
+                .ok_or_else(|| {
+                    "expected auto, internal, flex-external or indexed:N with N from 0 to 255"
+                        .to_owned()
+                }),
+        }
+    }
+}
+
+impl FromStr for UtilsVersion {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers: Vec<u16> = text
+            .split('.')
+            .map(str::parse)
+            .collect::<Result<_, _>>()
+            .map_err(|_| version_grammar())?;
+        let (major, minor, patch) = match *numbers.as_slice() {
+            [major, minor] => (major, minor, 0),
+            [major, minor, patch] => (major, minor, patch),
+            _ => return Err(version_grammar()),
+        };
+        if (8..=9).contains(&major) {
+            Ok(Self {
+                major,
+                minor,
+                patch,
+            })
+        } else {
+            Err(version_grammar())
+        }
+    }
+}
+
+fn version_grammar() -> String {
+    "expected a version of drbd-utils, 8.0 or newer: 9.22, 8.9.6".to_owned()
+}

@@ -1,0 +1,5 @@
+//! One module a command: open, call the library, print.
+
+pub(super) mod demo;
+pub(super) mod export;
+pub(super) mod locate;

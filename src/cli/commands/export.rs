@@ -1,0 +1,133 @@
+//! `mdtool export`.
+
+use std::io::Write;
+
+use anyhow::Context;
+
+use super::super::Streams;
+use super::super::args::ExportArgs;
+use super::super::open::Opened;
+use super::super::outcome::Outcome;
+use super::super::report::{json, text};
+use super::super::select::{choose, find};
+use crate::dump::{Compat, Preamble, print};
+use crate::error::{Error, Refused};
+use crate::image::NewFile;
+use crate::locate::{FoundBy, Level, ScanMode};
+use crate::metadata::Header;
+use crate::superblock::{AlState, Format};
+
+pub(in super::super) fn run(
+    args: &ExportArgs,
+    command_line: &str,
+    out: &mut Streams<'_>,
+) -> anyhow::Result<Outcome> {
+    let opened = Opened::open(&args.image)?;
+    let located = find(&opened, &args.image, args.level, ScanMode::Auto)?;
+    let level = choose(&located, &args.image, args.level)?;
+    let name = || args.image.image.display().to_string();
+    refuse_unclean(&opened, level, args.force).with_context(name)?;
+    let preamble = preamble(command_line);
+    if let Some(path) = &args.output {
+        let target = || path.display().to_string();
+        let mut file = NewFile::create(path).with_context(target)?;
+        write_dump(&opened, level, args, &preamble, &mut file).with_context(name)?;
+        file.finish().with_context(target)?;
+    } else {
+        write_dump(&opened, level, args, &preamble, out.stdout).with_context(name)?;
+    }
+    if args.json {
+        let number = located
+            .levels
+            .iter()
+            .position(|one| one.layout.md == level.layout.md)
+            .unwrap_or(0);
+        let report = text::Report {
+            opened: &opened,
+            image: &args.image,
+            located: &located,
+            first: 0,
+        };
+        let document = json::level(&report, number, level)?;
+        writeln!(out.stdout, "{document:#}")?;
+    }
+    warn(level, args, out);
+    Ok(Outcome::Done)
+}
+
+/// Refuses what restore-md must not get, unless drbdmeta's own unclean form is asked for.
+fn refuse_unclean(opened: &Opened, level: &Level, force: bool) -> Result<(), Error> {
+    if force || level.superblock.al_state() == AlState::Clean {
+        return Ok(());
+    }
+    let at = opened.image_pos(level.layout.md);
+    Err(Refused::Unclean {
+        at,
+        format: level.superblock.format(),
+    }
+    .into())
+}
+
+fn write_dump(
+    opened: &Opened,
+    level: &Level,
+    args: &ExportArgs,
+    preamble: &Preamble,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let header = Header::of(&level.superblock);
+    let mut bitmap = level.bitmap(opened.window());
+    print(
+        out,
+        &header,
+        &level.layout,
+        &mut bitmap,
+        preamble,
+        compat(args),
+    )
+}
+
+fn compat(args: &ExportArgs) -> Compat {
+    args.compat.map_or(Compat::NEWEST, Compat::version)
+}
+
+/// When and by what the dump was made.
+fn preamble(command_line: &str) -> Preamble {
+    let now = jiff::Zoned::now();
+    let host = rustix::system::uname();
+    Preamble {
+        time: format!(
+            "{} [{}]",
+            now.strftime("%Y-%m-%d %H:%M:%S %z"),
+            now.timestamp().as_second()
+        ),
+        origin: format!("{}> {command_line}", host.nodename().to_string_lossy()),
+    }
+}
+
+/// Tells what a reader of this dump may stumble over.
+fn warn(level: &Level, args: &ExportArgs, out: &mut Streams<'_>) {
+    if level.found_by == FoundBy::Scan {
+        out.tell(format_args!(
+            "mdtool: note: this {} metadata is not where DRBD looks; it was laid out for a device of {}, and what lay around it may be gone",
+            level.role, level.device
+        ));
+    }
+    let header = Header::of(&level.superblock);
+    if level.superblock.la_size() > level.layout.usable {
+        out.tell(format_args!(
+            "mdtool: warning: la-size-sect is {}, clipped to the {} that fit",
+            level.superblock.la_size().get(),
+            level.layout.usable.get()
+        ));
+    }
+    if level.layout.index.is_internal() && compat(args).restore_damages_data(&header) {
+        out.tell(format_args!(
+            "mdtool: warning: {} bytes per bit: restore-md of drbd-utils 9.33 and newer writes such internal metadata into user data",
+            header.geometry.bytes_per_bit
+        ));
+    }
+    if level.superblock.format() == Format::V09 && args.compat.is_none() && args.output.is_some() {
+        out.tell("hint: drbd-utils before 9.27 refuse the line `members`; for such a version add --compat VERSION");
+    }
+}

@@ -1,0 +1,41 @@
+//! `mdtool locate`.
+
+use super::super::Streams;
+use super::super::args::LocateArgs;
+use super::super::open::Opened;
+use super::super::outcome::Outcome;
+use super::super::report::{json, text};
+use super::super::select::{choose, find, no_stack, nothing_found};
+
+pub(in super::super) fn run(args: &LocateArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
+    let opened = Opened::open(&args.image)?;
+    let mut located = find(&opened, &args.image, args.level, args.scan.into())?;
+    let mut first = 0;
+    if args.level.is_some() {
+        let md = choose(&located, &args.image, args.level)?.layout.md;
+        first = located
+            .levels
+            .iter()
+            .position(|level| level.layout.md == md)
+            .unwrap_or(0);
+        located.levels.retain(|level| level.layout.md == md);
+    }
+    let report = text::Report {
+        opened: &opened,
+        image: &args.image,
+        located: &located,
+        first,
+    };
+    if args.json {
+        json::print(&report, out.stdout)?;
+    } else {
+        report.print(out.stdout)?;
+    }
+    if located.levels.is_empty() {
+        return Err(nothing_found(&located, &args.image).into());
+    }
+    match no_stack(&located, &args.image).filter(|_| args.image.stacked) {
+        Some(no) => Err(no.into()),
+        None => Ok(Outcome::Done),
+    }
+}

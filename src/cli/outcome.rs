@@ -1,0 +1,119 @@
+//! How a command ends: the exit status, and what to say of an error.
+
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+
+use crate::error::{Error, IoOp, Refused, Unsupported};
+use crate::foreign::Foreign;
+
+/// A command's exit status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// 0: done, or yes.
+    Done,
+    /// 1: ran, and the answer is no, or there are findings.
+    No,
+    /// 2: could not run.
+    Failed,
+}
+
+impl Outcome {
+    /// The number that the shell gets.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::No => 1,
+            Self::Failed => 2,
+        }
+    }
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        Self::from(outcome.code())
+    }
+}
+
+/// The command ran, and the answer is no.
+#[derive(Debug)]
+pub(super) struct Negative {
+    pub(super) answer: String,
+    pub(super) hints: Vec<String>,
+}
+
+impl Negative {
+    /// An answer with what to try next.
+    pub(super) fn new(answer: impl Into<String>, hints: &[&str]) -> Self {
+        Self {
+            answer: answer.into(),
+            hints: hints.iter().map(|hint| (*hint).to_owned()).collect(),
+        }
+    }
+}
+
+impl fmt::Display for Negative {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.answer)
+    }
+}
+
+impl std::error::Error for Negative {}
+
+/// The status that an error means.
+pub(super) fn of_error(error: &anyhow::Error) -> Outcome {
+    if error.downcast_ref::<Negative>().is_some() {
+        Outcome::No
+    } else {
+        Outcome::Failed
+    }
+}
+
+/// Whether whoever read our output went away, which is no error.
+pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// What to do next about an error, the least destructive first.
+pub(super) fn hints(error: &anyhow::Error) -> Vec<String> {
+    if let Some(negative) = error.downcast_ref::<Negative>() {
+        return negative.hints.clone();
+    }
+    let hint = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<Error>())
+        .and_then(hint_of);
+    hint.into_iter().map(str::to_owned).collect()
+}
+
+fn hint_of(error: &Error) -> Option<&'static str> {
+    match error {
+        Error::Refused(Refused::Unclean { .. }) => Some(
+            "the image was copied from a live or crashed node; --force prints drbdmeta's unclean form, which restore-md refuses",
+        ),
+        Error::Io(error)
+            if error.op == IoOp::Create && error.source.kind() == io::ErrorKind::AlreadyExists =>
+        {
+            Some("choose another name, or remove the file first")
+        }
+        Error::Refused(Refused::Exists) => Some("choose another name, or remove the file first"),
+        Error::Unsupported(Unsupported::Foreign(foreign)) => Some(match foreign {
+            Foreign::Dump => "give the disk or image that the dump was taken from",
+            Foreign::Qcow2 | Foreign::Vmdk | Foreign::Vhdx | Foreign::Vdi => {
+                "convert a copy (qemu-img convert -O raw), or attach it read-only (qemu-nbd --read-only) and give the device"
+            }
+            _ => "decompress it first",
+        }),
+        Error::Unsupported(Unsupported::CompatFormat { .. } | Unsupported::CompatField { .. }) => {
+            Some("without --compat the dump is for the newest drbd-utils")
+        }
+        Error::Corrupt(_) => Some(
+            "without --at, `mdtool locate --scan full` lists every superblock and why it does not count",
+        ),
+        _ => None,
+    }
+}

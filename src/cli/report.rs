@@ -1,0 +1,6 @@
+//! What locate prints: the same facts as text for people and as JSON for programs.
+
+pub(super) mod json;
+mod picture;
+mod story;
+pub(super) mod text;

@@ -1,0 +1,184 @@
+//! The text form: a table, a picture, a sentence, the next command.
+
+use std::io::{self, Write};
+
+use super::super::args::ImageArgs;
+use super::super::human::{binary, bytes_and_decimal};
+use super::super::open::Opened;
+use super::{picture, story};
+use crate::locate::{Level, Located};
+use crate::units::{Bytes, DevPos, ImagePos, Sectors};
+
+/// How much of a bitmap is read to say how much is out of sync.
+const COUNTING_BUDGET: Bytes = Bytes::new(64 << 10);
+/// Columns of the table, the numbers to the right.
+const HEADINGS: [(&str, bool); 7] = [
+    ("level", false),
+    ("resource", false),
+    ("format", false),
+    ("state", false),
+    ("DRBD device", true),
+    ("superblock at byte", true),
+    ("out of sync", true),
+];
+
+/// What was found, and where.
+pub(in super::super) struct Report<'a> {
+    pub(in super::super) opened: &'a Opened,
+    pub(in super::super) image: &'a ImageArgs,
+    pub(in super::super) located: &'a Located,
+    /// The number of the first level reported.
+    pub(in super::super) first: usize,
+}
+
+impl Report<'_> {
+    /// The levels with their numbers.
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (usize, &Level)> {
+        (self.first..).zip(&self.located.levels)
+    }
+
+    /// The size of the device that was looked at.
+    pub(super) fn device_size(&self) -> Bytes {
+        self.opened.window().size()
+    }
+
+    /// Where in the image a position of the device is.
+    pub(super) fn image_pos(&self, at: DevPos) -> ImagePos {
+        self.opened.image_pos(at)
+    }
+
+    /// How much of a level is out of sync; `None` where counting would read too much.
+    pub(super) fn out_of_sync(&self, level: &Level) -> crate::error::Result<Option<Bytes>> {
+        if !level.layout.index.is_internal() && level.device < self.device_size() {
+            return Ok(None);
+        }
+        Ok(level
+            .out_of_sync(self.opened.window(), COUNTING_BUDGET)?
+            .and_then(Sectors::to_bytes))
+    }
+
+    /// Prints everything.
+    pub(in super::super) fn print(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        writeln!(
+            out,
+            "{}  {}",
+            self.image.image.display(),
+            bytes_and_decimal(self.opened.image_size())
+        )?;
+        if self.image.offset.is_some() || self.image.size.is_some() {
+            let start = self.image_pos(DevPos::START);
+            writeln!(
+                out,
+                "looked at: {} from {start} on",
+                bytes_and_decimal(self.device_size())
+            )?;
+        }
+        writeln!(out)?;
+        if self.located.levels.is_empty() {
+            writeln!(out, "no DRBD metadata")?;
+        } else {
+            self.levels(out)?;
+        }
+        self.rejected(out)?;
+        for note in story::notes(self) {
+            writeln!(out, "note: {note}")?;
+        }
+        let next = story::next(self);
+        let width = next
+            .iter()
+            .map(|(command, _)| command.chars().count())
+            .max()
+            .unwrap_or(0);
+        for (i, (command, purpose)) in next.iter().enumerate() {
+            writeln!(
+                out,
+                "{} {command:width$}  ({purpose})",
+                if i == 0 { "next:" } else { "     " }
+            )?;
+        }
+        Ok(())
+    }
+
+    fn levels(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        let rows: Vec<[String; 7]> = self
+            .numbered()
+            .map(|(number, level)| self.row(number, level))
+            .collect::<Result<_, _>>()?;
+        table(&rows, out)?;
+        writeln!(out)?;
+        let picture = picture::draw(&self.located.levels);
+        for line in &picture {
+            writeln!(out, "{line}")?;
+        }
+        if !picture.is_empty() {
+            writeln!(out)?;
+        }
+        if let Some(sentence) = story::what_drbd_sees(self) {
+            writeln!(out, "{sentence}")?;
+        }
+        Ok(())
+    }
+
+    /// The cells of one level; what is not known says so.
+    fn row(&self, number: usize, level: &Level) -> crate::error::Result<[String; 7]> {
+        let device = level.known_drbd_device().and_then(Sectors::to_bytes);
+        let unknown = || "not known".to_owned();
+        Ok([
+            number.to_string(),
+            level.role.to_string(),
+            level.superblock.format().to_string(),
+            level.superblock.al_state().to_string(),
+            device.map_or_else(unknown, |device| {
+                bytes_and_decimal(device).replace(" bytes", "")
+            }),
+            self.image_pos(level.layout.md).get().to_string(),
+            self.out_of_sync(level)?.map_or_else(unknown, binary),
+        ])
+    }
+
+    fn rejected(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.located.rejected.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "\nlooks like metadata, and does not count:")?;
+        for rejected in &self.located.rejected {
+            writeln!(
+                out,
+                "  {} ({}): {}",
+                self.image_pos(rejected.at),
+                rejected.format,
+                rejected.why
+            )?;
+        }
+        if self.located.rejected_more > 0 {
+            writeln!(out, "  and {} more", self.located.rejected_more)?;
+        }
+        writeln!(out)
+    }
+}
+
+/// Prints rows under their headings, two spaces between columns, nothing behind the last.
+fn table(rows: &[[String; 7]], out: &mut dyn Write) -> io::Result<()> {
+    let headings = HEADINGS.map(|(name, _)| name.to_owned());
+    let all = || std::iter::once(&headings).chain(rows);
+    let mut widths = [0; 7];
+    for row in all() {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    for row in all() {
+        let mut line = String::new();
+        for ((cell, width), (_, right)) in row.iter().zip(widths).zip(HEADINGS) {
+            let cell = if right {
+                format!("{cell:>width$}")
+            } else {
+                format!("{cell:width$}")
+            };
+            line.push_str(&cell);
+            line.push_str("  ");
+        }
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! Finding the levels that the arguments ask for, and choosing one.
+
+use anyhow::Context;
+
+use super::args::{ImageArgs, LevelChoice};
+use super::open::Opened;
+use super::outcome::Negative;
+use crate::locate::{Level, LocateOptions, Located, Role, ScanMode, Searched, locate, locate_at};
+
+/// Finds the levels of an opened image.
+pub(super) fn find(
+    opened: &Opened,
+    args: &ImageArgs,
+    level: Option<LevelChoice>,
+    scan: ScanMode,
+) -> anyhow::Result<Located> {
+    let name = || args.image.display().to_string();
+    if let Some(at) = args.at {
+        let at = opened.device_pos(at.0).with_context(name)?;
+        let level = locate_at(opened.window(), at, args.index)
+            .with_context(name)?
+            .with_context(name)?;
+        return Ok(Located {
+            levels: vec![level],
+            ..Located::default()
+        });
+    }
+    // Whoever asks for the inner one expects a stack.
+    let stacked = args.stacked || level == Some(LevelChoice::Inner);
+    let options = LocateOptions {
+        index: args.index,
+        scan,
+        stacked,
+    };
+    opened.refuse_foreign(options).with_context(name)?;
+    locate(opened.window(), &options).with_context(name)
+}
+
+/// Chooses one level: the one asked for, with `stacked` the innermost, else the outermost.
+pub(super) fn choose<'a>(
+    located: &'a Located,
+    args: &ImageArgs,
+    level: Option<LevelChoice>,
+) -> anyhow::Result<&'a Level> {
+    let found = located.levels.as_slice();
+    let (Some(outermost), Some(innermost)) = (found.first(), found.last()) else {
+        return Err(nothing_found(located, args).into());
+    };
+    let default = if args.stacked {
+        LevelChoice::Inner
+    } else {
+        LevelChoice::Outer
+    };
+    match level.unwrap_or(default) {
+        LevelChoice::Outer => Ok(outermost),
+        LevelChoice::Inner => no_stack(located, args).map_or(Ok(innermost), |no| Err(no.into())),
+        LevelChoice::Number(n) => found.get(n).ok_or_else(|| {
+            let numbers = match found.len() {
+                1 => "only level 0 was".to_owned(),
+                count => format!("levels 0 to {} were", count.saturating_sub(1)),
+            };
+            let answer = format!(
+                "{}: there is no level {n}, {numbers} found",
+                args.image.display()
+            );
+            Negative::new(
+                answer,
+                &["`mdtool locate` lists them; --stacked searches for one that lies elsewhere"],
+            )
+            .into()
+        }),
+    }
+}
+
+/// The answer where a stack was expected and only the outermost resource is there.
+pub(super) fn no_stack(located: &Located, args: &ImageArgs) -> Option<Negative> {
+    let [only] = located.levels.as_slice() else {
+        return None;
+    };
+    (only.role == Role::Single).then(|| {
+        let looked = match located.searched {
+            Searched::Expected => "where an inner one would be",
+            Searched::Tail(_) | Searched::Everything => "everywhere that holds data",
+        };
+        Negative::new(
+            format!(
+                "{}: no stack here: one resource, where the outermost belongs, and no other {looked}",
+                args.image.display()
+            ),
+            &["without --stacked it is taken for what it is, the only resource"],
+        )
+    })
+}
+
+/// The answer where nothing was found.
+pub(super) fn nothing_found(located: &Located, args: &ImageArgs) -> Negative {
+    let looked = match located.searched {
+        Searched::Expected => "where DRBD would look",
+        Searched::Tail(_) => "where DRBD would look, and in the tail",
+        Searched::Everything => "where DRBD would look, and everywhere that holds data",
+    };
+    let mut hints = Vec::new();
+    if located.rejected.is_empty() {
+        hints.push("if the metadata is external, give the meta device; if the disk has partitions, give --offset and --size");
+    } else {
+        hints
+            .push("`mdtool locate` lists what only looks like metadata, and why it does not count");
+    }
+    if located.searched == Searched::Expected {
+        hints.push("--scan full looks at everything that holds data");
+    }
+    Negative::new(
+        format!("{}: no DRBD metadata {looked}", args.image.display()),
+        &hints,
+    )
+}

@@ -1,0 +1,216 @@
+//! An image in a regular file or on a block device, opened to be written.
+
+use std::io;
+use std::ops::{ControlFlow, Range};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use rustix::fs::{FileType, FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::{ImageFile, ReadAt, WriteAt, advanced, check_within};
+use crate::error::{IoError, IoOp, Result};
+use crate::units::{Bytes, ImagePos};
+
+/// A regular file or a block device, read and written by position, and never beyond the size it had when it was opened.
+///
+/// While it is open no other writer of ours gets in: a regular file is locked (`flock`), and a block device is opened exclusively, which
+/// the kernel refuses where it is mounted, attached to DRBD or otherwise claimed.
+#[derive(Debug)]
+pub struct WritableFile {
+    image: ImageFile,
+}
+
+impl WritableFile {
+    /// Makes a sparse file of `size`, all of it a hole, where nothing of that name exists.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError`] where the system refuses, `AlreadyExists` among it; a dangling symbolic link exists too; `FileTooLarge` where the
+    /// file system cannot hold `size`. No file is left then.
+    pub fn create_new(path: &Path, size: Bytes) -> Result<Self> {
+        let refused = |error: io::Error| IoError::whole(IoOp::Create, error);
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        // What a shell's redirection gives: the umask takes its part.
+        let mode = Mode::from_raw_mode(0o666);
+        let file = rustix::fs::open(path, flags, mode).map_err(|error| refused(error.into()))?;
+        if let Err(error) = rustix::fs::ftruncate(&file, size.get()) {
+            // The name is ours, and nothing is behind it.
+            let _ = rustix::fs::unlink(path);
+            return Err(refused(error.into()).into());
+        }
+        Self::locked(ImageFile::of(file.into())?)
+    }
+
+    /// Opens a regular file or a block device for reading and writing; symbolic links are followed.
+    ///
+    /// # Errors
+    ///
+    /// As [`ImageFile::open`], and [`IoError`] where another has it: a block device that is in use (`EBUSY`), a regular file that another
+    /// process holds locked (`EWOULDBLOCK`).
+    pub fn open(path: &Path) -> Result<Self> {
+        Self::locked(ImageFile::open_as(path, |kind| match kind {
+            FileType::BlockDevice => OFlags::RDWR | OFlags::EXCL,
+            _ => OFlags::RDWR,
+        })?)
+    }
+
+    /// Whether this is a block device rather than a regular file.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError`] where the system refuses to say.
+    pub fn is_block_device(&self) -> Result<bool> {
+        Ok(self.image.kind()? == FileType::BlockDevice)
+    }
+
+    /// Keeps other writers out of a regular file; a block device is ours already.
+    fn locked(image: ImageFile) -> Result<Self> {
+        if image.kind()? == FileType::RegularFile {
+            let exclusive = FlockOperation::NonBlockingLockExclusive;
+            rustix::fs::flock(image.file(), exclusive)
+                .map_err(|error| IoError::whole(IoOp::Lock, error.into()))?;
+        }
+        Ok(Self { image })
+    }
+}
+
+impl ReadAt for WritableFile {
+    fn size(&self) -> Bytes {
+        self.image.size()
+    }
+
+    fn read_exact_at(&self, at: ImagePos, buf: &mut [u8]) -> Result<()> {
+        self.image.read_exact_at(at, buf)
+    }
+
+    fn next_data(&self, from: ImagePos) -> Result<Option<Range<ImagePos>>> {
+        self.image.next_data(from)
+    }
+
+    fn visit(
+        &self,
+        range: Range<ImagePos>,
+        visit: &mut dyn FnMut(ImagePos, &[u8]) -> ControlFlow<()>,
+    ) -> Result<()> {
+        self.image.visit(range, visit)
+    }
+}
+
+impl WriteAt for WritableFile {
+    fn write_all_at(&mut self, mut at: ImagePos, mut bytes: &[u8]) -> Result<()> {
+        check_within(IoOp::Write, at, Bytes::of_len(bytes.len()), self.size())?;
+        while !bytes.is_empty() {
+            match self.image.file().write_at(bytes, at.get()) {
+                // The end of a block device, where it became smaller: no error of its own, and no progress either.
+                Ok(0) => return Err(refused_write(at, bytes, Errno::NOSPC.into())),
+                Ok(count) => {
+                    at = advanced(at, Bytes::of_len(count));
+                    bytes = bytes.split_at(count).1;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(refused_write(at, bytes, error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<()> {
+        let synced = self.image.file().sync_all();
+        Ok(synced.map_err(|error| IoError::whole(IoOp::Sync, error))?)
+    }
+}
+
+/// The system's refusal to write what is left.
+fn refused_write(at: ImagePos, rest: &[u8], error: io::Error) -> crate::error::Error {
+    IoError::at(IoOp::Write, at, Bytes::of_len(rest.len()), error).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Error, FileKind, Refused};
+
+    fn io_error(result: Result<WritableFile>) -> IoError {
+        match result {
+            Err(Error::Io(error)) => error,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_new_file_is_one_hole_and_takes_bytes_anywhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("new.img");
+        let size = Bytes::new(9_000_000_000_000);
+        let mut file = WritableFile::create_new(&path, size).unwrap();
+        assert_eq!(file.size(), size);
+        assert_eq!(file.next_data(ImagePos::START).unwrap(), None);
+        let at = ImagePos::new(8_999_999_999_000);
+        file.write_all_at(at, b"here").unwrap();
+        file.sync().unwrap();
+        drop(file);
+
+        let mut found = [0; 6];
+        let start = at.checked_sub(Bytes::new(1)).unwrap();
+        let file = ImageFile::open(&path).unwrap();
+        assert_eq!(file.size(), size);
+        file.read_exact_at(start, &mut found).unwrap();
+        assert_eq!(&found, b"\0here\0");
+    }
+
+    #[test]
+    fn what_exists_is_not_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("there.img");
+        drop(WritableFile::create_new(&path, Bytes::new(3)).unwrap());
+        let error = io_error(WritableFile::create_new(&path, Bytes::new(4)));
+        assert_eq!(error.op, IoOp::Create);
+        assert_eq!(error.source.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(ImageFile::open(&path).unwrap().size(), Bytes::new(3));
+    }
+
+    #[test]
+    fn nothing_is_written_beyond_the_size_found_when_opening() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("short.img");
+        drop(WritableFile::create_new(&path, Bytes::new(10)).unwrap());
+        let mut file = WritableFile::open(&path).unwrap();
+        file.write_all_at(ImagePos::new(9), b"x").unwrap();
+        for at in [9, 10, u64::MAX] {
+            let Err(Error::Io(error)) = file.write_all_at(ImagePos::new(at), b"yz") else {
+                panic!("wrote at {at}");
+            };
+            assert_eq!((error.op, error.at), (IoOp::Write, Some(ImagePos::new(at))));
+        }
+        let mut found = [0; 10];
+        file.read_exact_at(ImagePos::START, &mut found).unwrap();
+        assert_eq!(&found, b"\0\0\0\0\0\0\0\0\0x");
+        assert_eq!(ImageFile::open(&path).unwrap().size(), Bytes::new(10));
+    }
+
+    #[test]
+    fn two_writers_of_one_file_do_not_get_along_and_a_reader_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("mine.img");
+        let first = WritableFile::create_new(&path, Bytes::new(10)).unwrap();
+        let error = io_error(WritableFile::open(&path));
+        assert_eq!(error.op, IoOp::Lock);
+        assert_eq!(error.source.kind(), io::ErrorKind::WouldBlock);
+        ImageFile::open(&path).unwrap();
+        drop(first);
+        WritableFile::open(&path).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_image_is_not_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let Err(Error::Refused(refused)) = WritableFile::open(dir.path()) else {
+            panic!("opened a directory");
+        };
+        let found = FileKind::Directory;
+        assert_eq!(refused, Refused::FileKind { found });
+        let error = io_error(WritableFile::open(&dir.path().join("missing")));
+        assert_eq!(error.source.kind(), io::ErrorKind::NotFound);
+    }
+}

@@ -1,0 +1,185 @@
+//! Running the program and drbdmeta, and making images for them.
+
+use std::ffi::OsStr;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, OnceLock};
+
+use tempfile::TempDir;
+
+/// What a run of the program gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Self {
+        Self {
+            status: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// Runs the program.
+pub(crate) fn mdtool<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Run {
+    mdtool_command(args).output().unwrap().into()
+}
+
+/// The program, ready to be run.
+pub(crate) fn mdtool_command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mdtool"));
+    command.args(args).stdin(Stdio::null());
+    command
+}
+
+/// Whether a test may be skipped where a tool is missing: said aloud, and not in CI.
+pub(crate) fn require_tool(tool: &str) -> bool {
+    let found = std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(tool).is_file()));
+    let required = std::env::var("MDTOOL_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
+    assert!(
+        found || !required,
+        "MDTOOL_REQUIRE_TOOLS=1, and {tool} is not in PATH"
+    );
+    if !found {
+        eprintln!("SKIPPED: {tool} is not in PATH");
+    }
+    found
+}
+
+/// drbdmeta, one at a time: every run on a plain file writes the same state file.
+pub(crate) struct Drbdmeta(
+    #[expect(dead_code, reason = "held, not looked at")] MutexGuard<'static, ()>,
+);
+
+impl Drbdmeta {
+    /// The tool, or `None` where it is missing and need not be there.
+    pub(crate) fn new() -> Option<Self> {
+        static ONE: Mutex<()> = Mutex::new(());
+        require_tool("drbdmeta").then(|| {
+            Self(
+                ONE.lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner),
+            )
+        })
+    }
+
+    /// Runs it on a plain file: `drbdmeta --force - FORMAT FILE INDEX WORDS…`.
+    #[expect(clippy::unused_self, reason = "who has it is the only one to run it")]
+    pub(crate) fn run(&self, format: &str, image: &Path, index: &str, words: &[&str]) -> Run {
+        let output = Command::new("drbdmeta")
+            .args(["--force", "-", format])
+            .arg(image)
+            .arg(index)
+            .args(words)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        output.into()
+    }
+
+    /// Runs it and insists that it succeeds.
+    pub(crate) fn ok(&self, format: &str, image: &Path, index: &str, words: &[&str]) -> String {
+        let run = self.run(format, image, index, words);
+        assert_eq!(
+            run.status, 0,
+            "drbdmeta {format} {index} {words:?}: {}",
+            run.stderr
+        );
+        run.stdout
+    }
+}
+
+/// A directory for one test's images.
+pub(crate) fn scratch() -> TempDir {
+    tempfile::Builder::new()
+        .prefix("mdtool-test-")
+        .tempdir()
+        .unwrap()
+}
+
+/// A sparse file of `size`, all zeros; an older one of that name is replaced.
+pub(crate) fn sparse(path: &Path, size: u64) {
+    create(path).set_len(size).unwrap();
+}
+
+#[expect(clippy::disallowed_types, reason = "tests make images by hand")]
+fn create(path: &Path) -> std::fs::File {
+    std::fs::File::create(path).unwrap()
+}
+
+/// Overwrites bytes of an image.
+#[expect(clippy::disallowed_types, reason = "tests make images by hand")]
+pub(crate) fn patch(path: &Path, at: u64, bytes: &[u8]) {
+    std::fs::OpenOptions::new()
+        .write(true)
+        .open(path)
+        .unwrap()
+        .write_all_at(bytes, at)
+        .unwrap();
+}
+
+/// Cuts an image off.
+#[expect(clippy::disallowed_types, reason = "tests make images by hand")]
+pub(crate) fn cut(path: &Path, size: u64) {
+    let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.set_len(size).unwrap();
+}
+
+/// Reads bytes of an image.
+#[expect(clippy::disallowed_types, reason = "tests read images by hand")]
+pub(crate) fn peek(path: &Path, at: u64, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    std::fs::File::open(path)
+        .unwrap()
+        .read_exact_at(&mut bytes, at)
+        .unwrap();
+    bytes
+}
+
+/// An image that kernels wrote, unpacked once: `v08-stack-down` and the like.
+pub(crate) fn kernel_image(name: &str) -> PathBuf {
+    static UNPACKED: OnceLock<TempDir> = OnceLock::new();
+    static ONE: Mutex<()> = Mutex::new(());
+    let _guard = ONE
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let image = UNPACKED
+        .get_or_init(scratch)
+        .path()
+        .join(format!("{name}.img"));
+    if !image.exists() {
+        unpack(&testdata("images").join(format!("{name}.blocks")), &image);
+    }
+    image
+}
+
+/// A file or directory of testdata.
+pub(crate) fn testdata(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("testdata")
+        .join(name)
+}
+
+/// Makes a sparse image from a list of its blocks that are not zero; testdata/README.md has the form.
+fn unpack(blocks: &Path, image: &Path) {
+    let text = std::fs::read_to_string(blocks).unwrap();
+    let mut lines = text.lines().filter(|line| !line.starts_with('#'));
+    let size = lines
+        .next()
+        .and_then(|line| line.strip_prefix("size "))
+        .unwrap()
+        .parse()
+        .unwrap();
+    sparse(image, size);
+    for line in lines {
+        let (at, hex) = line.split_once(' ').unwrap();
+        patch(image, at.parse().unwrap(), &hex::decode(hex).unwrap());
+    }
+}
