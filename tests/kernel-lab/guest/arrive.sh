@@ -36,7 +36,7 @@ wait_for 120 both_up_to_date 10 20 || echo 'not up to date in time'
 cat /proc/drbd
 for minor in 10 20; do
     fact "dstate-$minor" "$(disk_states $minor)"
-    fact "sectors-$minor" "$(sectors_of $minor)"
+    fact "bytes-$minor" "$(bytes_of $minor)"
 done
 
 # Only a primary can be read from.

@@ -1,13 +1,15 @@
 # shellcheck shell=sh
-# Attaches /dev/vda as minor 20, and says what it turned out to be.
+# Attaches each disk under a minor of its own, 20 and 21, and says what they turned out to be.
 
 # shellcheck source=lib.sh
 . /lab/lib.sh
 
-try apply-al meta 20 v08 /dev/vda internal apply-al
-new_device r20 20
-try attach drbd attach 20 /dev/vda /dev/vda internal
-[ "$(disk_states 20)" = Unconfigured ] || {
-    fact gi "$(drbdsetup-84 get-gi 20)"
-    fact sectors "$(sectors_of 20)"
-}
+for minor in 20 21; do
+    disk=/dev/vda
+    [ $minor = 20 ] || disk=/dev/vdb
+    try apply-al-$minor meta $minor v08 $disk internal apply-al
+    new_device r$minor $minor
+    try attach-$minor drbd attach $minor $disk $disk internal
+    [ "$(disk_states $minor)" = Unconfigured ] || fact gi-$minor "$(drbdsetup-84 get-gi $minor)"
+    fact bytes-$minor "$(bytes_of $minor)"
+done

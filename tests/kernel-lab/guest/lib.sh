@@ -92,7 +92,7 @@ both_up_to_date() {
     [ "$(disk_states "$1")" = UpToDate/UpToDate ] && [ "$(disk_states "$2")" = UpToDate/UpToDate ]
 }
 
-# sectors_of MINOR: its size; a secondary cannot be opened to be asked.
-sectors_of() {
-    cat "/sys/block/drbd$1/size"
+# bytes_of MINOR: its size; a secondary cannot be opened to be asked.
+bytes_of() {
+    echo $(($(cat "/sys/block/drbd$1/size") * 512))
 }

@@ -18,8 +18,8 @@ write_at_leisure() {
 fact drbd-version "$(sed -n 's/^version: \([^ ]*\).*/\1/p' /proc/drbd)"
 create_device r0 0 /dev/vda
 create_device r10 10 /dev/drbd0
-fact outer-sectors "$(sectors_of 0)"
-fact inner-sectors "$(sectors_of 10)"
+fact outer-bytes "$(bytes_of 0)"
+fact inner-bytes "$(bytes_of 10)"
 fact gi-outer "$(drbdsetup-84 get-gi 0)"
 
 # With all bits set, as after create-md, DRBD would not keep the activity log.

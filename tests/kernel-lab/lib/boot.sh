@@ -4,18 +4,17 @@
 # boot NAME SCRIPT [VAR=VALUE | FILE]… -- DISK…
 #
 # Runs guest/SCRIPT.sh as the machine's only work, with the variables set, the files in /lab, and the
-# disks as /dev/vda, /dev/vdb… The output is NAME.log in the scenario's directory, and is asked about
-# until the next boot.
+# disks (by the names that disk() knows) as /dev/vda, /dev/vdb… The output is NAME.log in the scenario's
+# directory, and is asked about until the next boot.
 boot() {
-    local name=$1 script=$2 letter=a
+    local name=$1 script=$2
     local -a drives=()
     shift 2
     pack_work "$script" "$@"
     while [[ "$1" != -- ]]; do shift; done
     shift
     while (($#)); do
-        drives+=(-drive "file=$1,format=raw,if=virtio,cache=unsafe,id=vd$letter")
-        letter=$(tr a-y b-z <<<"$letter")
+        drives+=(-drive "file=$(disk "$1"),format=raw,if=virtio,cache=unsafe")
         shift
     done
     boot_log=$scenario_dir/$name.log
@@ -46,7 +45,7 @@ pack_work() {
 run_machine() {
     timeout --foreground "${LAB_TIMEOUT:-300}" nice -n 10 "$(tool_path qemu-system-x86_64)" \
         -accel tcg -smp 1 -m 768 -display none -serial stdio -monitor none -nic none -no-reboot \
-        -kernel "$kernel/vmlinuz" -initrd "$scenario_dir/initrd" \
+        -kernel "$kernel/vmlinux" -initrd "$scenario_dir/initrd" \
         -append 'console=ttyS0 panic=-1 quiet' "$@" </dev/null 2>&1 || true
 }
 
@@ -66,4 +65,9 @@ fact() {
 # kernel_line REGEX: the first line of the kernel's log that matches, without its time stamp.
 kernel_line() {
     sed -n 's/^K| \(\[[^]]*\] \)\?//p' "$boot_log" | grep -m 1 -E -- "$1" || true
+}
+
+# bits_on_disk MINOR: how many the bitmap had when the kernel attached it.
+bits_on_disk() {
+    kernel_line "drbd$1: .* marked out-of-sync by on disk bit-map" | sed 's/.*(\([0-9]* bits\)).*/\1/'
 }

@@ -47,8 +47,3 @@ skip() {
     touch "$scenario_dir/skipped"
     exit 0
 }
-
-# need_command NAME: skips unless this mdtool has the command.
-need_command() {
-    "$mdtool" "$1" --help >/dev/null 2>&1 || skip "this mdtool has no command '$1'"
-}

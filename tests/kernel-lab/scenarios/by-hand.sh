@@ -3,5 +3,5 @@
 # kernel says here is the measure for all that follows.
 
 take_truck
-truncate -s "$((outer_sectors * 512))" "$scenario_dir/copy.img"
+truncate -s "$outer_bytes" "$(disk copy)"
 arrive --
