@@ -51,10 +51,13 @@ run_machine() {
 
 # Only the guest's own word counts: a machine that stops for any other reason has failed.
 judge_boot() {
-    grep -qx 'LAB: done' "$boot_log" && return
-    printf 'LAB: the end of %s:\n' "$boot_log" >&2
-    tail -n 25 "$boot_log" >&2
-    die "$scenario: boot '$1' did not reach its end (it had ${LAB_TIMEOUT:-300} s)"
+    if ! grep -qx 'LAB: done' "$boot_log"; then
+        printf 'LAB: the end of %s:\n' "$boot_log" >&2
+        tail -n 25 "$boot_log" >&2
+        die "$scenario: boot '$1' did not reach its end (it had ${LAB_TIMEOUT:-300} s)"
+    fi
+    ! grep -E '^K\|.*(BUG:|Oops|ASSERT|Call Trace)' "$boot_log" >&2 ||
+        die "$scenario: the kernel was in trouble during boot '$1'"
 }
 
 # fact NAME: what the guest reported under this name; nothing where it did not.

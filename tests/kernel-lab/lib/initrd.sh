@@ -3,7 +3,15 @@
 
 # Where this machine has a tool; sbin is not in every user's PATH.
 tool_path() {
-    PATH="$PATH:/usr/sbin:/sbin:/lib/drbd" command -v "$1" || die "$1 is not installed (see docs/kernel-lab.md)"
+    PATH="$PATH:/usr/sbin:/sbin:/lib/drbd" command -v "$1"
+}
+
+# All of what is called, before anything is started.
+need_tools() {
+    local tool
+    for tool in apt-cache apt-get dpkg-deb cpio busybox "${DRBDMETA:-drbdmeta}" drbdsetup-84 qemu-system-x86_64; do
+        tool_path "$tool" >/dev/null || die "$tool is not installed (docs/kernel-lab.md says which package has it)"
+    done
 }
 
 # put_program ROOT FILE: the program in ROOT/bin, and what it is linked with where its loader looks.

@@ -31,19 +31,19 @@ fetch_kernel() {
     printf '%s\n' "$cache/$package"
 }
 
-# Into a directory of its own, which gets its name only when it is complete.
+# Into a directory of its own, which gets its name when it is complete; or another run was faster.
 download_kernel() {
-    local cache=$1 package=$2 new
-    mkdir -p "$cache"
-    new=$(mktemp -d "$cache/new.XXXXXX")
+    local cache=$1 package=$2 new said
+    mkdir -p "$cache" && new=$(mktemp -d "$cache/new.XXXXXX") || die "cannot make a directory in $cache"
     printf 'LAB: fetching %s\n' "$package" >&2
-    (cd "$new" && apt-get download "$package" >apt.log 2>&1) ||
-        die "apt-get download $package: $(tail -n 1 "$new/apt.log")"
+    if ! said=$(cd "$new" && apt-get download "$package" 2>&1); then
+        rm -rf "$new"
+        die "apt-get download $package: ${said##*$'\n'}"
+    fi
     unpack_kernel "$new"
-    rm -f "$new"/*.deb
+    rm -f "${new:?}"/*.deb
     touch "$new/complete"
-    rm -rf "${cache:?}/$package"
-    mv "$new" "$cache/$package"
+    mv -T "$new" "$cache/$package" 2>/dev/null || rm -rf "$new"
 }
 
 # Takes the kernel and the few modules out of the package, which unpacked whole is 400 MB.

@@ -1,10 +1,10 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # sourced by run, whose variables these are
 # Rows of a scenario's table, and the verdict that they add up to.
 
-# Ends the scenario (or the run, outside of one): it could not go on.
+# Ends the scenario, or outside of one the run: it cannot go on.
 die() {
     printf 'LAB: %s\n' "$*" >&2
-    exit 1
+    exit 2
 }
 
 # One row: what, and what was seen.
@@ -25,7 +25,7 @@ fail_row() {
 # check WHAT FOUND EXPECTED: the two must be the same.
 check() {
     if [[ "$2" == "$3" ]]; then
-        row "$1" "${2:-nothing}"
+        row "$1" "${2:-none}"
     else
         fail_row "$1" "found '${2:-nothing}', expected '$3'"
     fi

@@ -5,3 +5,4 @@ empty_disk meta 2
 adopt_copy external --meta meta.img
 check_untouched
 arrive METADATA=/dev/vdc -- meta
+check_log

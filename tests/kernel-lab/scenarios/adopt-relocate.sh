@@ -3,3 +3,4 @@
 
 adopt_copy relocate
 arrive --
+check_log

@@ -4,3 +4,4 @@
 adopt_copy truncate
 check "size of the copy" "$(stat -c '%s bytes' "$(disk copy)")" "$outer_bytes bytes"
 arrive --
+check_log
