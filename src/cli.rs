@@ -10,6 +10,7 @@ mod outcome;
 mod report;
 mod select;
 mod size;
+mod write;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -101,6 +102,8 @@ fn dispatch(
     match command {
         Command::Locate(args) => commands::locate::run(args, out),
         Command::Export(args) => commands::export::run(args, command_line, out),
+        Command::Al(args) => commands::al::run(args, out),
+        Command::ApplyAl(args) => commands::apply_al::run(args, command_line, out),
         Command::Demo(args) => commands::demo::run(args, out),
     }
 }

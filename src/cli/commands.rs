@@ -1,5 +1,7 @@
 //! One module a command: open, call the library, print.
 
+pub(super) mod al;
+pub(super) mod apply_al;
 pub(super) mod demo;
 pub(super) mod export;
 pub(super) mod locate;
