@@ -220,7 +220,9 @@ proptest! {
         let flags = |dump: &str| -> Vec<String> {
             comparable(dump).into_iter().filter(|line| case.format == "v09" || !line.starts_with("    flags")).map(str::to_owned).collect()
         };
-        prop_assert_eq!(flags(&exported.stdout), flags(&theirs_dump));
+        let (exported, theirs_dump) = (flags(&exported.stdout), flags(&theirs_dump));
+        let difference = exported.iter().zip(&theirs_dump).find(|(ours, theirs)| ours != theirs);
+        prop_assert_eq!((difference, exported.len()), (None, theirs_dump.len()));
         // A second run finds nothing to do.
         let before = peek(&ours, 0, usize::try_from(case.size).unwrap().min(1 << 16));
         let again = apply(&ours);
