@@ -14,12 +14,14 @@
 //! *Absent is not an error*: looking for metadata where there is none gives an empty answer.
 
 mod edit;
+mod place;
 mod syntax;
 
 use std::fmt;
 use std::io;
 
 pub use edit::{EditError, EditRefusal, Places, TargetState, UndoFault, UndoFileError};
+pub use place::PlaceRefusal;
 pub use syntax::{Found, Syntax, Wanted};
 
 use crate::activity_log::AlPlace;
@@ -80,6 +82,10 @@ pub enum IoOp {
     WriteOutput,
     /// Writing down what a change would overwrite.
     WriteUndo,
+    /// Putting aside what memory is not to hold.
+    WriteScratch,
+    /// Reading that again.
+    ReadScratch,
     /// Mapping it into memory.
     Map,
     /// Asking where its data and holes are.
@@ -100,6 +106,8 @@ impl fmt::Display for IoOp {
             Self::ReadDump => "read the dump",
             Self::WriteOutput => "write the output",
             Self::WriteUndo => "write the undo file",
+            Self::WriteScratch => "write a temporary file",
+            Self::ReadScratch => "read the temporary file",
             Self::Map => "map",
             Self::SeekData => "look for data",
             Self::Sync => "sync",
@@ -432,6 +440,9 @@ pub enum Refused {
     /// A change of a target, or its undoing.
     #[error(transparent)]
     Edit(#[from] EditRefusal),
+    /// Metadata that cannot be placed there.
+    #[error(transparent)]
+    Place(#[from] PlaceRefusal),
 }
 
 /// What a path leads to that cannot be an image.

@@ -23,5 +23,6 @@ pub mod layout;
 pub mod locate;
 pub mod metadata;
 pub mod ondisk;
+pub mod place;
 pub mod superblock;
 pub mod units;

@@ -4,6 +4,8 @@
 //! whole. Export prints it, import writes it, and whatever edits, converts or compares metadata works on it. Where things lie is not
 //! here: that is [`crate::layout`]'s, made anew for each target.
 
+mod compose;
+
 use crate::error::Result;
 use crate::layout::MdGeometry;
 use crate::superblock::{AlState, DeviceFlags, Format, PeerFlags, Superblock, Uuid};
