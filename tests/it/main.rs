@@ -15,6 +15,8 @@
 #![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 #![expect(clippy::indexing_slicing, reason = "a test may miss: it fails then")]
 
+/// The activity log's replay, held against `drbdmeta apply-al`.
+mod activity_log;
 /// Images of the builder's making, held against drbdmeta's own and given to it to read.
 mod builder;
 /// What every command owes its user.
