@@ -25,8 +25,8 @@
 //!    and the next transaction may have been whole and in use before it was lost.
 //! 2. *every slot is known*. In an unbroken run of numbers up to the newest, a slot that one transaction tells of is known for good: each
 //!    later change would be an update in the run. So either every slot of the newest transaction's table is told of in that run, whatever
-//!    became of the transactions before it; or the run begins with the first transaction since the log was initialised, which the blank
-//!    block before it proves, and the table was empty then.
+//!    became of the transactions before it; or the table was empty at some time in that run: before the first transaction since the log was
+//!    initialised, which the blank block before it proves, or where the table's size changed, since DRBD makes it anew then.
 //! 3. *it is one history*. Every transaction is where the newest one's kernel would have left it, has nothing that no kernel writes, and
 //!    found in its slots what the run had put there. DRBD may empty slots without a word, but never fills one.
 //!
@@ -185,7 +185,8 @@ impl Replay {
 /// Replays the log that `read_block` reads, and shows each place of its ring to `visit`, in order of time.
 ///
 /// The log is read twice, and twelve bytes are kept of a block: its transaction's number, and its place in time. That is 48 MiB for the
-/// largest log a kernel accepts, and 96 KiB for the largest that drbdmeta does. A log that was never written to is shown in the ring's order; one in persistent memory has no ring to show.
+/// largest log a kernel accepts, and 96 KiB for the largest that drbdmeta does. A log that was never written to is shown in the ring's
+/// order; one in persistent memory has no ring to show.
 ///
 /// # Errors
 ///

@@ -5,7 +5,18 @@
 
 mod bitmap_body;
 mod compat;
+#[cfg(test)]
+mod examples;
+mod hex;
+mod lex;
+mod parse;
 mod print;
+mod read;
+#[cfg(test)]
+mod round_trip;
+mod scan;
+mod text;
 
 pub use compat::Compat;
 pub use print::{Preamble, print};
+pub use read::{DumpReader, Note};

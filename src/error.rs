@@ -5,19 +5,28 @@
 //! | [`Error::Io`] | the system refused |
 //! | [`Error::Corrupt`] | the bytes break DRBD's rules |
 //! | [`Error::Unsupported`] | valid, but not ours to handle |
+//! | [`Error::Syntax`] | a dump does not parse |
 //! | [`Error::Refused`] | we could, but it would break a promise |
+//! | [`Error::UndoFile`] | the bytes are no undo file, or a damaged one |
+//! | [`Error::Edit`] | any of these, while a target was to be changed: says how that left it |
 //!
 //! Messages read `PLACE: FIELD is FOUND, expected EXPECTED`, and carry no advice: the command line adds a `hint:` from the variant.
 //! *Absent is not an error*: looking for metadata where there is none gives an empty answer.
 
+mod edit;
+mod syntax;
+
 use std::fmt;
 use std::io;
+
+pub use edit::{EditError, EditRefusal, Places, TargetState, UndoFault, UndoFileError};
+pub use syntax::{Found, Syntax, Wanted};
 
 use crate::activity_log::AlPlace;
 use crate::foreign::Foreign;
 use crate::layout::MdIndex;
 use crate::superblock::Format;
-use crate::units::{Bytes, DevPos, ImagePos};
+use crate::units::{BitmapIndex, Bytes, DevPos, ImagePos};
 
 /// The library's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -35,9 +44,18 @@ pub enum Error {
     /// Valid, but not ours to handle.
     #[error(transparent)]
     Unsupported(#[from] Unsupported),
+    /// A dump does not parse.
+    #[error(transparent)]
+    Syntax(#[from] Box<Syntax>),
     /// We could, but it would break a promise.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// The bytes are no undo file, or a damaged one.
+    #[error(transparent)]
+    UndoFile(#[from] UndoFileError),
+    /// A target was to be changed, and this is how it was left.
+    #[error(transparent)]
+    Edit(#[from] EditError),
 }
 
 /// What was asked of the system.
@@ -56,8 +74,12 @@ pub enum IoOp {
     Read,
     /// Writing to it.
     Write,
+    /// Reading a dump.
+    ReadDump,
     /// Writing what a command prints.
     WriteOutput,
+    /// Writing down what a change would overwrite.
+    WriteUndo,
     /// Mapping it into memory.
     Map,
     /// Asking where its data and holes are.
@@ -75,7 +97,9 @@ impl fmt::Display for IoOp {
             Self::Size => "find the size",
             Self::Read => "read",
             Self::Write => "write",
+            Self::ReadDump => "read the dump",
             Self::WriteOutput => "write the output",
+            Self::WriteUndo => "write the undo file",
             Self::Map => "map",
             Self::SeekData => "look for data",
             Self::Sync => "sync",
@@ -329,6 +353,16 @@ pub enum Unsupported {
         /// `al_stripe_size_4k`.
         stripe_size_4k: u32,
     },
+    /// Reading a dump's bitmaps in another order than they stand there.
+    #[error("bitmap[{}] is not ahead in the dump, expected bitmap[{next}] or a later one of {slots}", asked.get())]
+    SlotOrder {
+        /// The slot asked for.
+        asked: BitmapIndex,
+        /// The first that was not read yet.
+        next: u32,
+        /// How many there are.
+        slots: u32,
+    },
 }
 
 /// A version of drbd-utils (before 8.9.0, of DRBD itself).
@@ -362,6 +396,14 @@ pub enum Refused {
         /// Its format.
         format: Format,
     },
+    /// The activity log of a Primary does not show all that was being written to.
+    #[error(
+        "superblock at {at}: the activity log is incomplete, expected one that shows every extent that was being written to"
+    )]
+    LogIncomplete {
+        /// The superblock's position.
+        at: ImagePos,
+    },
     /// Something has this name already.
     #[error("exists already, expected a new name")]
     Exists,
@@ -372,6 +414,14 @@ pub enum Refused {
     ActivityLogChanged {
         /// Which part of the log.
         place: AlPlace,
+    },
+    /// A dump that says of itself that it was made before the activity log was applied.
+    #[error(
+        "line {line}: the dump is unclean, expected one made after the activity log was applied"
+    )]
+    UncleanDump {
+        /// The line that says so.
+        line: u64,
     },
     /// Something that has no bytes at positions.
     #[error("is {found}, expected a regular file or a block device")]
@@ -387,6 +437,9 @@ pub enum Refused {
         /// What contradicts what.
         misfit: Misfit,
     },
+    /// A change of a target, or its undoing.
+    #[error(transparent)]
+    Edit(#[from] EditRefusal),
 }
 
 /// What a path leads to that cannot be an image.

@@ -18,9 +18,9 @@ use crate::units::{Bytes, ImagePos};
 
 pub use counted::Counted;
 pub use file::ImageFile;
-pub use map::MappedImage;
+pub use map::{MappedImage, open_for_scan};
 pub use mem::MemImage;
-pub use new_file::NewFile;
+pub use new_file::{NewFile, create_directory};
 pub use window::Window;
 pub use writable::WritableFile;
 

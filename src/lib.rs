@@ -8,12 +8,14 @@
 )]
 
 pub mod activity_log;
+pub mod apply_al;
 pub mod bitmap;
 #[cfg(any(test, feature = "builder"))]
 pub mod builder;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod dump;
+pub mod edit;
 pub mod error;
 pub mod foreign;
 pub mod image;

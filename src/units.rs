@@ -58,6 +58,10 @@ number! {
     ImagePos(u64)
 }
 number! {
+    /// A position in bytes from the start of a dump's text.
+    TextPos(u64)
+}
+number! {
     /// The number of a bit within one bitmap slot.
     BmBit(u64)
 }
@@ -245,6 +249,7 @@ macro_rules! position {
 }
 position!(DevPos);
 position!(ImagePos);
+position!(TextPos);
 
 impl DevPos {
     /// The distance from `start` to here in whole sectors, negative where `start` is further on.

@@ -1,6 +1,7 @@
 //! What one place of the log holds.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use crate::ondisk::{AlSectorV07, AlTransactionV84};
 use crate::units::Bytes;
@@ -142,6 +143,9 @@ impl Content {
 
     /// What a 4 KiB block holds.
     pub(super) fn of_block(bytes: &[u8; 4096]) -> Self {
+        if *bytes == *INITIALISED {
+            return Self::Unwritten;
+        }
         let disk = AlTransactionV84::from_bytes(bytes);
         if disk.magic != AL_MAGIC {
             return Self::Invalid(not_magic(bytes, disk.magic, AL_MAGIC));
@@ -162,7 +166,7 @@ impl Content {
     /// What a 512-byte sector holds. Sectors of zeros, and of a log that newer tools initialised, were not written to yet.
     pub(super) fn of_sector(bytes: &[u8; 512]) -> Self {
         let disk = AlSectorV07::from_bytes(bytes);
-        if bytes == &[0; 512] || initialised_block().starts_with(bytes) {
+        if bytes == &[0; 512] || INITIALISED.starts_with(bytes) {
             return Self::Unwritten;
         }
         if disk.magic != AL_MAGIC_V07 {
@@ -269,6 +273,9 @@ fn crc32c_of_block(bytes: &[u8; 4096]) -> u32 {
     let crc = crc32c::crc32c_append(crc, &[0; 4]);
     !crc32c::crc32c_append(crc, tail)
 }
+
+/// See [`initialised_block`]; the largest log has four million of them.
+static INITIALISED: LazyLock<[u8; 4096]> = LazyLock::new(initialised_block);
 
 /// A block that no transaction was written to yet: what `create-md` and `apply-al` fill a log with.
 #[must_use]

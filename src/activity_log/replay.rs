@@ -128,9 +128,16 @@ impl Walk {
 
     fn apply(&mut self, course: &Course, entry: &Entry, transaction: &Transaction) {
         let number = transaction.number;
+        let table_size = transaction
+            .context_size
+            .map_or(self.table_size, |size| u32::from(size).min(MOST_SLOTS));
         if number == course.run_start {
             self.table.begin_run();
+        } else if table_size != self.table_size {
+            // DRBD makes a table of another size anew (`drbd_check_al_size`, `drbd_nl.c`).
+            self.table.was_empty();
         }
+        self.table_size = table_size;
         // The 512-byte format never says that a slot is free: `replay_al_07` (`drbdmeta.c`) and 8.3 leave it as it was.
         let clears = !self.fixed_size;
         for (slot, extent) in &transaction.context {
@@ -138,9 +145,6 @@ impl Walk {
         }
         for (slot, extent) in &transaction.updates {
             self.table.put(*slot, *extent, clears);
-        }
-        if let Some(size) = transaction.context_size {
-            self.table_size = u32::from(size).min(MOST_SLOTS);
         }
         let oddity = transaction.oddity.or_else(|| {
             let size = self.fixed_size.then_some(self.table_size)?;

@@ -179,7 +179,8 @@ impl Ring {
         let position = self.position_of(newest, number);
         let next = Spot { number, position };
         match self.state(position) {
-            Some(State::Invalid) if invalid == 1 => Tail::Torn(next),
+            // Where its place is written again at once, it may be that later write which was interrupted.
+            Some(State::Invalid) if invalid == 1 && self.lifetime(number) > 1 => Tail::Torn(next),
             Some(State::Invalid) | None => Tail::Unknown(next),
             Some(State::Update(_) | State::Unwritten) => Tail::NotWritten,
         }

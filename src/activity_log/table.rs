@@ -32,6 +32,12 @@ impl Table {
         self.contradiction = None;
     }
 
+    /// The table was empty a moment ago: every slot is known. What earlier transactions put there stays, as drbdmeta has it; too many extents
+    /// do no harm.
+    pub(super) fn was_empty(&mut self) {
+        self.named.fill(true);
+    }
+
     /// Transaction `number` saw `extent` in `slot` before its updates. Slots that no table has are ignored.
     ///
     /// A free slot stays as it was where `clears` is not set: 8.3 replays its log so.

@@ -305,3 +305,19 @@ fn numbers_wrap_around_in_a_ring_that_does_not_divide_them() {
         );
     }
 }
+
+/// The last number before 2^32 belongs at position 0 of a ring of 15, and so does the first after it.
+#[test]
+fn a_transaction_that_overwrites_the_one_before_it_may_not_be_interrupted() {
+    let mut log = KernelLog::new(1, 15, 67, u32::MAX - 1);
+    log.activate(&[(0, 5)], Write::Whole);
+    log.activate(&[(40, 6)], Write::Whole);
+    log.activate(&[(2, 7)], Write::Torn(1));
+    let (replay, _) = replay_log(&log, 1, 15);
+    let lost = Doubt::NewestUnknown {
+        place: AlPlace::Block(0),
+        number: u32::MAX,
+        invalid: 1,
+    };
+    assert_eq!(doubts(&replay), [lost]);
+}

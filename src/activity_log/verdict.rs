@@ -99,7 +99,8 @@ impl fmt::Display for Complete {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Doubt {
-    /// The place of the next transaction is invalid and is not the only one, so that a crash does not explain it.
+    /// The place of the next transaction is invalid, and a crash while that one was written does not explain it: other places are invalid
+    /// too, or the transaction after that goes to the same place.
     NewestUnknown {
         /// Where the next transaction belongs.
         place: AlPlace,
@@ -167,7 +168,7 @@ impl fmt::Display for Doubt {
                 invalid,
             } => write!(
                 f,
-                "transaction {number} may be lost: {place}, where it belongs, is one of {invalid} that are not valid, and a crash leaves one"
+                "transaction {number} may be lost: {place}, where it belongs, is not valid ({invalid} such in all), and a crash in writing it does not explain that"
             ),
             Self::SlotsUnknown {
                 unknown,

@@ -5,6 +5,8 @@
 
 mod sector_log;
 
+use std::sync::LazyLock;
+
 pub use sector_log::SectorLog;
 
 /// A free slot of the table.
@@ -182,20 +184,21 @@ impl KernelLog {
     }
 }
 
+/// The remainders of all bytes by the Castagnoli polynomial, reflected.
+static REMAINDERS: LazyLock<Vec<u32>> = LazyLock::new(|| {
+    let halve = |rest: u32| (rest >> 1) ^ if rest & 1 == 0 { 0 } else { 0x82F6_3B78 };
+    let remainder = |byte| (0..8).fold(byte, |rest, _| halve(rest));
+    (0..256).map(remainder).collect()
+});
+
 /// Writes the checksum that makes a block valid, whatever else it holds.
 pub fn seal(block: &mut [u8]) {
     put(block, 8, &[0; 4]);
-    let mut crc = 0_u32;
-    for byte in &*block {
-        crc ^= u32::from(*byte);
-        for _ in 0..8 {
-            let carry = crc & 1 != 0;
-            crc >>= 1;
-            if carry {
-                crc ^= 0x82F6_3B78;
-            }
-        }
-    }
+    let crc = block.iter().fold(0_u32, |crc, byte| {
+        let [low, ..] = crc.to_le_bytes();
+        let remainder = REMAINDERS.get(usize::from(low ^ byte));
+        (crc >> 8) ^ remainder.copied().unwrap_or(0)
+    });
     put(block, 8, &crc.to_be_bytes());
 }
 

@@ -11,6 +11,7 @@ const GIB: u64 = 1 << 30;
 /// Device bytes, slots, bytes per bit, stripes, their size; then what drbdmeta makes of it: `md_size_sect`, superblock, log, bitmap, usable
 /// sectors.
 const FLEX_INTERNAL: &str = "
+    4325376       31     4096 1  8       88       4321280       4288512       4280320       8360
     1048576        1     4096 1  8       80       1044480       1011712       1007616       1968
     104857600      1     4096 1  8       80     104853504     104820736     104816640     204720
     134217728      1     4096 1  8       80     134213632     134180864     134176768     262064

@@ -9,7 +9,7 @@ use super::size::Size;
 use crate::error::UtilsVersion;
 use crate::locate::{IndexChoice, ScanMode};
 
-/// Find, export and move DRBD metadata in disks and disk images
+/// Find and export DRBD metadata in disks and disk images
 #[derive(Debug, Parser)]
 #[command(name = "mdtool", version, max_term_width = 100, arg_required_else_help = true, after_help = EXIT_STATUS)]
 pub struct Cli {
@@ -19,8 +19,8 @@ pub struct Cli {
 
 /// How every command's exit status is to be read.
 const EXIT_STATUS: &str = "\
-Exit status: 0 done, or yes; 1 ran, and the answer is no, or there are findings; 2 could not run: bad
-usage, I/O error, damaged beyond reading, refused. A closed pipe is no error.
+Exit status: 0 done, or yes; 1 ran, and the answer is no, or there are findings; 2 could not run
+(bad usage, I/O error, damaged beyond reading, refused). A closed pipe is no error.
 
 Sizes and positions: 4096, 0x1000, 4KiB, 9TB, 8s (sectors of 512 bytes).";
 

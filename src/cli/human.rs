@@ -17,29 +17,34 @@ pub(super) fn binary(size: Bytes) -> String {
     scaled(size, 1024, &BINARY, 1)
 }
 
-/// The size in the largest unit that leaves at least one before the point, with some digits behind it, rounded down.
+/// The size in the largest unit that leaves at least one before the point, with some digits behind it, rounded to the nearest.
 fn scaled(size: Bytes, step: u64, units: &[&str], digits: u32) -> String {
-    let mut unit_size: u64 = 1;
+    let shift = u128::from(10_u64.saturating_pow(digits));
+    let rounded = |unit_size: u128| {
+        let half = unit_size / 2;
+        let shifted = u128::from(size.get())
+            .saturating_mul(shift)
+            .saturating_add(half);
+        shifted.checked_div(unit_size).unwrap_or(0)
+    };
+    let mut unit_size: u128 = 1;
     let mut unit = None;
     for name in units {
-        match unit_size.checked_mul(step) {
-            Some(next) if size.get() >= next => (unit_size, unit) = (next, Some(name)),
-            _ => break,
+        // 999.996 kB is 1.00 MB.
+        if rounded(unit_size) < shift.saturating_mul(u128::from(step)) {
+            break;
         }
+        unit_size = unit_size.saturating_mul(u128::from(step));
+        unit = Some(name);
     }
     let Some(unit) = unit else {
         return format!("{} B", size.get());
     };
-    let shift = 10_u64.saturating_pow(digits);
-    let whole = size.whole_units(Bytes::new(unit_size));
-    let rest = u128::from(
-        size.saturating_sub(Bytes::new(whole.saturating_mul(unit_size)))
-            .get(),
+    let parts = rounded(unit_size);
+    let (whole, fraction) = (
+        parts.checked_div(shift).unwrap_or(0),
+        parts.checked_rem(shift).unwrap_or(0),
     );
-    let fraction = rest
-        .saturating_mul(u128::from(shift))
-        .checked_div(u128::from(unit_size))
-        .unwrap_or(0);
     let width = usize::try_from(digits).unwrap_or(0);
     format!("{whole}.{fraction:0width$} {unit}")
 }
@@ -58,14 +63,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_scaled_and_never_rounded_up() {
+    fn sizes_are_scaled_and_rounded_to_the_nearest() {
         assert_eq!(decimal(Bytes::new(9_000_000_000_000)), "9.00 TB");
-        assert_eq!(decimal(Bytes::new(8_999_999_999_999)), "8.99 TB");
+        assert_eq!(decimal(Bytes::new(8_994_999_999_999)), "8.99 TB");
+        assert_eq!(decimal(Bytes::new(8_999_725_301_760)), "9.00 TB");
         assert_eq!(decimal(Bytes::new(999)), "999 B");
-        assert_eq!(decimal(Bytes::new(u64::MAX)), "18.44 EB");
+        assert_eq!(decimal(Bytes::new(999_994)), "999.99 kB");
+        assert_eq!(decimal(Bytes::new(999_995)), "1.00 MB");
+        assert_eq!(decimal(Bytes::new(u64::MAX)), "18.45 EB");
         assert_eq!(binary(Bytes::new(0)), "0 B");
         assert_eq!(binary(Bytes::new(1_288_490_189)), "1.2 GiB");
         assert_eq!(binary(Bytes::new(3 << 20)), "3.0 MiB");
-        assert_eq!(binary(Bytes::new(u64::MAX)), "15.9 EiB");
+        assert_eq!(binary(Bytes::new(u64::MAX)), "16.0 EiB");
     }
 }

@@ -5,13 +5,13 @@ use anyhow::Context;
 use super::args::ImageArgs;
 use crate::error::Unsupported;
 use crate::foreign::{BEGINNING, recognise};
-use crate::image::{ImageFile, ReadAt, Window};
+use crate::image::{ReadAt, Window, open_for_scan};
 use crate::locate::{LocateOptions, ScanMode, locate};
 use crate::units::{Bytes, DevPos, ImagePos};
 
 /// An image, and the part of it that is looked at.
 pub(super) struct Opened {
-    image: ImageFile,
+    image: Box<dyn ReadAt + Send + Sync>,
     base: ImagePos,
     len: Bytes,
 }
@@ -19,8 +19,11 @@ pub(super) struct Opened {
 impl Opened {
     /// Opens an image read-only and checks that the window lies in it.
     pub(super) fn open(args: &ImageArgs) -> anyhow::Result<Self> {
-        let image =
-            ImageFile::open(&args.image).with_context(|| args.image.display().to_string())?;
+        Self::open_window(args).with_context(|| args.image.display().to_string())
+    }
+
+    fn open_window(args: &ImageArgs) -> anyhow::Result<Self> {
+        let image = open_for_scan(&args.image)?;
         let base = args
             .offset
             .map_or(ImagePos::START, |offset| ImagePos::at(offset.0));

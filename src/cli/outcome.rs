@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
-use crate::error::{Error, Refused, Unsupported};
+use crate::error::{Error, IoOp, Refused, Unsupported};
 use crate::foreign::Foreign;
 
 /// A command's exit status.
@@ -95,6 +95,11 @@ fn hint_of(error: &Error) -> Option<&'static str> {
         Error::Refused(Refused::Unclean { .. }) => Some(
             "the image was copied from a live or crashed node; --force prints drbdmeta's unclean form, which restore-md refuses",
         ),
+        Error::Io(error)
+            if error.op == IoOp::Create && error.source.kind() == io::ErrorKind::AlreadyExists =>
+        {
+            Some("choose another name, or remove the file first")
+        }
         Error::Refused(Refused::Exists) => Some("choose another name, or remove the file first"),
         Error::Unsupported(Unsupported::Foreign(foreign)) => Some(match foreign {
             Foreign::Dump => "give the disk or image that the dump was taken from",

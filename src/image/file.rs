@@ -107,6 +107,13 @@ impl ImageFile {
         let _ = rustix::fs::fadvise(&self.file, range.start.get(), len, Advice::DontNeed);
     }
 
+    /// Whether it is a block device, not a regular file.
+    pub(super) fn is_block_device(&self) -> Result<bool> {
+        rustix::fs::fstat(&self.file)
+            .map(|found| FileType::from_raw_mode(found.st_mode) == FileType::BlockDevice)
+            .map_err(|error| IoError::whole(IoOp::Open, error.into()).into())
+    }
+
     /// The open file, to be mapped.
     pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()

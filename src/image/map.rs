@@ -14,10 +14,30 @@ use guard::GuardedMap;
 /// How much is mapped at once.
 const WINDOW: Bytes = Bytes::new(8 * 1024 * 1024);
 
+/// Opens an image that is to be looked at from end to end: a regular file mapped, a block device to be read.
+///
+/// In the page cache a mapped file is scanned some times faster, out of it no slower; a block device is seldom in the cache and then is
+/// faster to read. The numbers are in `docs/reading.md`. For anything but a scan use [`ImageFile::open`].
+///
+/// # Errors
+///
+/// As [`ImageFile::open`].
+pub fn open_for_scan(path: &Path) -> Result<Box<dyn ReadAt + Send + Sync>> {
+    let file = ImageFile::open(path)?;
+    if file.is_block_device()? {
+        return Ok(Box::new(file));
+    }
+    Ok(Box::new(MappedImage { file }))
+}
+
 /// An [`ImageFile`] whose [`visit`](ReadAt::visit) shows the page cache itself.
 ///
 /// A file that shrinks meanwhile and a sector that cannot be read are errors here as there: they do not kill the process. What cannot be
 /// mapped is read, so that the answers are those of [`ImageFile`] in every case; only the time they take differs.
+///
+/// Somebody may write to the file while it is shown. The compiler takes a slice for constant, and so a byte that is looked at twice may be
+/// two bytes. A visitor of a mapped image should therefore only compare, as a search for a magic does, and read again by
+/// [`read_exact_at`](ReadAt::read_exact_at) what it found: that is always a copy.
 #[derive(Debug)]
 pub struct MappedImage {
     file: ImageFile,

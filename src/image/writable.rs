@@ -26,15 +26,19 @@ impl WritableFile {
     ///
     /// # Errors
     ///
-    /// [`IoError`] where the system refuses, `AlreadyExists` among it; a dangling symbolic link exists too. Where the file system cannot
-    /// hold `size` the new file is left, empty.
+    /// [`IoError`] where the system refuses, `AlreadyExists` among it; a dangling symbolic link exists too; `FileTooLarge` where the
+    /// file system cannot hold `size`. No file is left then.
     pub fn create_new(path: &Path, size: Bytes) -> Result<Self> {
         let refused = |error: io::Error| IoError::whole(IoOp::Create, error);
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         // What a shell's redirection gives: the umask takes its part.
         let mode = Mode::from_raw_mode(0o666);
         let file = rustix::fs::open(path, flags, mode).map_err(|error| refused(error.into()))?;
-        rustix::fs::ftruncate(&file, size.get()).map_err(|error| refused(error.into()))?;
+        if let Err(error) = rustix::fs::ftruncate(&file, size.get()) {
+            // The name is ours, and nothing is behind it.
+            let _ = rustix::fs::unlink(path);
+            return Err(refused(error.into()).into());
+        }
         Self::locked(ImageFile::of(file.into())?)
     }
 
@@ -49,6 +53,15 @@ impl WritableFile {
             FileType::BlockDevice => OFlags::RDWR | OFlags::EXCL,
             _ => OFlags::RDWR,
         })?)
+    }
+
+    /// Whether this is a block device rather than a regular file.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError`] where the system refuses to say.
+    pub fn is_block_device(&self) -> Result<bool> {
+        Ok(self.image.kind()? == FileType::BlockDevice)
     }
 
     /// Keeps other writers out of a regular file; a block device is ours already.

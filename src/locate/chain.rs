@@ -147,6 +147,13 @@ impl<'a> Finder<'a> {
 
     /// Where the chain broke, searches for more and mends it.
     fn search(&mut self) -> Result<()> {
+        if matches!(
+            self.options.index,
+            IndexChoice::FlexExternal | IndexChoice::Indexed(_)
+        ) {
+            // The caller named one place of a meta device; whatever lies elsewhere is not what was asked for.
+            return Ok(());
+        }
         let broken =
             self.found.levels.is_empty() || self.found.levels.len() == 1 && self.room().is_some();
         match self.options.scan {
@@ -179,7 +186,11 @@ impl<'a> Finder<'a> {
         let Some(room) = self.room() else {
             return Ok(());
         };
-        let reach = furthest_reach(room).min(if thorough { room } else { QUICK_TAIL });
+        let reach = if thorough {
+            furthest_reach(room)
+        } else {
+            QUICK_TAIL.min(room)
+        };
         let end = DevPos::at(room.align_down(MD_BLOCK));
         let start = DevPos::at(room.saturating_sub(reach).align_down(MD_BLOCK));
         let device = self.device;
@@ -311,7 +322,10 @@ impl<'a> Finder<'a> {
                     level,
                     device: candidate.device,
                 },
-                None if !candidate.layout.index.is_internal() => Why::External,
+                None if !candidate.layout.index.is_internal() => match candidate.layout.index {
+                    MdIndex::Indexed(slot) => Why::OtherSlot { slot },
+                    _ => Why::External,
+                },
                 None => self.outside_or_leftover(&candidate),
             };
             self.reject(at, candidate.superblock.format(), why);

@@ -124,12 +124,6 @@ fn content() -> impl Strategy<Value = Content> {
 fn size() -> impl Strategy<Value = u64> {
     (20.0..32.0_f64, select(vec![512_u64, 4096, 4 * MIB])).prop_map(|(exponent, unit)| {
         let size = exponent.exp2().round();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::as_conversions,
-            reason = "at most 2^32"
-        )]
         let size = size as u64;
         (size / unit).max(MIB / unit) * unit
     })
@@ -228,7 +222,7 @@ fn fill(image: &Path, kind: &Kind, place: &Place, content: &Content) {
             put(peer + 16, &content.peer_flags[i].to_be_bytes());
             put(
                 peer + 20,
-                &(if content.uuids[i] % 3 == 0 {
+                &(if content.uuids[i].is_multiple_of(3) {
                     -1
                 } else {
                     (i as i32) % 31
@@ -240,12 +234,6 @@ fn fill(image: &Path, kind: &Kind, place: &Place, content: &Content) {
     }
     let all = place.bm_len / 4;
     for stroke in &content.bits {
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "any place will do"
-        )]
         // The start of a large external area is what la-size reaches.
         let start = ((all.min(1 << 16) as f64) * stroke.at) as u64;
         let words = stroke.words.min(all - start);
@@ -326,14 +314,14 @@ fn compare(drbdmeta: &Drbdmeta, ours: &str, image: &Path, kind: &Kind, place: &P
     if number(&theirs, "# bm-bytes") <= 32 << 20 {
         drbdmeta.ok(kind.format, image, kind.index.0, &["verify-dump", text]);
     } else {
-        // On larger bitmaps 9.22's verify-dump crashes, with its own dumps too; so it must restore ours to the same.
+        // On larger bitmaps 9.22's verify-dump crashes, with its own dumps too; so it must take ours by restore-md. That writes the first
+        // 32 MiB of a bitmap only, over what is there already, so the dump must be the same afterwards.
         drbdmeta.ok(kind.format, image, kind.index.0, &["restore-md", text]);
-        let restored = drbdmeta.ok(kind.format, image, kind.index.0, &["dump-md"]);
-        assert_eq!(
-            comparable(&restored),
-            comparable(&theirs),
-            "restore-md {kind:?}"
-        );
+        let restored = drbdmeta
+            .run(kind.format, image, kind.index.0, &["dump-md"])
+            .stdout;
+        let body = |dump: &str| dump.split_once("version ").unwrap().1.to_owned();
+        assert!(body(&restored) == body(&theirs), "restore-md {kind:?}");
     }
 }
 
@@ -368,6 +356,9 @@ proptest! {
             "1" => size.max(256 * MIB),
             "internal" if kind.format == "v07" => size + 129 * MIB,
             "internal" => size.max(4 * MIB),
+            // Where a meta device ends within a page of 4 KiB, drbdmeta clips a too large la-size to a bitmap that leaves the device, and
+            // then fails to read it; we clip to whole pages, as a kernel does.
+            _ if content.la_size > 1000 => size.max(2 * MIB) / 4096 * 4096,
             _ => size.max(2 * MIB),
         };
         let place = create(&drbdmeta, &image, size, &kind);

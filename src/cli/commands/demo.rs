@@ -1,9 +1,124 @@
-//! `mdtool demo`.
+//! `mdtool demo`: a rehearsal on an image that is made for it.
 
-use super::super::Streams;
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+
+use anyhow::Context;
+
 use super::super::args::DemoArgs;
+use super::super::human::bytes_and_decimal;
 use super::super::outcome::Outcome;
+use super::super::{Streams, run as run_program};
+use crate::builder::{Level, build};
+use crate::error::Error;
+use crate::image::{WritableFile, create_directory};
+use crate::units::{BitmapIndex, Bytes, DevPos, ImagePos};
 
-pub(in super::super) fn run(_args: &DemoArgs, _out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
-    anyhow::bail!("not built yet")
+/// The disk that came by truck, and what a file system that cannot hold it gets instead.
+const SIZES: [Bytes; 2] = [Bytes::new(9_000_000_000_000), Bytes::new(1 << 30)];
+/// What was written while the copy was made: positions and sizes out of a thousandth of the device.
+const WRITTEN: [(u64, u64); 3] = [(3, 64 << 20), (411, 1 << 20), (870, 12 << 10)];
+
+pub(in super::super) fn run(args: &DemoArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
+    let temporary;
+    let dir = if let Some(dir) = &args.dir {
+        create_directory(dir).with_context(|| dir.display().to_string())?;
+        dir.as_path()
+    } else {
+        temporary = tempfile::Builder::new().prefix("mdtool-demo-").tempdir()?;
+        temporary.path()
+    };
+    let image = dir.join("truck.raw");
+    let size = make_truck(&image).with_context(|| image.display().to_string())?;
+    writeln!(out.stdout, "{}", opening(size))?;
+    let dump = dir.join("inner.md");
+    let name = image.as_os_str();
+    step(out, &["locate".into(), name.into(), "--stacked".into()])?;
+    writeln!(
+        out.stdout,
+        "\nThe inner metadata, as drbdmeta's restore-md reads it:\n"
+    )?;
+    step(out, &["export".into(), name.into(), "--stacked".into()])?;
+    writeln!(out.stdout, "\nAnd into a file:\n")?;
+    step(
+        out,
+        &[
+            "export".into(),
+            name.into(),
+            "--stacked".into(),
+            "-o".into(),
+            dump.clone().into(),
+        ],
+    )?;
+    writeln!(out.stdout, "{}", closing(&dump, args.dir.is_some()))?;
+    Ok(Outcome::Done)
+}
+
+/// Runs one command of ours as a shell would, and shows it first.
+fn step(out: &mut Streams<'_>, words: &[OsString]) -> anyhow::Result<()> {
+    let args: Vec<OsString> = std::iter::once(OsString::from("mdtool"))
+        .chain(words.iter().cloned())
+        .collect();
+    let shown: Vec<_> = args.iter().map(|word| word.to_string_lossy()).collect();
+    writeln!(out.stdout, "$ {}", shown.join(" "))?;
+    match run_program(&args, out) {
+        Outcome::Done => Ok(()),
+        outcome => anyhow::bail!(
+            "the command above ended with status {}, expected 0",
+            outcome.code()
+        ),
+    }
+}
+
+/// Makes the image: drbd10 stacked on drbd0, some of it not yet in sync; answers its size.
+fn make_truck(path: &Path) -> Result<Bytes, Error> {
+    let [large, small] = SIZES;
+    let (mut image, size) = match WritableFile::create_new(path, large) {
+        Err(Error::Io(error)) if error.source.kind() == io::ErrorKind::FileTooLarge => {
+            (WritableFile::create_new(path, small)?, small)
+        }
+        made => (made?, large),
+    };
+    let mut inner = Level::v08().bitmap_uuid(0xC0FF_EE00_2016_0401);
+    for (thousandths, len) in WRITTEN {
+        let start = size
+            .whole_units(Bytes::new(1000))
+            .saturating_mul(thousandths);
+        let end = start.saturating_add(len);
+        inner = inner.dirty(BitmapIndex::new(0), DevPos::new(start)..DevPos::new(end));
+    }
+    build(&mut image, ImagePos::START, size, &[Level::v08(), inner])?;
+    Ok(size)
+}
+
+/// What the visitor is looking at.
+fn opening(size: Bytes) -> String {
+    format!(
+        "A rehearsal, on an image made just now; nothing else is touched.\n\n\
+         A disk of {} came by truck. The file system was on drbd10, which was stacked on drbd0, and the\n\
+         disk is a snapshot of what lies below drbd0. DRBD finds drbd0 on it. Where is drbd10?\n",
+        bytes_and_decimal(size)
+    )
+}
+
+/// What the visitor may do with what was found.
+fn closing(dump: &Path, kept: bool) -> String {
+    let place = if kept {
+        format!(
+            "The image and the dump stay in {}.",
+            dump.parent().unwrap_or(Path::new(".")).display()
+        )
+    } else {
+        "The image and the dump are gone again; `mdtool demo DIR` keeps them.".to_owned()
+    };
+    format!(
+        "\nThis text is all of drbd10's metadata. On the machine that gets the disk, with the resource down:\n\n    \
+         drbdmeta MINOR v08 DISK internal restore-md inner.md\n\n\
+         puts it at the end of DISK, where DRBD looks: over drbd0's metadata, behind the data. The peer then sends\n\
+         what is marked out of sync, and not everything again. Check afterwards that all of it arrived, since\n\
+         restore-md of drbd-utils 9.22 leaves out the bitmap beyond 32 MiB, which is 1 TiB of device:\n\n    \
+         mdtool export DISK | diff - inner.md\n\n{place}\n\n\
+         next: mdtool locate YOUR-IMAGE --stacked"
+    )
 }

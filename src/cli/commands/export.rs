@@ -13,7 +13,7 @@ use super::super::select::{choose, find};
 use crate::dump::{Compat, Preamble, print};
 use crate::error::{Error, Refused};
 use crate::image::NewFile;
-use crate::locate::{Level, ScanMode};
+use crate::locate::{FoundBy, Level, ScanMode};
 use crate::metadata::Header;
 use crate::superblock::{AlState, Format};
 
@@ -107,6 +107,12 @@ fn preamble(command_line: &str) -> Preamble {
 
 /// Tells what a reader of this dump may stumble over.
 fn warn(level: &Level, args: &ExportArgs, out: &mut Streams<'_>) {
+    if level.found_by == FoundBy::Scan {
+        out.tell(format_args!(
+            "mdtool: note: this {} metadata is not where DRBD looks; it was laid out for a device of {}, and what lay around it may be gone",
+            level.role, level.device
+        ));
+    }
     let header = Header::of(&level.superblock);
     if level.superblock.la_size() > level.layout.usable {
         out.tell(format_args!(
