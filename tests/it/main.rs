@@ -23,6 +23,8 @@ mod apply_al;
 mod builder;
 /// What every command owes its user.
 mod contracts;
+/// The dump parser, held against `drbdmeta verify-dump`.
+mod dump_parse;
 /// What the dump of every resource looks like, held against `drbdmeta dump-md`.
 mod export_drbdmeta;
 /// Images that real kernels wrote.
