@@ -9,7 +9,6 @@ use super::random::scenario;
 use super::scenario::{SECTOR, Scenario, block, snapshot};
 use crate::edit::{UndoFile, Undone, is_attachable};
 use crate::image::MemImage;
-use crate::ondisk::SUPERBLOCK_LEN;
 
 type Undo = UndoFile<MemImage>;
 

@@ -66,7 +66,7 @@ fn content(kind: u8) -> Vec<u8> {
         0 => vec![0; BLOCK],
         1 => vec![0xFF; BLOCK],
         _ => (0..BLOCK)
-            .map(|at| (at / 100 * 7 + usize::from(kind)) as u8)
+            .map(|at| (at / 100 * 7).to_le_bytes()[0].wrapping_add(kind))
             .collect(),
     }
 }

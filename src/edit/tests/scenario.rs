@@ -49,6 +49,11 @@ pub(super) fn superblock(magic: u32, seed: u8) -> Vec<u8> {
     block
 }
 
+/// A number below 256.
+fn low(number: usize) -> u8 {
+    number.try_into().unwrap()
+}
+
 pub(super) fn pos(at: usize) -> ImagePos {
     ImagePos::at(Bytes::of_len(at))
 }
@@ -73,7 +78,7 @@ impl Scenario {
 
     /// Inner metadata moves up over the outer's, to the end of the disk: bitmap and log overlap with where they were.
     pub(super) fn relocation() -> Self {
-        let mut old: Vec<u8> = (0..16 * BLOCK).map(|at| (at / 64 % 251) as u8).collect();
+        let mut old: Vec<u8> = (0..16 * BLOCK).map(|at| low(at / 64 % 251)).collect();
         old[15 * BLOCK..].copy_from_slice(&superblock(0x8374_026D, 3));
         old[9 * BLOCK..10 * BLOCK].copy_from_slice(&superblock(0x8374_026B, 4));
         let body = old[4 * BLOCK..9 * BLOCK].to_vec();
@@ -108,7 +113,7 @@ impl Scenario {
             },
             Put {
                 at: 7 * BLOCK,
-                bytes: (0..2 * BLOCK).map(|at| (at % 255) as u8).collect(),
+                bytes: (0..2 * BLOCK).map(|at| low(at % 255)).collect(),
             },
         ];
         scenario.commit = vec![Put {
