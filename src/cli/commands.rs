@@ -2,4 +2,6 @@
 
 pub(super) mod demo;
 pub(super) mod export;
+pub(super) mod import;
 pub(super) mod locate;
+pub(super) mod undo;
