@@ -4,12 +4,14 @@
 
 mod args;
 mod commands;
+mod confirm;
 mod human;
 mod open;
 mod outcome;
 mod report;
 mod select;
 mod size;
+mod undo_name;
 mod write;
 
 use std::ffi::OsString;
@@ -104,6 +106,8 @@ fn dispatch(
         Command::Export(args) => commands::export::run(args, command_line, out),
         Command::Al(args) => commands::al::run(args, out),
         Command::ApplyAl(args) => commands::apply_al::run(args, command_line, out),
+        Command::Import(args) => commands::import::run(args, command_line, out),
+        Command::Undo(args) => commands::undo::run(args, out),
         Command::Demo(args) => commands::demo::run(args, out),
     }
 }

@@ -6,9 +6,10 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::size::Size;
-use super::write::WriteArgs;
+
 use crate::error::UtilsVersion;
 use crate::locate::{IndexChoice, ScanMode};
+use crate::superblock::DeviceFlags;
 
 /// Find and export DRBD metadata in disks and disk images
 #[derive(Debug, Parser)]
@@ -35,6 +36,10 @@ pub(super) enum Command {
     Al(AlArgs),
     /// Mark what the activity log names out of sync, as must be before DRBD attaches
     ApplyAl(ApplyAlArgs),
+    /// Put a dump's metadata on a disk, where DRBD looks for it
+    Import(ImportArgs),
+    /// Put back what a writing command changed
+    Undo(UndoArgs),
     /// Build an image like GitLab's and walk through finding and exporting its inner resource
     Demo(DemoArgs),
 }
@@ -164,7 +169,59 @@ pub(super) struct ApplyAlArgs {
     #[arg(long)]
     pub(super) mark_all: bool,
     #[command(flatten)]
-    pub(super) write: WriteArgs,
+    pub(super) writing: WritingArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ImportArgs {
+    /// Regular file or block device that gets the metadata: the backing device, or the meta device where external
+    pub(super) target: PathBuf,
+    /// Dump, as `mdtool export` and drbdmeta's dump-md print it; - is standard input
+    pub(super) dump: PathBuf,
+    /// Where to put it; auto is internal
+    #[arg(
+        long,
+        value_name = "auto|internal|flex-external|indexed:N",
+        default_value = "auto"
+    )]
+    pub(super) index: IndexChoice,
+    /// Make it the metadata of this node: exchange its peer entry with that of the node it came from (v09)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=31))]
+    pub(super) node_id: Option<u8>,
+    /// Write these flags instead of the dump's
+    #[arg(long, value_name = "0x…", value_parser = flags)]
+    pub(super) flags: Option<DeviceFlags>,
+    /// Where the device is larger than fits, make it as large as fits
+    #[arg(long)]
+    pub(super) clip: bool,
+    #[command(flatten)]
+    pub(super) writing: WritingArgs,
+}
+
+/// What every command that writes takes.
+#[derive(Args, Debug)]
+pub(super) struct WritingArgs {
+    /// Write what was there before to this new file [default: a name made of the target's and the time]
+    #[arg(long, value_name = "FILE")]
+    pub(super) undo: Option<PathBuf>,
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Overwrite what is there without being asked
+    #[arg(long)]
+    pub(super) yes: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct UndoArgs {
+    /// Undo file of an earlier command
+    pub(super) file: PathBuf,
+    /// The disk is found under this name now
+    #[arg(long, value_name = "PATH")]
+    pub(super) target: Option<PathBuf>,
+    /// Put it back even over what was written since
+    #[arg(long)]
+    pub(super) yes: bool,
 }
 
 #[derive(Args, Debug)]
@@ -206,6 +263,17 @@ impl FromStr for IndexChoice {
                 }),
         }
     }
+}
+
+/// Flags as dumps print them, in hex or decimal.
+fn flags(text: &str) -> Result<DeviceFlags, String> {
+    let number = match text.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    number
+        .map(DeviceFlags)
+        .map_err(|_| "expected a number of 32 bits: 0x00000091, 145".to_owned())
 }
 
 impl FromStr for UtilsVersion {

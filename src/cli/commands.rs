@@ -4,4 +4,6 @@ pub(super) mod al;
 pub(super) mod apply_al;
 pub(super) mod demo;
 pub(super) mod export;
+pub(super) mod import;
 pub(super) mod locate;
+pub(super) mod undo;

@@ -2,5 +2,6 @@
 
 pub(super) mod json;
 mod picture;
+pub(super) mod plan;
 mod story;
 pub(super) mod text;

@@ -27,6 +27,8 @@ mod contracts;
 mod dump_parse;
 /// What the dump of every resource looks like, held against `drbdmeta dump-md`.
 mod export_drbdmeta;
+/// `import` and `undo`, held against `drbdmeta restore-md`.
+mod import;
 /// Images that real kernels wrote.
 mod kernel_images;
 /// `locate` on every shape of stack.

@@ -30,7 +30,7 @@ pub(in super::super) fn run(
     let mut gained = Vec::new();
     let writing = Writing {
         target: &args.image.image,
-        args: &args.write,
+        args: &args.writing,
         command_line,
     };
     let window = opened.window();
