@@ -101,6 +101,7 @@ fn dispatch(
     match command {
         Command::Locate(args) => commands::locate::run(args, out),
         Command::Export(args) => commands::export::run(args, command_line, out),
+        Command::Plan(args) => commands::plan::run(args, out),
         Command::Demo(args) => commands::demo::run(args, out),
     }
 }

@@ -30,6 +30,8 @@ pub(super) enum Command {
     Locate(LocateArgs),
     /// Print a resource's metadata as drbdmeta's dump-md does, for restore-md
     Export(ExportArgs),
+    /// Tell each way to adopt a resource, whether it works here, and its commands
+    Plan(PlanArgs),
     /// Build an image like GitLab's and walk through finding and exporting its inner resource
     Demo(DemoArgs),
 }
@@ -39,7 +41,7 @@ pub(super) enum Command {
 pub(super) struct ImageArgs {
     /// Regular file or block device
     pub(super) image: PathBuf,
-    /// Expect a stack; `export` then means its innermost resource
+    /// Expect a stack; `export` and `plan` then mean its innermost resource
     #[arg(long)]
     pub(super) stacked: bool,
     /// Where to look
@@ -126,6 +128,36 @@ pub(super) struct ExportArgs {
     pub(super) force: bool,
     /// Print one JSON document about the dump (needs --output)
     #[arg(long, requires = "output")]
+    pub(super) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    pub(super) image: ImageArgs,
+    /// Which resource of the stack [default: the only one, else 0; with --stacked inner]
+    #[arg(long, value_name = "outer|inner|N", conflicts_with = "at")]
+    pub(super) level: Option<LevelChoice>,
+    /// The disk has this size rather than the image's
+    #[arg(long, value_name = "SIZE")]
+    pub(super) target_size: Option<Size>,
+    /// The disk is a logical volume with extents of this size
+    #[arg(long, value_name = "SIZE")]
+    pub(super) lv_extent: Option<Size>,
+    /// The disk, for the commands
+    #[arg(long, value_name = "PATH")]
+    pub(super) device: Option<PathBuf>,
+    /// The resource's minor number, for the commands
+    #[arg(long, value_name = "N")]
+    pub(super) minor: Option<u32>,
+    /// The resource's name, for the commands
+    #[arg(long, value_name = "NAME")]
+    pub(super) resource: Option<String>,
+    /// The version of drbd-utils there [default: the one installed here]
+    #[arg(long, value_name = "VERSION")]
+    pub(super) compat: Option<UtilsVersion>,
+    /// Print one JSON document
+    #[arg(long)]
     pub(super) json: bool,
 }
 

@@ -3,3 +3,4 @@
 pub(super) mod demo;
 pub(super) mod export;
 pub(super) mod locate;
+pub(super) mod plan;

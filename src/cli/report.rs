@@ -4,3 +4,4 @@ pub(super) mod json;
 mod picture;
 mod story;
 pub(super) mod text;
+pub(super) mod ways;
