@@ -4,12 +4,14 @@
 
 mod args;
 mod commands;
+mod confirm;
 mod human;
 mod open;
 mod outcome;
 mod report;
 mod select;
 mod size;
+mod undo_name;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -102,6 +104,8 @@ fn dispatch(
         Command::Locate(args) => commands::locate::run(args, out),
         Command::Export(args) => commands::export::run(args, command_line, out),
         Command::Plan(args) => commands::plan::run(args, out),
+        Command::Import(args) => commands::import::run(args, command_line, out),
+        Command::Undo(args) => commands::undo::run(args, out),
         Command::Demo(args) => commands::demo::run(args, out),
     }
 }

@@ -6,6 +6,7 @@ mod map;
 mod mem;
 mod new_file;
 mod scratch;
+mod source;
 #[cfg(test)]
 mod support;
 mod window;
@@ -23,6 +24,7 @@ pub use map::{MappedImage, open_for_scan};
 pub use mem::MemImage;
 pub use new_file::{NewFile, create_directory};
 pub use scratch::Scratch;
+pub use source::open_source;
 pub use window::Window;
 pub use writable::WritableFile;
 

@@ -5,6 +5,7 @@
 //! here: that is [`crate::layout`]'s, made anew for each target.
 
 mod compose;
+mod node;
 
 use crate::error::Result;
 use crate::layout::MdGeometry;

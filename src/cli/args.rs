@@ -1,5 +1,7 @@
 //! The arguments, typed and without side effects.
 
+mod adopt;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -8,6 +10,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::size::Size;
 use crate::error::UtilsVersion;
 use crate::locate::{IndexChoice, ScanMode};
+use crate::superblock::DeviceFlags;
+pub(super) use adopt::PlanArgs;
 
 /// Find and export DRBD metadata in disks and disk images
 #[derive(Debug, Parser)]
@@ -32,6 +36,10 @@ pub(super) enum Command {
     Export(ExportArgs),
     /// Tell each way to adopt a resource, whether it works here, and its commands
     Plan(PlanArgs),
+    /// Put a dump's metadata on a disk, where DRBD looks for it
+    Import(ImportArgs),
+    /// Put back what a writing command changed
+    Undo(UndoArgs),
     /// Build an image like GitLab's and walk through finding and exporting its inner resource
     Demo(DemoArgs),
 }
@@ -132,33 +140,55 @@ pub(super) struct ExportArgs {
 }
 
 #[derive(Args, Debug)]
-pub(super) struct PlanArgs {
-    #[command(flatten)]
-    pub(super) image: ImageArgs,
-    /// Which resource of the stack [default: the only one, else 0; with --stacked inner]
-    #[arg(long, value_name = "outer|inner|N", conflicts_with = "at")]
-    pub(super) level: Option<LevelChoice>,
-    /// The disk has this size rather than the image's
-    #[arg(long, value_name = "SIZE")]
-    pub(super) target_size: Option<Size>,
-    /// The disk is a logical volume with extents of this size
-    #[arg(long, value_name = "SIZE")]
-    pub(super) lv_extent: Option<Size>,
-    /// The disk, for the commands
-    #[arg(long, value_name = "PATH")]
-    pub(super) device: Option<PathBuf>,
-    /// The resource's minor number, for the commands
-    #[arg(long, value_name = "N")]
-    pub(super) minor: Option<u32>,
-    /// The resource's name, for the commands
-    #[arg(long, value_name = "NAME")]
-    pub(super) resource: Option<String>,
-    /// The version of drbd-utils there [default: the one installed here]
-    #[arg(long, value_name = "VERSION")]
-    pub(super) compat: Option<UtilsVersion>,
-    /// Print one JSON document
+pub(super) struct ImportArgs {
+    /// Regular file or block device that gets the metadata: the backing device, or the meta device where external
+    pub(super) target: PathBuf,
+    /// Dump, as `mdtool export` and drbdmeta's dump-md print it; - is standard input
+    pub(super) dump: PathBuf,
+    /// Where to put it; auto is internal
+    #[arg(
+        long,
+        value_name = "auto|internal|flex-external|indexed:N",
+        default_value = "auto"
+    )]
+    pub(super) index: IndexChoice,
+    /// Make it the metadata of this node: exchange its peer entry with that of the node it came from (v09)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=31))]
+    pub(super) node_id: Option<u8>,
+    /// Write these flags instead of the dump's
+    #[arg(long, value_name = "0x…", value_parser = flags)]
+    pub(super) flags: Option<DeviceFlags>,
+    /// Where the device is larger than fits, make it as large as fits
     #[arg(long)]
-    pub(super) json: bool,
+    pub(super) clip: bool,
+    #[command(flatten)]
+    pub(super) writing: WritingArgs,
+}
+
+/// What every command that writes takes.
+#[derive(Args, Debug)]
+pub(super) struct WritingArgs {
+    /// Write what was there before to this new file [default: a name made of the target's and the time]
+    #[arg(long, value_name = "FILE")]
+    pub(super) undo: Option<PathBuf>,
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Overwrite what is there without being asked
+    #[arg(long)]
+    pub(super) yes: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct UndoArgs {
+    /// Undo file of an earlier command
+    pub(super) file: PathBuf,
+    /// The disk is found under this name now
+    #[arg(long, value_name = "PATH")]
+    pub(super) target: Option<PathBuf>,
+    /// Put it back even over what was written since
+    #[arg(long)]
+    pub(super) yes: bool,
 }
 
 #[derive(Args, Debug)]
@@ -200,6 +230,17 @@ impl FromStr for IndexChoice {
                 }),
         }
     }
+}
+
+/// Flags as dumps print them, in hex or decimal.
+fn flags(text: &str) -> Result<DeviceFlags, String> {
+    let number = match text.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    number
+        .map(DeviceFlags)
+        .map_err(|_| "expected a number of 32 bits: 0x00000091, 145".to_owned())
 }
 
 impl FromStr for UtilsVersion {

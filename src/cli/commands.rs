@@ -2,5 +2,7 @@
 
 pub(super) mod demo;
 pub(super) mod export;
+pub(super) mod import;
 pub(super) mod locate;
 pub(super) mod plan;
+pub(super) mod undo;

@@ -2,6 +2,7 @@
 
 pub(super) mod json;
 mod picture;
+pub(super) mod plan;
 mod story;
 pub(super) mod text;
 pub(super) mod ways;

@@ -23,6 +23,8 @@ mod builder;
 mod contracts;
 /// What the dump of every resource looks like, held against `drbdmeta dump-md`.
 mod export_drbdmeta;
+/// `import` and `undo`, held against `drbdmeta restore-md`.
+mod import;
 /// Images that real kernels wrote.
 mod kernel_images;
 /// `locate` on every shape of stack.
