@@ -106,6 +106,7 @@ fn dispatch(
         Command::Export(args) => commands::export::run(args, command_line, out),
         Command::Al(args) => commands::al::run(args, out),
         Command::ApplyAl(args) => commands::apply_al::run(args, command_line, out),
+        Command::Plan(args) => commands::plan::run(args, out),
         Command::Import(args) => commands::import::run(args, command_line, out),
         Command::Undo(args) => commands::undo::run(args, out),
         Command::Demo(args) => commands::demo::run(args, out),

@@ -79,11 +79,17 @@ fn a_disk_without_room_is_told_how_much_is_missing() {
         panic!("there is no room");
     };
     assert_eq!(missing.get(), metadata.get() - (64 << 10));
+    // With what is missing it is the device that the metadata was made for; with a block more, one to move it on.
     let larger = size.checked_add(missing).unwrap();
+    let at = located.levels[1].layout.md;
     assert_eq!(
-        all(&located, larger, None).relocate.unwrap().slack,
-        Bytes::ZERO
+        all(&located, larger, None).relocate,
+        Err(Obstacle::AlreadyThere { at })
     );
+    let larger = larger.checked_add(Bytes::new(4096)).unwrap();
+    let relocation = all(&located, larger, None).relocate.unwrap();
+    assert_eq!(relocation.slack.get(), 4096);
+    assert!(relocation.overlaps);
     let Err(Obstacle::TooSmall { .. }) = all(&located, size, None).truncate else {
         panic!("there is no backing device to cut to");
     };

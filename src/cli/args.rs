@@ -1,5 +1,7 @@
 //! The arguments, typed and without side effects.
 
+mod adopt;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -10,6 +12,7 @@ use super::size::Size;
 use crate::error::UtilsVersion;
 use crate::locate::{IndexChoice, ScanMode};
 use crate::superblock::DeviceFlags;
+pub(super) use adopt::PlanArgs;
 
 /// Find and export DRBD metadata in disks and disk images
 #[derive(Debug, Parser)]
@@ -36,6 +39,8 @@ pub(super) enum Command {
     Al(AlArgs),
     /// Mark what the activity log names out of sync, as must be before DRBD attaches
     ApplyAl(ApplyAlArgs),
+    /// Tell each way to adopt a resource, whether it works here, and its commands
+    Plan(PlanArgs),
     /// Put a dump's metadata on a disk, where DRBD looks for it
     Import(ImportArgs),
     /// Put back what a writing command changed
@@ -49,7 +54,7 @@ pub(super) enum Command {
 pub(super) struct ImageArgs {
     /// Regular file or block device
     pub(super) image: PathBuf,
-    /// Expect a stack; `export` then means its innermost resource
+    /// Expect a stack; `export` and `plan` then mean its innermost resource
     #[arg(long)]
     pub(super) stacked: bool,
     /// Where to look

@@ -6,4 +6,5 @@ pub(super) mod demo;
 pub(super) mod export;
 pub(super) mod import;
 pub(super) mod locate;
+pub(super) mod plan;
 pub(super) mod undo;
