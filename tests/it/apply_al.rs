@@ -213,6 +213,14 @@ proptest! {
             return Ok(());
         }
         prop_assert_eq!(run.status, 0, "{:?}", run);
+        if theirs_run.status == 1 {
+            // The first transaction since the log was initialised was torn: nothing was written to its extents yet. drbdmeta expects that
+            // in block 0 only, and stops; here the log is applied, and adds nothing.
+            prop_assert!(theirs_run.stderr.contains("No valid AL update transaction found"), "{:?}", theirs_run);
+            prop_assert!(case.transactions.len() == 1 && case.torn.is_some());
+            prop_assert!(run.stdout.lines().filter(|line| line.starts_with("slot ")).all(|line| line.contains(" gained 0 bits")), "{:?}", run);
+            return Ok(());
+        }
         prop_assert_eq!(theirs_run.status, 0, "{:?}", theirs_run);
         assert_same(&ours, &theirs, &format!("{case:?}"));
         // The exported text is that of drbdmeta's own copy.
