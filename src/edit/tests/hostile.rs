@@ -1,13 +1,17 @@
 //! Undo files that were damaged, cut off, or made to do harm.
 
+use std::cell::Cell;
+use std::ops::{ControlFlow, Range};
+
 use proptest::prelude::*;
 
 use super::crash_disk::{CrashDisk, Faults};
 use super::random::scenario;
 use super::scenario::Scenario;
 use crate::edit::UndoFile;
-use crate::error::{EditRefusal, Error, UndoFault};
-use crate::image::MemImage;
+use crate::error::{EditRefusal, Error, Result, UndoFault};
+use crate::image::{MemImage, ReadAt};
+use crate::units::{Bytes, ImagePos};
 
 type Undo = UndoFile<MemImage>;
 
@@ -37,7 +41,7 @@ fn frames(bytes: &[u8]) -> Vec<usize> {
         .collect()
 }
 
-/// The checksums of header, frames and trailer made to fit what was changed.
+/// The checksums of header, frames and trailer made to fit what was changed; those of contents stay.
 fn resealed(mut bytes: Vec<u8>) -> Vec<u8> {
     let seal = |bytes: &mut [u8], start: usize, end: usize| {
         if end + 4 <= bytes.len() {
@@ -144,6 +148,107 @@ fn a_journal_whose_checksums_fit_is_judged_by_what_it_would_do() {
     // Fewer records than there are.
     let count = with(&whole, of(b"END!", 0) + 12, &1_u64.to_be_bytes());
     assert!(matches!(count, Err(UndoFault::Field { .. })));
+}
+
+#[test]
+fn every_checksum_counts_where_the_others_fit() {
+    let whole = journal(&Scenario::in_place());
+    let record = *frames(&whole)
+        .iter()
+        .find(|at| whole[**at..].starts_with(b"RECD"))
+        .unwrap();
+    for content in [record + 32, record + 32 + 4096] {
+        let changed = with(&whole, content + 100, &[whole[content + 100] ^ 1]);
+        assert!(matches!(changed, Err(UndoFault::Checksum { .. })));
+    }
+    // A label is harmless, and yet all was to be as it was written.
+    let label = frames(&whole)[0] + 24;
+    let mut bytes = whole.clone();
+    bytes[label] ^= 1;
+    let end = frames(&whole)[1] - 4;
+    let crc = crc32fast::hash(&bytes[frames(&whole)[0]..end]);
+    bytes[end..end + 4].copy_from_slice(&crc.to_be_bytes());
+    assert!(matches!(open(&bytes), Err(UndoFault::Checksum { .. })));
+    assert!(open(&resealed(bytes)).is_ok());
+}
+
+#[test]
+fn two_records_of_the_same_bytes_are_refused() {
+    // One area of two kinds of blocks: two records.
+    let mut scenario = Scenario::of(vec![0; 16384]);
+    let bytes = [[1; 4096], [2; 4096]].concat();
+    scenario.body = vec![super::scenario::Put { at: 0, bytes }];
+    let whole = journal(&scenario);
+    let frames = frames(&whole);
+    assert!(whole[frames[2]..].starts_with(b"RECD"));
+    for at in [0, 512, 3584_u64] {
+        let again = with(&whole, frames[2] + 4, &at.to_be_bytes());
+        assert!(matches!(
+            again,
+            Err(UndoFault::Plan(EditRefusal::Overlap { .. }))
+        ));
+    }
+    assert!(with(&whole, frames[2] + 4, &4096_u64.to_be_bytes()).is_ok());
+}
+
+#[test]
+fn a_file_that_changes_after_it_was_verified_is_not_believed() {
+    let scenario = Scenario::in_place();
+    let whole = journal(&scenario);
+    let record = *frames(&whole)
+        .iter()
+        .find(|at| whole[**at..].starts_with(b"RECD"))
+        .unwrap();
+    for (at, field) in [
+        (record + 32 + 7, vec![0xA5]),
+        (record + 4, 512_u64.to_be_bytes().to_vec()),
+    ] {
+        let mut changed = whole.clone();
+        changed[at..at + field.len()].copy_from_slice(&field);
+        let file = Swapped {
+            files: [&whole, &resealed(changed)].map(|one| MemImage::from_bytes(one)),
+            second: Cell::new(false),
+        };
+        let undo = UndoFile::open(&file).unwrap();
+        file.second.set(true);
+        let mut disk = CrashDisk::new(&scenario.new, Faults::default());
+        undo.undo(&mut disk, true).unwrap_err();
+        assert_eq!(disk.events(), 0);
+    }
+}
+
+/// A file that becomes another.
+struct Swapped {
+    files: [MemImage; 2],
+    second: Cell<bool>,
+}
+
+impl Swapped {
+    fn now(&self) -> &MemImage {
+        &self.files[usize::from(self.second.get())]
+    }
+}
+
+impl ReadAt for Swapped {
+    fn size(&self) -> Bytes {
+        self.now().size()
+    }
+
+    fn read_exact_at(&self, at: ImagePos, buf: &mut [u8]) -> Result<()> {
+        self.now().read_exact_at(at, buf)
+    }
+
+    fn next_data(&self, from: ImagePos) -> Result<Option<Range<ImagePos>>> {
+        self.now().next_data(from)
+    }
+
+    fn visit(
+        &self,
+        range: Range<ImagePos>,
+        visit: &mut dyn FnMut(ImagePos, &[u8]) -> ControlFlow<()>,
+    ) -> Result<()> {
+        self.now().visit(range, visit)
+    }
 }
 
 proptest! {

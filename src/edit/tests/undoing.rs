@@ -91,6 +91,19 @@ fn old_bits_under_a_new_superblock_are_no_interrupted_change() {
 }
 
 #[test]
+fn an_old_superblock_over_new_bits_is_no_interrupted_undoing() {
+    let scenario = Scenario::relocation();
+    let (mut target, undo) = applied(&scenario);
+    let at = scenario.retire[0];
+    target
+        .write_at(pos(at), &scenario.old[at..at + 4096])
+        .unwrap();
+    let check = undo.check(&target).unwrap();
+    assert_eq!(check.state, UndoState::ChangedSince);
+    assert_eq!(check.changed[0], pos(scenario.body[0].at));
+}
+
+#[test]
 fn another_target_is_refused_even_by_force() {
     let scenario = Scenario::relocation();
     let (_, undo) = applied(&scenario);
