@@ -147,10 +147,10 @@ fn apply(text: &[u8], damage: &Damage) -> Vec<u8> {
         Damage::Digits(at, digits) => {
             let decimal = |token: &&(usize, usize)| bytes(**token).iter().all(u8::is_ascii_digit);
             let decimals: Vec<_> = tokens.iter().filter(decimal).collect();
-            match decimals.is_empty() {
-                true => text.to_vec(),
-                false => replaced(*decimals[at.index(decimals.len())], digits.as_bytes()),
+            if decimals.is_empty() {
+                return text.to_vec();
             }
+            replaced(*decimals[at.index(decimals.len())], digits.as_bytes())
         }
         Damage::Upper(at) => replaced(token(at), &bytes(token(at)).to_ascii_uppercase()),
         Damage::Lower(at) => replaced(token(at), &bytes(token(at)).to_ascii_lowercase()),

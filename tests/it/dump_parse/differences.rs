@@ -2,7 +2,7 @@ use mdtool::dump::Note;
 use mdtool::error::{Error, Found, Syntax, Wanted};
 use mdtool::superblock::Format;
 
-use super::{Ours, Theirs, v07, v08, v09, without_members};
+use super::{Ours, Theirs, v07, v08, v09, without_lines};
 
 /// One way in which the parser and drbdmeta's `verify-dump` differ, on purpose.
 pub(super) struct Difference {
@@ -24,25 +24,31 @@ pub(super) const DIFFERENCES: &[Difference] = &[
               huge one. It takes node ids that its other commands refuse, and 0 or 32 and more slots.",
         by_damage: true,
         is: |ours, theirs| {
-            is_number_taken(ours, theirs, |wanted| matches!(wanted, Wanted::Decimal(..)))
+            is_number_taken(ours, theirs, |wanted| {
+                matches!(wanted, Wanted::Decimal(..) | Wanted::UnusedNodeId)
+            })
         },
         examples: || {
             vec![
-                ("v08", with(v08(), "al-stripes 1", "al-stripes 4294967297")),
-                ("v08", with(v08(), "al-stripes 1", "al-stripes -1")),
-                ("v08", with(v08(), "la-size-sect 268200", "la-size-sect -5")),
-                ("v08", with(v08(), "size 1048576", "size 4294967296")),
-                ("v09", with(v09_any(), "node-id 1", "node-id 32")),
-                ("v09", with(v09_any(), "node-id 1", "node-id -2")),
+                ("v08", with(&v08(), "al-stripes 1", "al-stripes 4294967297")),
+                ("v08", with(&v08(), "al-stripes 1", "al-stripes -1")),
+                (
+                    "v08",
+                    with(&v08(), "la-size-sect 268200", "la-size-sect -5"),
+                ),
+                ("v08", with(&v08(), "size 1048576", "size 4294967296")),
+                ("v09", with(&v09_any(), "node-id 1", "node-id 32")),
+                ("v09", with(&v09_any(), "node-id 1", "node-id -2")),
                 (
                     "v09",
-                    with(v09_any(), "bitmap-index -1", "bitmap-index 2147483648"),
+                    with(&v09_any(), "bitmap-index -1", "bitmap-index 2147483648"),
                 ),
                 (
                     "v09",
-                    without_bitmaps(&with(v09_any(), "max-peers 3", "max-peers 0")),
+                    without_bitmaps(&with(&v09_any(), "max-peers 3", "max-peers 0")),
                 ),
-                ("v07", with(v07(), "-1", "4294967296")),
+                ("v09", with(&v09_any(), "peer[0]", "peer[4294967296]")),
+                ("v07", with(&v07(), "-1", "4294967296")),
             ]
         },
     },
@@ -58,11 +64,11 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         },
         examples: || {
             vec![
-                ("v08", with(v08(), "bit 4096", "bit 2097152")),
-                ("v08", with(v08(), "bit 4096", "bit 8589934592")),
+                ("v08", with(&v08(), "bit 4096", "bit 2097152")),
+                ("v08", with(&v08(), "bit 4096", "bit 8589934592")),
                 (
                     "v08",
-                    with(with(v08(), "bit 4096", "bit 5000"), "bm {", "bmm {"),
+                    with(&with(&v08(), "bit 4096", "bit 5000"), "bm {", "bmm {"),
                 ),
             ]
         },
@@ -74,7 +80,7 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         is: |ours, theirs| {
             is_number_taken(ours, theirs, |wanted| matches!(wanted, Wanted::OneOf(_)))
         },
-        examples: || vec![("v08", with(v08(), "528 times", "-528 times"))],
+        examples: || vec![("v08", with(&v08(), "528 times", "-528 times"))],
     },
     Difference {
         name: "more bits than a device can have",
@@ -87,8 +93,14 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         },
         examples: || {
             vec![
-                ("v08", with(v08(), "528 times", "9223372036854775807 times")),
-                ("v08", with(v08(), "528 times", "9999999999999999999 times")),
+                (
+                    "v08",
+                    with(&v08(), "528 times", "9223372036854775807 times"),
+                ),
+                (
+                    "v08",
+                    with(&v08(), "528 times", "9999999999999999999 times"),
+                ),
             ]
         },
     },
@@ -99,7 +111,7 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         by_damage: true,
         is: |ours, theirs| {
             let old = |(_, notes): &(Format, Vec<Note>)| notes.contains(&Note::NoStriping);
-            matches!(theirs, Theirs::Refused(_)) && ours.as_ref().is_ok_and(old)
+            ours.head.as_ref().is_some_and(old) && is_refused_before(ours, theirs)
         },
         examples: || {
             let before_8_4_3 = without_lines(&v08(), "al-strip");
@@ -115,7 +127,7 @@ pub(super) const DIFFERENCES: &[Difference] = &[
             let with_members = |(format, notes): &(Format, Vec<Note>)| {
                 *format == Format::V09 && !notes.contains(&Note::NoMembers)
             };
-            matches!(theirs, Theirs::Refused(_)) && ours.as_ref().is_ok_and(with_members)
+            ours.head.as_ref().is_some_and(with_members) && is_refused_before(ours, theirs)
         },
         examples: || vec![("v09", v09())],
     },
@@ -130,7 +142,7 @@ pub(super) fn known(ours: &Ours, theirs: &Theirs) -> Option<&'static Difference>
 
 /// Whether we refuse a number where this is wanted, and drbdmeta takes it: it refuses nothing, or something further on.
 fn is_number_taken(ours: &Ours, theirs: &Theirs, wanted: impl Fn(Wanted) -> bool) -> bool {
-    let Err(Error::Syntax(syntax)) = ours else {
+    let Err(Error::Syntax(syntax)) = &ours.end else {
         return false;
     };
     let Syntax {
@@ -145,25 +157,27 @@ fn is_number_taken(ours: &Ours, theirs: &Theirs, wanted: impl Fn(Wanted) -> bool
     let digits = token.strip_prefix('-').unwrap_or(token);
     let decimal = digits.len() < 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
     let number = decimal || matches!(expected, Wanted::ValuesAtMost(_));
-    let taken = !matches!(theirs, Theirs::Refused(Some(refused)) if refused <= line);
-    number && wanted(*expected) && taken
+    let goes_on = !matches!(theirs, Theirs::Refused(Some(refused)) if refused <= line);
+    number && wanted(*expected) && goes_on
 }
 
-fn with(text: String, from: &str, to: &str) -> String {
+/// Whether drbdmeta refuses something that we go past.
+fn is_refused_before(ours: &Ours, theirs: &Theirs) -> bool {
+    match (&ours.end, theirs) {
+        (Ok(()), Theirs::Refused(_)) => true,
+        (Err(Error::Syntax(syntax)), Theirs::Refused(Some(line))) => *line < syntax.line,
+        _ => false,
+    }
+}
+
+fn with(text: &str, from: &str, to: &str) -> String {
     assert!(text.contains(from), "{from}");
     text.replacen(from, to, 1)
 }
 
-fn without_lines(text: &str, start: &str) -> String {
-    text.lines()
-        .filter(|line| !line.starts_with(start))
-        .map(|line| format!("{line}\n"))
-        .collect()
-}
-
 /// v09 that any drbdmeta reads.
 fn v09_any() -> String {
-    without_members(&v09())
+    without_lines(&v09(), "members")
 }
 
 fn without_bitmaps(text: &str) -> String {
