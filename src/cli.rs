@@ -104,6 +104,7 @@ fn dispatch(
         Command::Locate(args) => commands::locate::run(args, out),
         Command::Export(args) => commands::export::run(args, command_line, out),
         Command::Plan(args) => commands::plan::run(args, out),
+        Command::Adopt(args) => commands::adopt::run(args, command_line, out),
         Command::Import(args) => commands::import::run(args, command_line, out),
         Command::Undo(args) => commands::undo::run(args, out),
         Command::Demo(args) => commands::demo::run(args, out),

@@ -1,5 +1,6 @@
 //! One module a command: open, call the library, print.
 
+pub(super) mod adopt;
 pub(super) mod demo;
 pub(super) mod export;
 pub(super) mod import;

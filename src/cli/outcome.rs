@@ -5,7 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use super::confirm::Unconfirmed;
-use crate::error::{EditRefusal, Error, IoOp, PlaceRefusal, Refused, Unsupported};
+use crate::error::{AdoptRefusal, EditRefusal, Error, IoOp, PlaceRefusal, Refused, Unsupported};
 use crate::foreign::Foreign;
 
 /// A command's exit status.
@@ -97,11 +97,26 @@ pub(super) fn hints(error: &anyhow::Error) -> Vec<String> {
     hint.into_iter().map(str::to_owned).collect()
 }
 
+fn hint_of_adopt(refusal: &AdoptRefusal) -> Option<&'static str> {
+    match refusal {
+        AdoptRefusal::NodeId { .. } => Some(
+            "--node-id N, as the target's drbd.conf has it: DRBD 9 does not attach metadata of another node, and the slot that tracked the target must track the source",
+        ),
+        AdoptRefusal::Obstacle(_) | AdoptRefusal::BlockDevice | AdoptRefusal::NotTheEnd { .. } => {
+            Some("`mdtool plan` tells which ways there are, with the numbers")
+        }
+        AdoptRefusal::MetaSize { .. } => {
+            Some("a new file gets the right size by itself; `mdtool plan` tells the numbers")
+        }
+    }
+}
+
 fn hint_of(error: &Error) -> Option<&'static str> {
     match error {
         Error::Refused(Refused::Unclean { .. }) => Some(
-            "the image was copied from a live or crashed node; --force prints drbdmeta's unclean form, which restore-md refuses",
+            "the image was copied from a live or crashed node; adopt and apply-al take its activity log into account (adopt --apply-al); --force prints drbdmeta's unclean form, which restore-md refuses",
         ),
+        Error::Refused(Refused::Adopt(refusal)) => hint_of_adopt(refusal),
         Error::Io(error)
             if error.op == IoOp::Create && error.source.kind() == io::ErrorKind::AlreadyExists =>
         {

@@ -17,6 +17,8 @@
 
 /// The activity log's replay, held against `drbdmeta apply-al`.
 mod activity_log;
+/// `plan` and `adopt`.
+mod adopt;
 /// Images of the builder's making, held against drbdmeta's own and given to it to read.
 mod builder;
 /// What every command owes its user.
