@@ -173,18 +173,25 @@ impl<'a> Adoption<'a> {
 
     /// Takes the magic from the level itself and from those around it, before anything else changes.
     fn retire(&self, draft: &mut Draft<'_>) -> Result<()> {
-        let mut places = vec![self.level.layout.md];
-        places.extend(MdIndex::FlexInternal.superblock_pos(self.device.size()));
-        let data = DevPos::at(data(self.level));
-        for at in places.into_iter().filter(|at| *at >= data) {
+        for at in self.foremost() {
             draft.retire("old superblock", self.pos(at)?)?;
         }
         Ok(())
     }
 
+    /// The level's own superblock, and where DRBD looks for one; behind the data all of them.
+    fn foremost(&self) -> Vec<DevPos> {
+        let data = DevPos::at(data(self.level));
+        let mut places = vec![self.level.layout.md];
+        places.extend(MdIndex::FlexInternal.superblock_pos(self.device.size()));
+        places.retain(|at| *at >= data);
+        places
+    }
+
     /// Takes the magic from every other superblock behind the data, when the new one stands.
     fn clean_up(&self, draft: &mut Draft<'_>, except: Option<&Range<ImagePos>>) -> Result<()> {
-        for at in &self.remnants {
+        let retired = self.foremost();
+        for at in self.remnants.iter().filter(|at| !retired.contains(at)) {
             let start = self.pos(*at)?;
             let end = start.checked_add(MD_BLOCK).unwrap_or(start);
             let inside = |range: &Range<ImagePos>| range.start < end && start < range.end;

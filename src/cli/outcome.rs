@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use super::confirm::Unconfirmed;
 use crate::error::{AdoptRefusal, EditRefusal, Error, IoOp, PlaceRefusal, Refused, Unsupported};
 use crate::foreign::Foreign;
+use crate::superblock::Format;
 
 /// A command's exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,8 +114,17 @@ fn hint_of_adopt(refusal: &AdoptRefusal) -> Option<&'static str> {
 
 fn hint_of(error: &Error) -> Option<&'static str> {
     match error {
+        Error::Refused(Refused::Unclean {
+            format: Format::V07,
+            ..
+        }) => Some(
+            "v07 has no place to say that its log is applied; --apply-al applies it in the exported text, the image is not touched",
+        ),
         Error::Refused(Refused::Unclean { .. }) => Some(
-            "the image was copied from a live or crashed node; adopt and apply-al take its activity log into account (adopt --apply-al); --force prints drbdmeta's unclean form, which restore-md refuses",
+            "a live or crashed node left it so; --apply-al applies the activity log: export in the exported text, without touching the image, adopt in what it writes",
+        ),
+        Error::Refused(Refused::LogIncomplete { .. }) => Some(
+            "`mdtool al` tells what is missing; --mark-all marks everything out of sync, and a full resync from or to a peer follows",
         ),
         Error::Refused(Refused::Adopt(refusal)) => hint_of_adopt(refusal),
         Error::Io(error)

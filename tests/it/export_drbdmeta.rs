@@ -233,6 +233,10 @@ pub(crate) fn fill(image: &Path, kind: &Kind, place: &Place, content: &Content) 
         }
     }
     let all = place.bm_len / 4;
+    // The very end is where slots end unevenly.
+    if content.flags & 1 == 1 && kind.index.0 == "internal" {
+        patch(image, place.bm + place.bm_len - 256, &[0xA5; 256]);
+    }
     for stroke in &content.bits {
         // The start of a large external area is what la-size reaches.
         let start = ((all.min(1 << 16) as f64) * stroke.at) as u64;

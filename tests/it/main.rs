@@ -19,10 +19,14 @@
 mod activity_log;
 /// `plan` and `adopt`.
 mod adopt;
+/// Applying activity logs.
+mod apply_al;
 /// Images of the builder's making, held against drbdmeta's own and given to it to read.
 mod builder;
 /// What every command owes its user.
 mod contracts;
+/// The dump parser, held against `drbdmeta verify-dump`.
+mod dump_parse;
 /// What the dump of every resource looks like, held against `drbdmeta dump-md`.
 mod export_drbdmeta;
 /// `import` and `undo`, held against `drbdmeta restore-md`.

@@ -14,7 +14,7 @@ arrive() {
     (($# == 0)) || last=d
     empty_disk reader 256
     check_before
-    boot arrival arrive ${with[@]+"${with[@]}"} "READER=/dev/vd$last" -- source copy "$@" reader
+    boot arrival arrive "${with[@]}" "READER=/dev/vd$last" -- source copy "$@" reader
     check_attached
     check_handshake
     check_synced

@@ -14,10 +14,10 @@ need_tools() {
     done
 }
 
-# put_program ROOT FILE: the program in ROOT/bin, and what it is linked with where its loader looks.
+# put_program ROOT NAME FILE: the program in ROOT/bin, and what it is linked with where its loader looks.
 put_program() {
-    local root=$1 program=$2 library
-    install -m 755 "$program" "$root/bin/${program##*/}"
+    local root=$1 name=$2 program=$3 library
+    install -m 755 "$program" "$root/bin/$name"
     while read -r library; do
         install -D -m 755 "$library" "$root$library"
     done < <(ldd "$program" | grep -o '/[^ ]*')
@@ -33,8 +33,8 @@ build_initrd() {
     "$busybox" --list | while read -r applet; do
         [[ "$applet" == busybox ]] || ln -s busybox "$root/bin/$applet"
     done
-    put_program "$root" "$(tool_path "${DRBDMETA:-drbdmeta}")"
-    put_program "$root" "$(tool_path drbdsetup-84)"
+    put_program "$root" drbdmeta "$(tool_path "${DRBDMETA:-drbdmeta}")"
+    put_program "$root" drbdsetup-84 "$(tool_path drbdsetup-84)"
     for module in "${MODULES[@]}"; do
         find "$kernel/modules" -name "$module.ko*" -exec cp -t "$root/modules" {} + -quit
         ls "$root/modules/$module.ko"* >/dev/null 2>&1 || die "the kernel has no module $module"

@@ -34,7 +34,7 @@ fetch_kernel() {
 # Into a directory of its own, which gets its name when it is complete; or another run was faster.
 download_kernel() {
     local cache=$1 package=$2 new said
-    mkdir -p "$cache" && new=$(mktemp -d "$cache/new.XXXXXX") || die "cannot make a directory in $cache"
+    new=$(mkdir -p "$cache" && mktemp -d "$cache/new.XXXXXX") || die "cannot make a directory in $cache"
     printf 'LAB: fetching %s\n' "$package" >&2
     if ! said=$(cd "$new" && apt-get download "$package" 2>&1); then
         rm -rf "$new"
@@ -57,7 +57,8 @@ unpack_kernel() {
     dpkg-deb --fsys-tarfile "$dir"/*.deb | tar -x -C "$dir/root" --wildcards "${wanted[@]}" ||
         die "the kernel package lacks a file that the laboratory needs"
     mv "$dir"/root/boot/vmlinuz-* "$dir/vmlinuz"
-    decompress_kernel "$dir/vmlinuz" "$dir/vmlinux" || mv "$dir/vmlinuz" "$dir/vmlinux"
+    decompress_kernel "$dir/vmlinuz" "$dir/vmlinux" || cp "$dir/vmlinuz" "$dir/vmlinux"
+    rm "$dir/vmlinuz"
     find "$dir/root" -name '*.ko*' -exec mv -t "$dir/modules" {} +
     rm -rf "$dir/root"
 }
