@@ -28,8 +28,8 @@ fn ok(words: &[&str]) -> Run {
     run
 }
 
-/// A dump as restore-md of drbd-utils 9.22 takes it.
-fn export(image: &Path, index: &str) -> String {
+/// A dump as drbd-utils 9.22 prints it.
+fn dumped(image: &Path, index: &str) -> String {
     let words = [
         "export",
         text(image),
@@ -39,12 +39,18 @@ fn export(image: &Path, index: &str) -> String {
         "9.22",
         "--force",
     ];
-    let dump = ok(&words).stdout;
+    ok(&words).stdout
+}
+
+/// A dump as restore-md of drbd-utils 9.22 takes it.
+fn export(image: &Path, index: &str) -> String {
     // v07 has no place to say that its log is applied.
-    let lines = dump
-        .lines()
-        .filter(|line| !line.starts_with("This_is_an_unclean"));
-    lines.map(|line| format!("{line}\n")).collect()
+    let clean = |line: &&str| !line.starts_with("This_is_an_unclean");
+    let dump = dumped(image, index);
+    dump.lines()
+        .filter(clean)
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 /// What of a dump does not depend on the place, and not on the time.
@@ -74,19 +80,31 @@ fn len_of(path: &Path) -> u64 {
     std::fs::metadata(path).unwrap().len()
 }
 
-/// The first byte in which two files differ, outside `but`.
-fn difference(one: &Path, other: &Path, but: &Range<u64>) -> Option<u64> {
+/// The first byte in which two files differ, outside the ranges in `but`, which come in their order.
+fn difference(one: &Path, other: &Path, but: &[Range<u64>]) -> Option<u64> {
     let size = len_of(one);
     assert_eq!(size, len_of(other));
-    let parts = [0..but.start.min(size), but.end.min(size)..size];
-    parts.into_iter().find_map(|part| {
-        part.clone().step_by(1 << 20).find_map(|at| {
-            let len = (part.end - at).min(1 << 20) as usize;
+    let starts = std::iter::once(0).chain(but.iter().map(|range| range.end));
+    let ends = but
+        .iter()
+        .map(|range| range.start)
+        .chain(std::iter::once(size));
+    starts.zip(ends).find_map(|(start, end)| {
+        (start..end).step_by(1 << 20).find_map(|at| {
+            let len = (end - at).min(1 << 20) as usize;
             let (one, other) = (peek(one, at, len), peek(other, at, len));
             let first = one.iter().zip(&other).position(|(a, b)| a != b);
             first.map(|first| at + first as u64)
         })
     })
+}
+
+/// Where the bitmap area is longer than the slots' whole 64-bit words, because it is rounded up to 4 KiB: nothing there stands for anything.
+fn rounding(dump: &str, slots: u64) -> Range<u64> {
+    let (bm, la_size) = (number(dump, "# bm_offset"), number(dump, "la-size-sect"));
+    let slot_bits = la_size.div_ceil(8).next_multiple_of(64);
+    let used = slot_bits / 8 * slots;
+    bm + used..bm + used.next_multiple_of(4096)
 }
 
 /// The undo file that a run named.
@@ -110,13 +128,14 @@ fn roomy(kind: &Kind, size: u64) -> u64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, max_shrink_iters: 10, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, max_shrink_iters: 10, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// restore-md of 9.22 leaves the log, what of the area the dump has no words for, and bitmaps beyond 32 MiB as they are: so the targets are
+    /// Of words that the rounding of the area alone has room for, restore-md of 9.22 forgets some; ours gives back all that the dump has. And it
+    /// leaves the log, what of the area the dump has no words for, and bitmaps beyond 32 MiB as they are: so the targets are
     /// zeros and small, and the log is held against create-md's.
     #[test]
     fn imported_metadata_is_what_restore_md_restores(
-        kind in kind(), size in 0..96 * MIB, other in select(vec![None, Some(0), Some(1)]), delta in 0..64 * MIB, content in content()
+        kind in kind(), size in 0..48 * MIB, other in select(vec![None, Some(0), Some(1)]), delta in 0..32 * MIB, content in content()
     ) {
         let Some(drbdmeta) = Drbdmeta::new() else { return Ok(()) };
         // v07's other placement has no name of ours: what is imported goes to the fixed one.
@@ -141,14 +160,16 @@ proptest! {
         let words = ["import", text(&ours), text(&dump), "--index", kind.index.1, "--clip"];
         let imported = ok(&words);
         let clipped = imported.stderr.contains("clipped");
-        let theirs_words = ["restore-md", text(&dump)];
-        drbdmeta.ok(kind.format, &theirs, kind.index.0, &theirs_words);
         let again = export(&ours, kind.index.1);
         let (md, al) = (number(&again, "# md_offset"), number(&again, "# al_offset"));
         let log = al..al + u64::from(kind.stripes * kind.stripe_kib) * 1024;
-        prop_assert_eq!(peek(&ours, md, 4096), peek(&theirs, md, 4096), "superblock {:?}", &kind);
+        // Where la-size does not fit, restore-md keeps it, or stops half way: that it is clipped is for its dump-md to agree to, below.
         if !clipped {
-            prop_assert_eq!(difference(&ours, &theirs, &log), None, "{:?}", &kind);
+            drbdmeta.ok(kind.format, &theirs, kind.index.0, &["restore-md", text(&dump)]);
+            prop_assert_eq!(peek(&ours, md, 4096), peek(&theirs, md, 4096), "superblock {:?}", &kind);
+            let mut but = [rounding(&again, u64::from(kind.max_peers)), log.clone()];
+            but.sort_by_key(|range| range.start);
+            prop_assert_eq!(difference(&ours, &theirs, &but), None, "{:?}", &kind);
             prop_assert_eq!(content_of(&again), content_of(&exported), "{:?}", &kind);
         }
         if target_size == size {
@@ -157,7 +178,7 @@ proptest! {
             prop_assert_eq!(peek(&ours, log.start, len), peek(&source, log.start, len));
         }
         let now = Place { md, ..place };
-        compare(&drbdmeta, &again.replace("\nversion", "\nversion"), &ours, &kind, &now);
+        compare(&drbdmeta, &dumped(&ours, kind.index.1), &ours, &kind, &now);
 
         // The fixed point: what is exported and imported again changes nothing.
         save(&dump, again.as_bytes());
@@ -170,7 +191,7 @@ proptest! {
         // And what was there before, nothing, is put back.
         ok(&["undo", text(&undo_file(&imported))]);
         sparse(&theirs, target_size);
-        prop_assert_eq!(difference(&ours, &theirs, &(0..0)), None);
+        prop_assert_eq!(difference(&ours, &theirs, &[]), None);
     }
 }
 
@@ -232,11 +253,7 @@ impl Case {
         let run = self.import(more);
         assert_eq!((run.status, run.stdout.as_str()), (2, ""), "{run:?}");
         assert!(run.stderr.contains(says), "{says:?} in {}", run.stderr);
-        assert_eq!(
-            difference(&self.target, &before, &(0..0)),
-            None,
-            "untouched"
-        );
+        assert_eq!(difference(&self.target, &before, &[]), None, "untouched");
         assert_eq!(self.names(), names, "nothing is left behind");
     }
 
@@ -312,7 +329,7 @@ fn what_is_there_is_overwritten_only_when_told_so() {
     assert_eq!(first.status, 0, "{first:?}");
     // Beyond the metadata everything is as it was.
     assert_eq!(
-        difference(&case.target, &before, &(end - 40_960..end)),
+        difference(&case.target, &before, &[end - 40_960..end]),
         None
     );
 
@@ -327,7 +344,7 @@ fn what_is_there_is_overwritten_only_when_told_so() {
     ok(&["undo", text(&undo_file(&second))]);
     assert!(export(&case.target, "internal").contains("la-size-sect 100000;"));
     ok(&["undo", text(&undo_file(&first))]);
-    assert_eq!(difference(&case.target, &before, &(0..0)), None);
+    assert_eq!(difference(&case.target, &before, &[]), None);
     let again = ok(&["undo", text(&undo_file(&first))]);
     assert!(
         again.stderr.contains("as it was before already"),
@@ -344,11 +361,23 @@ fn a_dry_run_shows_the_plan_and_changes_nothing() {
     let names = case.names();
     let run = case.import(&["--dry-run"]);
     assert_eq!(run.status, 0, "{run:?}");
-    assert_eq!(difference(&case.target, &before, &(0..0)), None);
+    assert_eq!(difference(&case.target, &before, &[]), None);
     assert_eq!(case.names(), names);
     assert!(run.stderr.contains("--yes"), "{}", run.stderr);
     let plan = run.stdout.replace(text(&case.target), "DISK");
-    insta::assert_snapshot!(plan, @"");
+    insta::assert_snapshot!(plan, @r"
+    DISK  67108864 bytes: v08 metadata, internal
+
+    phase     what                 from byte           to byte   bytes written  of them differ
+    body      bitmap                67067904          67072000            4096               4
+    body      activity log          67072000          67104768           32768              80
+    commit    superblock            67104768          67108864            4096              27
+
+    la-size-sect 100000, of 130992 that fit
+    current UUID 0x0000000000000007
+    flags 0x00000091, clean
+    md_size_sect 80, al_offset -64, bm_offset -72
+    ");
 }
 
 #[test]
@@ -370,7 +399,7 @@ fn undoing_does_not_overwrite_what_came_since_unless_told_so() {
     );
     assert!(refused.stderr.contains("written since"), "{refused:?}");
     ok(&["undo", text(&undo), "--yes"]);
-    assert_eq!(difference(&case.target, &before, &(0..0)), None);
+    assert_eq!(difference(&case.target, &before, &[]), None);
 }
 
 #[test]
@@ -382,7 +411,7 @@ fn a_moved_disk_is_undone_where_it_is_now() {
     assert_eq!(run(&["undo", text(&undo)]).status, 2);
     ok(&["undo", text(&undo), "--target", text(&moved)]);
     sparse(&case.target, 64 * MIB);
-    assert_eq!(difference(&case.target, &moved, &(0..0)), None);
+    assert_eq!(difference(&case.target, &moved, &[]), None);
     // Another disk of that size holds nothing of it: all is as it was before.
     let run = ok(&["undo", text(&undo), "--target", text(&case.target)]);
     assert!(run.stderr.contains("nothing was written"), "{run:?}");
