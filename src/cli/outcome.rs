@@ -98,16 +98,16 @@ pub(super) fn hints(error: &anyhow::Error) -> Vec<String> {
     hint.into_iter().map(str::to_owned).collect()
 }
 
-fn hint_of_adopt(refusal: &AdoptRefusal) -> Option<&'static str> {
+fn hint_of_adopt(refusal: &AdoptRefusal) -> &'static str {
     match refusal {
-        AdoptRefusal::NodeId { .. } => Some(
-            "--node-id N, as the target's drbd.conf has it: DRBD 9 does not attach metadata of another node, and the slot that tracked the target must track the source",
-        ),
+        AdoptRefusal::NodeId { .. } => {
+            "--node-id N, as the target's drbd.conf has it: DRBD 9 does not attach metadata of another node, and the slot that tracked the target must track the source"
+        }
         AdoptRefusal::Obstacle(_) | AdoptRefusal::BlockDevice | AdoptRefusal::NotTheEnd { .. } => {
-            Some("`mdtool plan` tells which ways there are, with the numbers")
+            "`mdtool plan` tells which ways there are, with the numbers"
         }
         AdoptRefusal::MetaSize { .. } => {
-            Some("a new file gets the right size by itself; `mdtool plan` tells the numbers")
+            "a new file gets the right size by itself; `mdtool plan` tells the numbers"
         }
     }
 }
@@ -126,7 +126,7 @@ fn hint_of(error: &Error) -> Option<&'static str> {
         Error::Refused(Refused::LogIncomplete { .. }) => Some(
             "`mdtool al` tells what is missing; --mark-all marks everything out of sync, and a full resync from or to a peer follows",
         ),
-        Error::Refused(Refused::Adopt(refusal)) => hint_of_adopt(refusal),
+        Error::Refused(Refused::Adopt(refusal)) => Some(hint_of_adopt(refusal)),
         Error::Io(error)
             if error.op == IoOp::Create && error.source.kind() == io::ErrorKind::AlreadyExists =>
         {

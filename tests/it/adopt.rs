@@ -9,7 +9,7 @@ use mdtool::units::{BitmapIndex, Bytes, DevPos, ImagePos, NodeId, Sectors};
 use tempfile::TempDir;
 
 use crate::support::{
-    Drbdmeta, Run, cut, kernel_image, mdtool, mdtool_command, patch, scratch, testdata,
+    Drbdmeta, Run, kernel_image, mdtool, mdtool_command, patch, peek, scratch, sparse, testdata,
 };
 
 const MIB: u64 = 1 << 20;
@@ -38,13 +38,13 @@ fn crc(bytes: &[u8]) -> u32 {
 }
 
 fn whole(path: &Path) -> (usize, u32) {
-    let bytes = std::fs::read(path).unwrap();
-    (bytes.len(), crc(&bytes))
+    let len = std::fs::metadata(path).unwrap().len() as usize;
+    (len, crc(&peek(path, 0, len)))
 }
 
 /// The data area's content.
 fn data(path: &Path, end: u64) -> u32 {
-    crc(&std::fs::read(path).unwrap()[..end as usize])
+    crc(&peek(path, 0, end as usize))
 }
 
 /// A stack of 64 MiB or so with data everywhere up to the inner device's end, and bits.
@@ -434,7 +434,7 @@ fn what_cannot_be_done_is_refused_with_the_reason() {
     let window = [&here[..], &["--yes", "--strategy", "truncate", "--at"]].concat();
     refused(&[&window[..], &["0"]].concat(), 2, "magic is");
     let small = stack.file("small");
-    patch_new(&small, 8192);
+    sparse(&small, 8192);
     let meta = ["--yes", "--strategy", "external", "--meta", text(&small)];
     refused(
         &[&here[..], &meta].concat(),
@@ -444,11 +444,6 @@ fn what_cannot_be_done_is_refused_with_the_reason() {
     assert_eq!(whole(&stack.image), before);
     let names = std::fs::read_dir(stack.dir.path()).unwrap().count();
     assert_eq!(names, 2, "no undo file is left");
-}
-
-fn patch_new(path: &Path, size: u64) {
-    std::fs::write(path, []).unwrap();
-    cut(path, size);
 }
 
 #[test]

@@ -142,15 +142,18 @@ impl Job<'_> {
     }
 
     fn truncation(&self, target: &Target) -> Result<Truncation> {
-        let size = self.opened.window().size();
-        let site = Site { size, extent: None };
+        let disk = self.opened.window().size();
+        let site = Site {
+            size: disk,
+            extent: None,
+        };
         let truncation = truncate(self.level, site).map_err(AdoptRefusal::Obstacle)?;
         if let Target::Ours(file) = target
             && file.is_block_device()?
         {
             return Err(AdoptRefusal::BlockDevice.into());
         }
-        let end = self.opened.image_pos(DevPos::at(size)).from_start();
+        let end = self.opened.image_pos(DevPos::at(disk)).from_start();
         let behind = self.opened.image_size().saturating_sub(end);
         if behind > Bytes::ZERO {
             return Err(AdoptRefusal::NotTheEnd { behind }.into());
