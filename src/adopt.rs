@@ -7,17 +7,21 @@
 //! external         |<- inner device ->| …                       sb | log | bitmap      in a file of its own
 //! ```
 //!
-//! [`ways`] tells which of these a given disk allows, with the arithmetic; it reads nothing but the bitmap and writes nothing.
+//! [`ways`] tells which of these a given disk allows, with the arithmetic. An [`Adoption`] drafts one of them; nothing here writes.
 
+mod adoption;
 mod outlook;
 mod trap;
 mod way;
 
 use std::fmt;
 
+pub use adoption::{AdoptOptions, Adoption, cut_off};
 pub use outlook::{Outlook, outlook};
 pub use trap::{Trap, traps};
-pub use way::{CheckResize, Extents, External, Relocation, Truncation, relocate, truncate};
+pub use way::{
+    CheckResize, Extents, External, Relocation, Truncation, external, relocate, truncate,
+};
 
 use crate::error::Misfit;
 use crate::locate::{Level, Located};

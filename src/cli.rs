@@ -107,6 +107,7 @@ fn dispatch(
         Command::Al(args) => commands::al::run(args, out),
         Command::ApplyAl(args) => commands::apply_al::run(args, command_line, out),
         Command::Plan(args) => commands::plan::run(args, out),
+        Command::Adopt(args) => commands::adopt::run(args, command_line, out),
         Command::Import(args) => commands::import::run(args, command_line, out),
         Command::Undo(args) => commands::undo::run(args, out),
         Command::Demo(args) => commands::demo::run(args, out),

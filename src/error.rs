@@ -13,6 +13,7 @@
 //! Messages read `PLACE: FIELD is FOUND, expected EXPECTED`, and carry no advice: the command line adds a `hint:` from the variant.
 //! *Absent is not an error*: looking for metadata where there is none gives an empty answer.
 
+mod adopt;
 mod edit;
 mod place;
 mod syntax;
@@ -20,6 +21,7 @@ mod syntax;
 use std::fmt;
 use std::io;
 
+pub use adopt::AdoptRefusal;
 pub use edit::{EditError, EditRefusal, Places, TargetState, UndoFault, UndoFileError};
 pub use place::PlaceRefusal;
 pub use syntax::{Found, Syntax, Wanted};
@@ -92,6 +94,8 @@ pub enum IoOp {
     SeekData,
     /// Making writes durable.
     Sync,
+    /// Giving a file another size.
+    Resize,
 }
 
 impl fmt::Display for IoOp {
@@ -111,6 +115,7 @@ impl fmt::Display for IoOp {
             Self::Map => "map",
             Self::SeekData => "look for data",
             Self::Sync => "sync",
+            Self::Resize => "change the size",
         })
     }
 }
@@ -451,6 +456,9 @@ pub enum Refused {
     /// Metadata that cannot be placed there.
     #[error(transparent)]
     Place(#[from] PlaceRefusal),
+    /// A resource to be adopted.
+    #[error(transparent)]
+    Adopt(#[from] AdoptRefusal),
 }
 
 /// What a path leads to that cannot be an image.

@@ -131,7 +131,11 @@ pub struct External {
 }
 
 /// How large a meta device must be.
-pub(super) fn external(level: &Level, size: Bytes) -> Result<External, Obstacle> {
+///
+/// # Errors
+///
+/// [`Obstacle`].
+pub fn external(level: &Level, size: Bytes) -> Result<External, Obstacle> {
     if !level.layout.index.is_internal() {
         return Err(Obstacle::OtherDevice);
     }

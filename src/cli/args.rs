@@ -12,7 +12,7 @@ use super::size::Size;
 use crate::error::UtilsVersion;
 use crate::locate::{IndexChoice, ScanMode};
 use crate::superblock::DeviceFlags;
-pub(super) use adopt::PlanArgs;
+pub(super) use adopt::{AdoptArgs, PlanArgs, Strategy};
 
 /// Find and export DRBD metadata in disks and disk images
 #[derive(Debug, Parser)]
@@ -41,6 +41,8 @@ pub(super) enum Command {
     ApplyAl(ApplyAlArgs),
     /// Tell each way to adopt a resource, whether it works here, and its commands
     Plan(PlanArgs),
+    /// Put a resource's metadata where DRBD looks on this disk
+    Adopt(AdoptArgs),
     /// Put a dump's metadata on a disk, where DRBD looks for it
     Import(ImportArgs),
     /// Put back what a writing command changed
@@ -54,7 +56,7 @@ pub(super) enum Command {
 pub(super) struct ImageArgs {
     /// Regular file or block device
     pub(super) image: PathBuf,
-    /// Expect a stack; `export` and `plan` then mean its innermost resource
+    /// Expect a stack; `export`, `plan` and `adopt` then mean its innermost resource
     #[arg(long)]
     pub(super) stacked: bool,
     /// Where to look

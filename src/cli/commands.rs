@@ -1,5 +1,6 @@
 //! One module a command: open, call the library, print.
 
+pub(super) mod adopt;
 pub(super) mod al;
 pub(super) mod apply_al;
 pub(super) mod demo;

@@ -5,7 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use super::confirm::Unconfirmed;
-use crate::error::{EditRefusal, Error, IoOp, PlaceRefusal, Refused, Unsupported};
+use crate::error::{AdoptRefusal, EditRefusal, Error, IoOp, PlaceRefusal, Refused, Unsupported};
 use crate::foreign::Foreign;
 use crate::superblock::Format;
 
@@ -98,6 +98,20 @@ pub(super) fn hints(error: &anyhow::Error) -> Vec<String> {
     hint.into_iter().map(str::to_owned).collect()
 }
 
+fn hint_of_adopt(refusal: &AdoptRefusal) -> &'static str {
+    match refusal {
+        AdoptRefusal::NodeId { .. } => {
+            "--node-id N, as the target's drbd.conf has it: DRBD 9 does not attach metadata of another node, and the slot that tracked the target must track the source"
+        }
+        AdoptRefusal::Obstacle(_) | AdoptRefusal::BlockDevice | AdoptRefusal::NotTheEnd { .. } => {
+            "`mdtool plan` tells which ways there are, with the numbers"
+        }
+        AdoptRefusal::MetaSize { .. } => {
+            "a new file gets the right size by itself; `mdtool plan` tells the numbers"
+        }
+    }
+}
+
 fn hint_of(error: &Error) -> Option<&'static str> {
     match error {
         Error::Refused(Refused::Unclean {
@@ -107,11 +121,12 @@ fn hint_of(error: &Error) -> Option<&'static str> {
             "v07 has no place to say that its log is applied; --apply-al applies it in the exported text, the image is not touched",
         ),
         Error::Refused(Refused::Unclean { .. }) => Some(
-            "a live or crashed node left it so; --apply-al applies the activity log in the exported text, the image is not touched",
+            "a live or crashed node left it so; --apply-al applies the activity log: export in the exported text, without touching the image, adopt in what it writes",
         ),
         Error::Refused(Refused::LogIncomplete { .. }) => Some(
             "`mdtool al` tells what is missing; --mark-all marks everything out of sync, and a full resync from or to a peer follows",
         ),
+        Error::Refused(Refused::Adopt(refusal)) => Some(hint_of_adopt(refusal)),
         Error::Io(error)
             if error.op == IoOp::Create && error.source.kind() == io::ErrorKind::AlreadyExists =>
         {

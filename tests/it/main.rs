@@ -17,6 +17,8 @@
 
 /// The activity log's replay, held against `drbdmeta apply-al`.
 mod activity_log;
+/// `plan` and `adopt`.
+mod adopt;
 /// Applying activity logs.
 mod apply_al;
 /// Images of the builder's making, held against drbdmeta's own and given to it to read.

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::super::size::Size;
-use super::{ImageArgs, LevelChoice};
+use super::{ImageArgs, LevelChoice, WritingArgs};
 use crate::error::UtilsVersion;
 
 /// Arguments of `plan`.
@@ -37,4 +37,43 @@ pub(in super::super) struct PlanArgs {
     /// Print one JSON document
     #[arg(long)]
     pub(in super::super) json: bool,
+}
+
+/// Arguments of `adopt`.
+#[derive(Args, Debug)]
+pub(in super::super) struct AdoptArgs {
+    #[command(flatten)]
+    pub(in super::super) image: ImageArgs,
+    /// Which resource of the stack [default: the only one; with --stacked inner]
+    #[arg(long, value_name = "outer|inner|N", conflicts_with = "at")]
+    pub(in super::super) level: Option<LevelChoice>,
+    /// How to put its metadata where DRBD looks
+    #[arg(
+        long,
+        value_name = "relocate|truncate|external",
+        default_value = "relocate"
+    )]
+    pub(in super::super) strategy: Strategy,
+    /// Meta device of --strategy external: a new file, or a device or file that is there
+    #[arg(long, value_name = "FILE")]
+    pub(in super::super) meta: Option<PathBuf>,
+    /// Make it the metadata of this node: exchange its peer entry with that of the node it came from (v09)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=31))]
+    pub(in super::super) node_id: Option<u8>,
+    /// Apply the activity log of unclean metadata to its bitmap
+    #[arg(long)]
+    pub(in super::super) apply_al: bool,
+    #[command(flatten)]
+    pub(in super::super) writing: WritingArgs,
+}
+
+/// How to put metadata where DRBD looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in super::super) enum Strategy {
+    /// To the end of the disk
+    Relocate,
+    /// By cutting the file to what the metadata was laid out for
+    Truncate,
+    /// Into a file or device of its own
+    External,
 }

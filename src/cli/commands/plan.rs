@@ -16,9 +16,9 @@ pub(in super::super) fn run(args: &PlanArgs, out: &mut Streams<'_>) -> anyhow::R
     let opened = Opened::open(&args.image)?;
     let located = find(&opened, &args.image, args.level, ScanMode::Auto)?;
     let level = choose(&located, &args.image, args.level)?;
-    let size = opened.window().size();
+    let disk = opened.window().size();
     let site = Site {
-        size: args.target_size.map_or(size, |size| size.0),
+        size: args.target_size.map_or(disk, |given| given.0),
         extent: args.lv_extent.map(|extent| extent.0),
     };
     let plan = Plan {

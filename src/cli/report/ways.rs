@@ -109,6 +109,9 @@ impl Plan<'_> {
         for outlook in &self.outlook {
             writeln!(out, "   - {outlook}")?;
         }
+        if let Some(resource) = self.names.resource {
+            writeln!(out, "then: drbdadm up {resource}")?;
+        }
         Ok(())
     }
 

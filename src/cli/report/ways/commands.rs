@@ -224,10 +224,14 @@ impl Plan<'_> {
             Ok(resize) => resize,
         };
         let path = format!("/var/lib/drbd/drbd-minor-{}.lkbd", self.minor());
-        let mut content = format!("{}\t{}\n", resize.old_size.get(), self.device());
-        if let Some(uuid) = resize.device_uuid {
-            content.push_str(&format!("uuid:\t{:016X}\n", uuid.0));
-        }
+        let uuid = resize.device_uuid;
+        let uuid = uuid.map(|uuid| format!("uuid:\t{:016X}\n", uuid.0));
+        let content = format!(
+            "{}\t{}\n{}",
+            resize.old_size.get(),
+            self.device(),
+            uuid.unwrap_or_default()
+        );
         way.notes = vec![format!(
             "{path} with exactly this, a tab between the words:"
         )];
