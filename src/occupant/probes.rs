@@ -4,8 +4,11 @@
 
 use super::OccupantKind;
 
+/// The byte after the last one that it says is its own, where it says so.
+type SaidEnd = Option<u64>;
+
 /// Looks at a device's first bytes.
-type Probe = fn(&[u8]) -> Option<Option<u64>>;
+type Probe = fn(&[u8]) -> Option<SaidEnd>;
 
 /// Every kind there is.
 pub(super) const ALL: [(OccupantKind, Probe); 7] = [
@@ -37,7 +40,7 @@ fn has(bytes: &[u8], at: usize, magic: &[u8]) -> bool {
 }
 
 /// `struct ext4_super_block` at byte 1024: `s_magic`, `s_blocks_count`, `s_log_block_size`.
-fn ext(bytes: &[u8]) -> Option<Option<u64>> {
+fn ext(bytes: &[u8]) -> Option<SaidEnd> {
     const INCOMPAT_64BIT: u32 = 0x80;
     let superblock = bytes.get(1024..)?;
     if !has(superblock, 0x38, &0xEF53_u16.to_le_bytes()) {
@@ -54,7 +57,7 @@ fn ext(bytes: &[u8]) -> Option<Option<u64>> {
 }
 
 /// `struct xfs_dsb`: `sb_magicnum`, `sb_blocksize`, `sb_dblocks`.
-fn xfs(bytes: &[u8]) -> Option<Option<u64>> {
+fn xfs(bytes: &[u8]) -> Option<SaidEnd> {
     if !has(bytes, 0, b"XFSB") {
         return None;
     }
@@ -64,13 +67,13 @@ fn xfs(bytes: &[u8]) -> Option<Option<u64>> {
 }
 
 /// `struct btrfs_super_block` at byte 65536: `magic`, `dev_item.total_bytes`.
-fn btrfs(bytes: &[u8]) -> Option<Option<u64>> {
+fn btrfs(bytes: &[u8]) -> Option<SaidEnd> {
     let superblock = bytes.get(0x1_0000..)?;
     has(superblock, 0x40, b"_BHRfS_M").then(|| le64(superblock, 0xC9 + 8))
 }
 
 /// `union swap_header`: the magic at the end of the first page, `info.last_page` at byte 1028.
-fn swap(bytes: &[u8]) -> Option<Option<u64>> {
+fn swap(bytes: &[u8]) -> Option<SaidEnd> {
     let pages = [4096_usize, 8192, 16_384, 32_768, 65_536];
     let page = pages.into_iter().find(|page| {
         let at = page.saturating_sub(10);
@@ -82,7 +85,7 @@ fn swap(bytes: &[u8]) -> Option<Option<u64>> {
 }
 
 /// `struct label_header` in one of the first four sectors, `struct pv_header` where that says: `device_size_xl`.
-fn lvm(bytes: &[u8]) -> Option<Option<u64>> {
+fn lvm(bytes: &[u8]) -> Option<SaidEnd> {
     let sectors = bytes.chunks(512).take(4);
     let mut labels =
         sectors.filter(|sector| has(sector, 0, b"LABELONE") && has(sector, 24, b"LVM2 001"));
@@ -92,7 +95,7 @@ fn lvm(bytes: &[u8]) -> Option<Option<u64>> {
 }
 
 /// `struct luks_phdr`, `struct luks2_hdr_disk`. LUKS1 says no size; LUKS2 may, in the JSON text behind its header.
-fn luks(bytes: &[u8]) -> Option<Option<u64>> {
+fn luks(bytes: &[u8]) -> Option<SaidEnd> {
     if !has(bytes, 0, b"LUKS\xBA\xBE") {
         return None;
     }
@@ -135,7 +138,7 @@ fn luks2_end(json: &str) -> Option<u64> {
 }
 
 /// `struct gpt_header` in the second sector: `AlternateLBA`, the sector of the backup.
-fn gpt(bytes: &[u8]) -> Option<Option<u64>> {
+fn gpt(bytes: &[u8]) -> Option<SaidEnd> {
     let sectors = [512_u64, 4096];
     sectors.into_iter().find_map(|sector| {
         let at = usize::try_from(sector).ok()?;

@@ -267,7 +267,7 @@ fn the_last_extent_is_never_left_out() {
             &mut probe,
             ImagePos::START,
             Bytes::new(size),
-            &[level.clone()],
+            std::slice::from_ref(&level),
         )
         .unwrap()[0]
             .device();
@@ -395,7 +395,7 @@ fn a_log_that_tells_too_little_is_refused() {
         .unclean()
         .flags(PRIMARY)
         .la_size(LaSize::Exactly(Sectors::new(100_000)));
-    image(&path, 64 * MIB, level.activity_log(&[0xEE; 32768]));
+    image(&path, 64 * MIB, level.activity_log(&vec![0xEE; 32768]));
     let before = peek(&path, 0, 64 << 20);
     for args in [&["apply-al", "--yes"][..], &["export", "--apply-al"]] {
         let run = mdtool(args.iter().map(Path::new).chain([path.as_path()]));
@@ -433,7 +433,7 @@ fn a_secondarys_log_is_emptied() {
         Level::v08()
             .unclean()
             .flags(0x11)
-            .activity_log(&[0xEE; 32768]),
+            .activity_log(&vec![0xEE; 32768]),
     );
     assert_eq!(apply(&path).status, 0);
     assert!(

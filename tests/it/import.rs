@@ -49,7 +49,7 @@ fn export(image: &Path, index: &str) -> String {
     let dump = dumped(image, index);
     dump.lines()
         .filter(clean)
-        .map(|line| format!("{line}\n"))
+        .flat_map(|line| [line, "\n"])
         .collect()
 }
 
