@@ -12,6 +12,8 @@ mod lex;
 mod parse;
 mod print;
 mod read;
+#[cfg(test)]
+mod round_trip;
 mod scan;
 mod text;
 

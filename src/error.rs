@@ -404,6 +404,14 @@ pub enum Refused {
         /// Its format.
         format: Format,
     },
+    /// The activity log of a Primary does not show all that was being written to.
+    #[error(
+        "superblock at {at}: the activity log is incomplete, expected one that shows every extent that was being written to"
+    )]
+    LogIncomplete {
+        /// The superblock's position.
+        at: ImagePos,
+    },
     /// Something has this name already.
     #[error("exists already, expected a new name")]
     Exists,

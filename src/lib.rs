@@ -8,6 +8,8 @@
 )]
 
 pub mod activity_log;
+pub mod adopt;
+pub mod apply_al;
 pub mod bitmap;
 #[cfg(any(test, feature = "builder"))]
 pub mod builder;

@@ -131,6 +131,19 @@ impl Header {
         }
     }
 
+    /// The same, where the activity log is applied to the bitmap.
+    #[must_use]
+    pub fn with_log_applied(mut self) -> Self {
+        self.al_state = AlState::Clean;
+        match &mut self.generation {
+            // It has no place to say so.
+            Generation::V07(_) => {}
+            Generation::V08(generation) => generation.flags.0 |= DeviceFlags::AL_CLEAN.0,
+            Generation::V09(generation) => generation.flags.0 |= DeviceFlags::AL_CLEAN.0,
+        }
+        self
+    }
+
     /// The format this generation belongs to.
     #[must_use]
     pub const fn format(&self) -> Format {

@@ -1,14 +1,18 @@
 //! The arguments, typed and without side effects.
 
+mod adopt;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::size::Size;
+
 use crate::error::UtilsVersion;
 use crate::locate::{IndexChoice, ScanMode};
 use crate::superblock::DeviceFlags;
+pub(super) use adopt::PlanArgs;
 
 /// Find and export DRBD metadata in disks and disk images
 #[derive(Debug, Parser)]
@@ -31,6 +35,12 @@ pub(super) enum Command {
     Locate(LocateArgs),
     /// Print a resource's metadata as drbdmeta's dump-md does, for restore-md
     Export(ExportArgs),
+    /// Show a resource's activity log, and which extents it marks
+    Al(AlArgs),
+    /// Mark what the activity log names out of sync, as must be before DRBD attaches
+    ApplyAl(ApplyAlArgs),
+    /// Tell each way to adopt a resource, whether it works here, and its commands
+    Plan(PlanArgs),
     /// Put a dump's metadata on a disk, where DRBD looks for it
     Import(ImportArgs),
     /// Put back what a writing command changed
@@ -44,7 +54,7 @@ pub(super) enum Command {
 pub(super) struct ImageArgs {
     /// Regular file or block device
     pub(super) image: PathBuf,
-    /// Expect a stack; `export` then means its innermost resource
+    /// Expect a stack; `export` and `plan` then mean its innermost resource
     #[arg(long)]
     pub(super) stacked: bool,
     /// Where to look
@@ -114,6 +124,7 @@ impl From<Scan> for ScanMode {
 }
 
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct ExportArgs {
     #[command(flatten)]
     pub(super) image: ImageArgs,
@@ -126,12 +137,44 @@ pub(super) struct ExportArgs {
     /// Write what this version of drbd-utils can read
     #[arg(long, value_name = "VERSION")]
     pub(super) compat: Option<UtilsVersion>,
+    /// Apply the activity log in the exported text; the image is not touched
+    #[arg(long, conflicts_with = "force")]
+    pub(super) apply_al: bool,
+    /// With --apply-al: mark everything out of sync, where the log cannot be trusted
+    #[arg(long, requires = "apply_al")]
+    pub(super) mark_all: bool,
     /// Print unclean metadata in drbdmeta's unclean form, which restore-md refuses
     #[arg(long)]
     pub(super) force: bool,
     /// Print one JSON document about the dump (needs --output)
     #[arg(long, requires = "output")]
     pub(super) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct AlArgs {
+    #[command(flatten)]
+    pub(super) image: ImageArgs,
+    /// Which resource of the stack [default: the only one, else 0; with --stacked inner]
+    #[arg(long, value_name = "outer|inner|N", conflicts_with = "at")]
+    pub(super) level: Option<LevelChoice>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ApplyAlArgs {
+    #[command(flatten)]
+    pub(super) image: ImageArgs,
+    /// Which resource of the stack [default: the only one, else 0; with --stacked inner]
+    #[arg(long, value_name = "outer|inner|N", conflicts_with = "at")]
+    pub(super) level: Option<LevelChoice>,
+    /// Mark everything out of sync, where the log cannot be trusted
+    #[arg(long)]
+    pub(super) mark_all: bool,
+    #[command(flatten)]
+    pub(super) writing: WritingArgs,
 }
 
 #[derive(Args, Debug)]

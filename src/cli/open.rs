@@ -43,6 +43,11 @@ impl Opened {
         Ok(Self { image, base, len })
     }
 
+    /// The whole image.
+    pub(super) fn image(&self) -> &dyn ReadAt {
+        &*self.image
+    }
+
     /// The whole image's size.
     pub(super) fn image_size(&self) -> Bytes {
         self.image.size()

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use super::confirm::Unconfirmed;
 use crate::error::{EditRefusal, Error, IoOp, PlaceRefusal, Refused, Unsupported};
 use crate::foreign::Foreign;
+use crate::superblock::Format;
 
 /// A command's exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,8 +100,17 @@ pub(super) fn hints(error: &anyhow::Error) -> Vec<String> {
 
 fn hint_of(error: &Error) -> Option<&'static str> {
     match error {
+        Error::Refused(Refused::Unclean {
+            format: Format::V07,
+            ..
+        }) => Some(
+            "v07 has no place to say that its log is applied; --apply-al applies it in the exported text, the image is not touched",
+        ),
         Error::Refused(Refused::Unclean { .. }) => Some(
-            "the image was copied from a live or crashed node; --force prints drbdmeta's unclean form, which restore-md refuses",
+            "a live or crashed node left it so; --apply-al applies the activity log in the exported text, the image is not touched",
+        ),
+        Error::Refused(Refused::LogIncomplete { .. }) => Some(
+            "`mdtool al` tells what is missing; --mark-all marks everything out of sync, and a full resync from or to a peer follows",
         ),
         Error::Io(error)
             if error.op == IoOp::Create && error.source.kind() == io::ErrorKind::AlreadyExists =>

@@ -5,3 +5,4 @@ mod picture;
 pub(super) mod plan;
 mod story;
 pub(super) mod text;
+pub(super) mod ways;
