@@ -70,11 +70,11 @@ pub fn occupants(device: Window<'_>) -> Result<Vec<Occupant>> {
     let found = probes::ALL.into_iter();
     Ok(found
         .filter_map(|(kind, probe)| {
-            let end = probe(&bytes)?;
-            Some(Occupant {
-                kind,
-                end: end.map(DevPos::new),
-            })
+            let end = match probe(&bytes)? {
+                probes::End::At(end) => Some(DevPos::new(end)),
+                probes::End::Unsaid => None,
+            };
+            Some(Occupant { kind, end })
         })
         .collect())
 }

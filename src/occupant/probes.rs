@@ -4,11 +4,17 @@
 
 use super::OccupantKind;
 
-/// The byte after the last one that it says is its own, where it says so.
-type SaidEnd = Option<u64>;
+/// What somebody who lives there says of the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// It is this many bytes from the start.
+    At(u64),
+    /// Nothing.
+    Unsaid,
+}
 
 /// Looks at a device's first bytes.
-type Probe = fn(&[u8]) -> Option<SaidEnd>;
+type Probe = fn(&[u8]) -> Option<End>;
 
 /// Every kind there is.
 pub(super) const ALL: [(OccupantKind, Probe); 7] = [
@@ -40,7 +46,7 @@ fn has(bytes: &[u8], at: usize, magic: &[u8]) -> bool {
 }
 
 /// `struct ext4_super_block` at byte 1024: `s_magic`, `s_blocks_count`, `s_log_block_size`.
-fn ext(bytes: &[u8]) -> Option<SaidEnd> {
+fn ext(bytes: &[u8]) -> Option<End> {
     const INCOMPAT_64BIT: u32 = 0x80;
     let superblock = bytes.get(1024..)?;
     if !has(superblock, 0x38, &0xEF53_u16.to_le_bytes()) {
@@ -53,27 +59,30 @@ fn ext(bytes: &[u8]) -> Option<SaidEnd> {
     let log = le32(superblock, 0x18)?;
     // Blocks of 1 KiB to 64 KiB; anything else is no ext.
     let size = (log <= 6).then(|| 1024_u64 << log)?;
-    Some(Some(blocks.saturating_mul(size)))
+    Some(End::At(blocks.saturating_mul(size)))
 }
 
 /// `struct xfs_dsb`: `sb_magicnum`, `sb_blocksize`, `sb_dblocks`.
-fn xfs(bytes: &[u8]) -> Option<SaidEnd> {
+fn xfs(bytes: &[u8]) -> Option<End> {
     if !has(bytes, 0, b"XFSB") {
         return None;
     }
     let size = array(bytes, 4).map(u32::from_be_bytes)?;
     let blocks = array(bytes, 8).map(u64::from_be_bytes)?;
-    Some(Some(blocks.saturating_mul(u64::from(size))))
+    Some(End::At(blocks.saturating_mul(u64::from(size))))
 }
 
 /// `struct btrfs_super_block` at byte 65536: `magic`, `dev_item.total_bytes`.
-fn btrfs(bytes: &[u8]) -> Option<SaidEnd> {
+fn btrfs(bytes: &[u8]) -> Option<End> {
     let superblock = bytes.get(0x1_0000..)?;
-    has(superblock, 0x40, b"_BHRfS_M").then(|| le64(superblock, 0xC9 + 8))
+    if !has(superblock, 0x40, b"_BHRfS_M") {
+        return None;
+    }
+    le64(superblock, 0xC9 + 8).map(End::At)
 }
 
 /// `union swap_header`: the magic at the end of the first page, `info.last_page` at byte 1028.
-fn swap(bytes: &[u8]) -> Option<SaidEnd> {
+fn swap(bytes: &[u8]) -> Option<End> {
     let pages = [4096_usize, 8192, 16_384, 32_768, 65_536];
     let page = pages.into_iter().find(|page| {
         let at = page.saturating_sub(10);
@@ -81,30 +90,31 @@ fn swap(bytes: &[u8]) -> Option<SaidEnd> {
     })?;
     let last = u64::from(le32(bytes, 1028)?);
     let page = u64::try_from(page).ok()?;
-    Some(Some(last.saturating_add(1).saturating_mul(page)))
+    Some(End::At(last.saturating_add(1).saturating_mul(page)))
 }
 
 /// `struct label_header` in one of the first four sectors, `struct pv_header` where that says: `device_size_xl`.
-fn lvm(bytes: &[u8]) -> Option<SaidEnd> {
+fn lvm(bytes: &[u8]) -> Option<End> {
     let sectors = bytes.chunks(512).take(4);
     let mut labels =
         sectors.filter(|sector| has(sector, 0, b"LABELONE") && has(sector, 24, b"LVM2 001"));
     let label = labels.next()?;
     let header = usize::try_from(le32(label, 20)?).ok()?;
-    Some(le64(label, header.checked_add(32)?))
+    le64(label, header.checked_add(32)?).map(End::At)
 }
 
 /// `struct luks_phdr`, `struct luks2_hdr_disk`. LUKS1 says no size; LUKS2 may, in the JSON text behind its header.
-fn luks(bytes: &[u8]) -> Option<SaidEnd> {
+fn luks(bytes: &[u8]) -> Option<End> {
     if !has(bytes, 0, b"LUKS\xBA\xBE") {
         return None;
     }
     if array(bytes, 6).map(u16::from_be_bytes) != Some(2) {
-        return Some(None);
+        return Some(End::Unsaid);
     }
     let text = bytes.get(4096..).unwrap_or_default();
     let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
-    Some(luks2_end(&String::from_utf8_lossy(text)))
+    let end = luks2_end(&String::from_utf8_lossy(text));
+    Some(end.map_or(End::Unsaid, End::At))
 }
 
 /// Where the last of the segments ends; `None` where one takes all there is.
@@ -138,7 +148,7 @@ fn luks2_end(json: &str) -> Option<u64> {
 }
 
 /// `struct gpt_header` in the second sector: `AlternateLBA`, the sector of the backup.
-fn gpt(bytes: &[u8]) -> Option<SaidEnd> {
+fn gpt(bytes: &[u8]) -> Option<End> {
     let sectors = [512_u64, 4096];
     sectors.into_iter().find_map(|sector| {
         let at = usize::try_from(sector).ok()?;
@@ -147,7 +157,8 @@ fn gpt(bytes: &[u8]) -> Option<SaidEnd> {
             return None;
         }
         let alternate = le64(header, 32)?;
-        Some(Some(alternate.saturating_add(1).saturating_mul(sector)))
+        let end = alternate.saturating_add(1).saturating_mul(sector);
+        Some(End::At(end))
     })
 }
 
@@ -172,11 +183,11 @@ mod tests {
     fn nothing_is_found_in_nothing_and_nonsense_does_no_harm() {
         for (kind, probe) in ALL {
             assert_eq!(probe(&[]), None, "{kind}");
-            assert_eq!(probe(&[0; 131_072]), None, "{kind}");
-            assert_eq!(probe(&[0xFF; 131_072]), None, "{kind}");
+            assert_eq!(probe(&vec![0; 131_072]), None, "{kind}");
+            assert_eq!(probe(&vec![0xFF; 131_072]), None, "{kind}");
         }
         let mut huge = vec![0xFF; 131_072];
         huge[..4].copy_from_slice(b"XFSB");
-        assert_eq!(xfs(&huge), Some(Some(u64::MAX)));
+        assert_eq!(xfs(&huge), Some(End::At(u64::MAX)));
     }
 }

@@ -1,14 +1,10 @@
-//! `mdtool import` held against `drbdmeta restore-md`, what it refuses, and `mdtool undo`.
+//! What `mdtool import` refuses, what it asks for, and `mdtool undo`.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use proptest::prelude::*;
-use proptest::sample::select;
-
-use crate::export_drbdmeta::{Kind, Place, compare, content, create, fill, kind, number};
-use crate::support::{Drbdmeta, Run, mdtool, patch, peek, require_tool, scratch, sparse};
+use crate::support::{Run, mdtool, patch, peek, require_tool, scratch, sparse};
 
 const MIB: u64 = 1 << 20;
 
@@ -16,20 +12,20 @@ fn run(words: &[&str]) -> Run {
     mdtool(words)
 }
 
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
 /// Runs the program and insists that it succeeds.
 #[track_caller]
-fn ok(words: &[&str]) -> Run {
+pub(crate) fn ok(words: &[&str]) -> Run {
     let run = run(words);
     assert_eq!(run.status, 0, "{words:?}: {run:?}");
     run
 }
 
 /// A dump as drbd-utils 9.22 prints it.
-fn dumped(image: &Path, index: &str) -> String {
+pub(crate) fn dumped(image: &Path, index: &str) -> String {
     let words = [
         "export",
         text(image),
@@ -43,35 +39,16 @@ fn dumped(image: &Path, index: &str) -> String {
 }
 
 /// A dump as restore-md of drbd-utils 9.22 takes it.
-fn export(image: &Path, index: &str) -> String {
+pub(crate) fn export(image: &Path, index: &str) -> String {
     // v07 has no place to say that its log is applied.
     let clean = |line: &&str| !line.starts_with("This_is_an_unclean");
     let dump = dumped(image, index);
-    dump.lines()
-        .filter(clean)
-        .flat_map(|line| [line, "\n"])
-        .collect()
+    let mut lines: Vec<&str> = dump.lines().filter(clean).collect();
+    lines.push("");
+    lines.join("\n")
 }
 
-/// What of a dump does not depend on the place, and not on the time.
-fn content_of(dump: &str) -> Vec<&str> {
-    let placed = [
-        "# md_",
-        "# al_offset",
-        "# bm_offset",
-        "# DRBD",
-        "# 20",
-        "# la-size",
-    ];
-    let lines = dump.lines();
-    lines
-        .filter(|line| {
-            !placed.iter().any(|start| line.starts_with(start)) && !line.contains("> mdtool")
-        })
-        .collect()
-}
-
-fn save(path: &Path, bytes: &[u8]) {
+pub(crate) fn save(path: &Path, bytes: &[u8]) {
     sparse(path, 0);
     patch(path, 0, bytes);
 }
@@ -81,7 +58,7 @@ fn len_of(path: &Path) -> u64 {
 }
 
 /// The first byte in which two files differ, outside the ranges in `but`, which come in their order.
-fn difference(one: &Path, other: &Path, but: &[Range<u64>]) -> Option<u64> {
+pub(crate) fn difference(one: &Path, other: &Path, but: &[Range<u64>]) -> Option<u64> {
     let size = len_of(one);
     assert_eq!(size, len_of(other));
     let starts = std::iter::once(0).chain(but.iter().map(|range| range.end));
@@ -99,16 +76,8 @@ fn difference(one: &Path, other: &Path, but: &[Range<u64>]) -> Option<u64> {
     })
 }
 
-/// Where the bitmap area is longer than the slots' whole 64-bit words, because it is rounded up to 4 KiB: nothing there stands for anything.
-fn rounding(dump: &str, slots: u64) -> Range<u64> {
-    let (bm, la_size) = (number(dump, "# bm_offset"), number(dump, "la-size-sect"));
-    let slot_bits = la_size.div_ceil(8).next_multiple_of(64);
-    let used = slot_bits / 8 * slots;
-    bm + used..bm + used.next_multiple_of(4096)
-}
-
 /// The undo file that a run named.
-fn undo_file(run: &Run) -> PathBuf {
+pub(crate) fn undo_file(run: &Run) -> PathBuf {
     let line = run
         .stderr
         .lines()
@@ -116,83 +85,6 @@ fn undo_file(run: &Run) -> PathBuf {
     line.and_then(|line| line.strip_suffix(" puts it back"))
         .unwrap()
         .into()
-}
-
-/// A size at which `kind` has room, small enough to be compared byte by byte.
-fn roomy(kind: &Kind, size: u64) -> u64 {
-    match kind.index.0 {
-        "1" => 256 * MIB + size,
-        "internal" if kind.format == "v07" => 129 * MIB + size,
-        _ => 4 * MIB + size,
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, max_shrink_iters: 10, failure_persistence: None, ..ProptestConfig::default() })]
-
-    /// Of words that the rounding of the area alone has room for, restore-md of 9.22 forgets some; ours gives back all that the dump has. And it
-    /// leaves the log, what of the area the dump has no words for, and bitmaps beyond 32 MiB as they are: so the targets are
-    /// zeros and small, and the log is held against create-md's.
-    #[test]
-    fn imported_metadata_is_what_restore_md_restores(
-        kind in kind(), size in 0..48 * MIB, other in select(vec![None, Some(0), Some(1)]), delta in 0..32 * MIB, content in content()
-    ) {
-        let Some(drbdmeta) = Drbdmeta::new() else { return Ok(()) };
-        // v07's other placement has no name of ours: what is imported goes to the fixed one.
-        prop_assume!(kind.index.0 != "flex-internal");
-        let dir = scratch();
-        let path = |name: &str| dir.path().join(name);
-        let (source, ours, theirs, dump) = (path("source"), path("ours"), path("theirs"), path("dump.md"));
-        let size = roomy(&kind, size / 512 * 512);
-        let place = create(&drbdmeta, &source, size, &kind);
-        let place = place.ok_or_else(|| TestCaseError::fail(format!("no room: {kind:?} in {size}")))?;
-        fill(&source, &kind, &place, &content);
-        let exported = export(&source, kind.index.1);
-        save(&dump, exported.as_bytes());
-        let target_size = match other {
-            None => size,
-            Some(0) => size + delta / 512 * 512,
-            Some(_) => roomy(&kind, delta / 512 * 512),
-        };
-        sparse(&ours, target_size);
-        sparse(&theirs, target_size);
-
-        let words = ["import", text(&ours), text(&dump), "--index", kind.index.1, "--clip"];
-        let imported = ok(&words);
-        let clipped = imported.stderr.contains("clipped");
-        let again = export(&ours, kind.index.1);
-        let (md, al) = (number(&again, "# md_offset"), number(&again, "# al_offset"));
-        let log = al..al + u64::from(kind.stripes * kind.stripe_kib) * 1024;
-        // Where la-size does not fit, restore-md keeps it, or stops half way: that it is clipped is for its dump-md to agree to, below.
-        if !clipped {
-            drbdmeta.ok(kind.format, &theirs, kind.index.0, &["restore-md", text(&dump)]);
-            prop_assert_eq!(peek(&ours, md, 4096), peek(&theirs, md, 4096), "superblock {:?}", &kind);
-            let mut but = [rounding(&again, u64::from(kind.max_peers)), log.clone()];
-            but.sort_by_key(|range| range.start);
-            prop_assert_eq!(difference(&ours, &theirs, &but), None, "{:?}", &kind);
-            prop_assert_eq!(content_of(&again), content_of(&exported), "{:?}", &kind);
-        }
-        if target_size == size {
-            // create-md made the source's log, and nobody touched it since.
-            let len = (log.end - log.start) as usize;
-            prop_assert_eq!(peek(&ours, log.start, len), peek(&source, log.start, len));
-        }
-        let now = Place { md, ..place };
-        compare(&drbdmeta, &dumped(&ours, kind.index.1), &ours, &kind, &now);
-
-        // The fixed point: what is exported and imported again changes nothing.
-        save(&dump, again.as_bytes());
-        let undo = path("again.undo");
-        let words = ["import", text(&ours), text(&dump), "--index", kind.index.1, "--undo", text(&undo), "--yes"];
-        let run = ok(&words);
-        prop_assert!(run.stderr.contains("holds this metadata already"), "{:?}", run);
-        prop_assert!(!undo.exists());
-
-        // And what was there before, nothing, is put back.
-        ok(&["undo", text(&undo_file(&imported))]);
-        sparse(&theirs, target_size);
-        prop_assert_eq!(difference(&ours, &theirs, &[]), None);
-    }
 }
 
 /// A dump of v08 metadata whose device has `la_sect` sectors, the first word of its bitmap set.
@@ -207,13 +99,14 @@ fn dump_v08(path: &Path, la_sect: u64, flags: u32) {
 
 /// A dump of v09 metadata of node 2, that has slot 0 for node 5.
 fn dump_v09(path: &Path, la_sect: u64) {
-    let peers: String = (0..32)
+    let peers: Vec<String> = (0..32)
         .map(|node| {
             let slot = if node == 5 { 0 } else { -1 };
             let uuid = 0x100 + node;
             format!("peer[{node}] {{ bitmap-index {slot}; bitmap-uuid 0x{uuid:016X}; bitmap-dagtag 0x0000000000000000; flags 0x00000000; }}\n")
         })
         .collect();
+    let peers = peers.concat();
     let history = "0x0000000000000000; ".repeat(32);
     let dump = format!(
         "version \"v09\";\nmax-peers 2;\nnode-id 2;\ncurrent-uuid 0x0000000000000007;\nflags 0x00000091;\n{peers}history-uuids {{ {history} }}\n\
@@ -329,7 +222,11 @@ fn what_is_there_is_overwritten_only_when_told_so() {
     assert_eq!(first.status, 0, "{first:?}");
     // Beyond the metadata everything is as it was.
     assert_eq!(
-        difference(&case.target, &before, &[end - 40_960..end]),
+        difference(
+            &case.target,
+            &before,
+            std::slice::from_ref(&(end - 40_960..end))
+        ),
         None
     );
 
@@ -465,6 +362,9 @@ fn nodes_are_exchanged_and_a_larger_disk_is_noted() {
     case.refused(&["--node-id", "5"], "metadata is v08, expected v09");
 }
 
+/// Puts something on a disk that says to end somewhere.
+type Maker = Box<dyn Fn(&Path, u64)>;
+
 /// A file system, swap space or partition table on a disk.
 fn signature(target: &Path, at: u64, bytes: &[u8]) {
     patch(target, at, bytes);
@@ -473,7 +373,7 @@ fn signature(target: &Path, at: u64, bytes: &[u8]) {
 #[test]
 fn nobody_elses_end_is_overwritten() {
     let first = 64 * MIB - 40_960;
-    let cases: [(&str, Box<dyn Fn(&Path, u64)>); 5] = [
+    let cases: [(&str, Maker); 5] = [
         (
             "XFS file system",
             Box::new(|disk, end| {

@@ -29,8 +29,10 @@ mod contracts;
 mod dump_parse;
 /// What the dump of every resource looks like, held against `drbdmeta dump-md`.
 mod export_drbdmeta;
-/// `import` and `undo`, held against `drbdmeta restore-md`.
+/// What `import` refuses and asks for, and `undo`.
 mod import;
+/// What `import` writes, held against `drbdmeta restore-md`.
+mod import_drbdmeta;
 /// Images that real kernels wrote.
 mod kernel_images;
 /// `locate` on every shape of stack.
