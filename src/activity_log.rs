@@ -185,7 +185,8 @@ impl Replay {
 /// Replays the log that `read_block` reads, and shows each place of its ring to `visit`, in order of time.
 ///
 /// The log is read twice, and twelve bytes are kept of a block: its transaction's number, and its place in time. That is 48 MiB for the
-/// largest log a kernel accepts, and 96 KiB for the largest that drbdmeta does. A log that was never written to is shown in the ring's order; one in persistent memory has no ring to show.
+/// largest log a kernel accepts, and 96 KiB for the largest that drbdmeta does. A log that was never written to is shown in the ring's
+/// order; one in persistent memory has no ring to show.
 ///
 /// # Errors
 ///

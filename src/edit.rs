@@ -65,7 +65,7 @@ pub use outline::{Phase, Region};
 pub use superblock::{Block, is_attachable, unattachable};
 pub use undo_file::UndoFile;
 
-use crate::error::{EditError, EditRefusal, Result, TargetState};
+use crate::error::{EditError, Result, TargetState};
 use crate::image::{ReadAt, WriteAt};
 use crate::units::Bytes;
 use restore::{Reach, restore};
@@ -159,7 +159,7 @@ impl<R: ReadAt> UndoFile<R> {
     ///
     /// # Errors
     ///
-    /// [`EditRefusal::TargetSize`], [`crate::error::IoError`].
+    /// [`crate::error::EditRefusal::TargetSize`], [`crate::error::IoError`].
     pub fn check(&self, target: &dyn ReadAt) -> Result<UndoCheck> {
         check::check(self, target)
     }
@@ -174,12 +174,7 @@ impl<R: ReadAt> UndoFile<R> {
     /// [`EditError`]: untouched with the reason for refusing, or half changed, and to be called again.
     pub fn undo(&self, target: &mut dyn WriteAt, force: bool) -> Result<Undone> {
         let check = self.check(target).and_then(|check| {
-            if check.records > 0 && check.before == 0 && check.after == 0 {
-                return Err(EditRefusal::OtherTarget.into());
-            }
-            if !force {
-                check.allow()?;
-            }
+            check.allow(force)?;
             Ok(check)
         });
         let check = check.map_err(EditError::untouched)?;

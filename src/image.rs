@@ -5,6 +5,8 @@ mod file;
 mod map;
 mod mem;
 mod new_file;
+mod scratch;
+mod source;
 #[cfg(test)]
 mod support;
 mod window;
@@ -21,6 +23,8 @@ pub use file::ImageFile;
 pub use map::{MappedImage, open_for_scan};
 pub use mem::MemImage;
 pub use new_file::{NewFile, create_directory};
+pub use scratch::Scratch;
+pub use source::open_source;
 pub use window::Window;
 pub use writable::WritableFile;
 

@@ -17,6 +17,7 @@ mod chain;
 mod scan;
 
 use std::fmt;
+use std::ops::{ControlFlow, Range};
 
 use crate::bitmap::{OnDiskBitmap, count_set, out_of_sync};
 use crate::error::{Misfit, Result};
@@ -290,6 +291,19 @@ pub enum Searched {
 /// What reading met. That there is none is no error.
 pub fn locate(device: Window<'_>, options: &LocateOptions) -> Result<Located> {
     chain::Finder::new(device, *options).locate()
+}
+
+/// Shows every block of `range` that carries a magic, whether it counts or not, first to last; holes are skipped.
+///
+/// # Errors
+///
+/// What reading met.
+pub fn superblocks_in(
+    device: Window<'_>,
+    range: Range<DevPos>,
+    found: &mut dyn FnMut(DevPos) -> ControlFlow<()>,
+) -> Result<()> {
+    scan::forward(device, range, &mut |hit| found(hit.at))
 }
 
 /// Takes the superblock at a position for granted, as far as it is one.

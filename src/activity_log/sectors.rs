@@ -17,8 +17,9 @@ const CONTEXT: u32 = 61;
 
 /// Replays the log.
 ///
-/// The ring has one sector more than the context of the whole table needs, and the area has more sectors than most rings; so the ring's length
-/// depends on `al_nr_extents`. That it is right shows where no newer transaction lies beyond the ring, and none in it tells of further slots.
+/// The ring has one sector more than the context of the whole table needs, and the area has more sectors than most rings; so the ring's
+/// length depends on `al_nr_extents`. That it is right shows where no newer transaction lies beyond the ring, and none in it tells of
+/// further slots.
 pub(super) fn replay(
     area: &AlArea,
     blocks: u32,

@@ -43,6 +43,11 @@ impl Opened {
         Ok(Self { image, base, len })
     }
 
+    /// The whole image.
+    pub(super) fn image(&self) -> &dyn ReadAt {
+        &*self.image
+    }
+
     /// The whole image's size.
     pub(super) fn image_size(&self) -> Bytes {
         self.image.size()
@@ -78,23 +83,27 @@ impl Opened {
 
     /// Refuses a file that is recognised as something else than a raw image, unless metadata is where DRBD would look.
     pub(super) fn refuse_foreign(&self, options: LocateOptions) -> anyhow::Result<()> {
-        let window = self.window();
-        let mut beginning = [0; BEGINNING];
-        let len = self.len.to_usize().unwrap_or(BEGINNING).min(BEGINNING);
-        if let Some(beginning) = beginning.get_mut(..len) {
-            window.read_exact_at(DevPos::START, beginning)?;
-        }
-        let Some(foreign) = recognise(&beginning) else {
-            return Ok(());
-        };
-        // A raw disk may hold a qcow2 image as its data: then its metadata is in its place.
-        let quick = LocateOptions {
-            scan: ScanMode::Never,
-            ..options
-        };
-        if locate(window, &quick)?.levels.is_empty() {
-            return Err(crate::error::Error::from(Unsupported::Foreign(foreign)).into());
-        }
-        Ok(())
+        refuse_foreign(self.window(), options)
     }
+}
+
+/// Refuses what is recognised as something else than a raw image, unless metadata is where DRBD would look.
+pub(super) fn refuse_foreign(window: Window<'_>, options: LocateOptions) -> anyhow::Result<()> {
+    let mut beginning = [0; BEGINNING];
+    let len = window.size().to_usize().unwrap_or(BEGINNING).min(BEGINNING);
+    if let Some(beginning) = beginning.get_mut(..len) {
+        window.read_exact_at(DevPos::START, beginning)?;
+    }
+    let Some(foreign) = recognise(&beginning) else {
+        return Ok(());
+    };
+    // A raw disk may hold a qcow2 image as its data: then its metadata is in its place.
+    let quick = LocateOptions {
+        scan: ScanMode::Never,
+        ..options
+    };
+    if locate(window, &quick)?.levels.is_empty() {
+        return Err(crate::error::Error::from(Unsupported::Foreign(foreign)).into());
+    }
+    Ok(())
 }

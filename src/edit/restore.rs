@@ -39,9 +39,11 @@ pub(super) fn restore<R: ReadAt>(
         reach,
     };
     // After each step the target is as a change leaves it that was stopped there: its own steps, the last first.
-    restoring.step(&[Phase::Cleanup], |bytes| bytes.to_vec())?;
-    restoring.step(&[Phase::Retire, Phase::Commit], first_sector)?;
-    restoring.step(&[Phase::Body, Phase::Commit], |bytes| bytes.to_vec())?;
+    restoring.step(&[Phase::Cleanup], <[u8]>::to_vec)?;
+    // The new superblocks before the old ones' places: one of those may be part of the new bitmap by now.
+    restoring.step(&[Phase::Commit], first_sector)?;
+    restoring.step(&[Phase::Retire], first_sector)?;
+    restoring.step(&[Phase::Body, Phase::Commit], <[u8]>::to_vec)?;
     restoring.superblocks()?;
     restoring.read_back()
 }

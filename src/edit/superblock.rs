@@ -10,7 +10,7 @@ use crate::ondisk::SUPERBLOCK_LEN;
 use crate::superblock::{
     MAGIC_84_UNCLEAN, MAGIC_OFFSET, MAGIC_OFFSET_V07, MAGIC_V07, MAGIC_V08, MAGIC_V09,
 };
-use crate::units::{Bytes, ImagePos, MD_BLOCK};
+use crate::units::{Bytes, ImagePos, MD_BLOCK, SECTOR_SIZE};
 
 /// The block that a superblock is.
 pub type Block = [u8; SUPERBLOCK_LEN];
@@ -20,6 +20,8 @@ const MAGICS: [(usize, &[u32]); 2] = [
     (MAGIC_OFFSET_V07, &[MAGIC_V07]),
     (MAGIC_OFFSET, &[MAGIC_V08, MAGIC_84_UNCLEAN, MAGIC_V09]),
 ];
+/// Sectors in a block.
+const BLOCK_SECTORS: usize = 8;
 /// Retired superblocks are held in memory; no plan has nearly as many.
 const MOST_RETIRED: usize = 1024;
 
@@ -55,6 +57,15 @@ pub(super) struct RetiredBlock {
     pub(super) after: Block,
     /// What will be there when all is done.
     pub(super) last: Block,
+    /// The sectors that something later is written to.
+    covered: [bool; BLOCK_SECTORS],
+}
+
+impl RetiredBlock {
+    /// Whether something later is written to the sector of this number.
+    pub(super) fn is_covered(&self, sector: usize) -> bool {
+        self.covered.get(sector).is_some_and(|covered| *covered)
+    }
 }
 
 /// The superblocks that are retired before anything else changes: what later changes find in their places.
@@ -75,6 +86,7 @@ impl Retired {
             before: *before,
             after,
             last: after,
+            covered: [false; BLOCK_SECTORS],
         };
         self.0.insert(at, block);
         Ok(())
@@ -110,6 +122,12 @@ impl Retired {
     pub(super) fn cover(&mut self, at: ImagePos, bytes: &[u8]) {
         for (start, block) in self.0.range_mut(around(at, bytes.len())) {
             copy_overlap(*start, &mut block.last, at, bytes);
+            let mut sector = *start;
+            for covered in &mut block.covered {
+                let inside = sector.bytes_since(at).and_then(Bytes::to_usize);
+                *covered |= inside.is_some_and(|inside| inside < bytes.len());
+                sector = sector.checked_add(SECTOR_SIZE).unwrap_or(sector);
+            }
         }
     }
 

@@ -1,6 +1,13 @@
 //! The write path as a whole, on images in memory.
 
+mod crash_disk;
+mod crashes;
+mod drafts;
+mod faults;
+mod hostile;
+mod random;
 mod scenario;
+mod undoing;
 
 use super::*;
 use scenario::{Scenario, snapshot};

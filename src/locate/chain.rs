@@ -92,7 +92,7 @@ impl<'a> Finder<'a> {
             let Some(superblock) = block_at(self.device, at)? else {
                 continue;
             };
-            if !may_lie(&superblock, *index, at) {
+            if !may_lie(&superblock, *index, size) {
                 continue;
             }
             match MdLayout::of(&superblock, *index, size) {
@@ -374,14 +374,15 @@ fn name_roles(found: &mut Located, stacked: bool) {
     }
 }
 
-/// Whether a format can lie by a rule at all: only v07 knows the fixed 128 MiB; an indexed slot at the start is told from a flexible one by its size.
-fn may_lie(superblock: &Superblock, index: MdIndex, at: DevPos) -> bool {
+/// Whether a format can lie by a rule at all: only v07 knows the fixed 128 MiB, and only an indexed slot says that it has 128 MiB of a
+/// larger device.
+fn may_lie(superblock: &Superblock, index: MdIndex, device: Bytes) -> bool {
     let indexed = superblock.md_size() == INDEXED_MD_SIZE;
     let external = superblock.al_offset().get() > 0;
     match index {
         MdIndex::Internal => superblock.format() == Format::V07 && external,
         MdIndex::FlexInternal => !external,
-        MdIndex::FlexExternal => external && !(indexed && at == DevPos::START),
+        MdIndex::FlexExternal => external && (!indexed || device == MD_RESERVED),
         MdIndex::Indexed(_) => external && indexed,
     }
 }

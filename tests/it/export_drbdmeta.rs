@@ -12,36 +12,36 @@ const GIB: u64 = 1 << 30;
 
 /// Which metadata drbdmeta is to make.
 #[derive(Clone, Debug)]
-struct Kind {
-    format: &'static str,
+pub(crate) struct Kind {
+    pub(crate) format: &'static str,
     /// drbdmeta's word and ours for the placement.
-    index: (&'static str, &'static str),
-    max_peers: u32,
-    stripes: u32,
-    stripe_kib: u32,
+    pub(crate) index: (&'static str, &'static str),
+    pub(crate) max_peers: u32,
+    pub(crate) stripes: u32,
+    pub(crate) stripe_kib: u32,
 }
 
 /// What is changed in it afterwards.
 #[derive(Clone, Debug)]
-struct Content {
+pub(crate) struct Content {
     /// Sectors out of 1000 of what fits; beyond 1000 too large; 0 none.
-    la_size: u64,
-    uuids: Vec<u64>,
-    flags: u32,
-    peer_flags: Vec<u32>,
-    bits: Vec<Stroke>,
+    pub(crate) la_size: u64,
+    pub(crate) uuids: Vec<u64>,
+    pub(crate) flags: u32,
+    pub(crate) peer_flags: Vec<u32>,
+    pub(crate) bits: Vec<Stroke>,
 }
 
 /// Some words of the bitmap area, painted with one word or with noise.
 #[derive(Clone, Debug)]
-struct Stroke {
+pub(crate) struct Stroke {
     /// Where, as a part of the area.
     at: f64,
     words: u64,
     word: Option<u32>,
 }
 
-fn kind() -> impl Strategy<Value = Kind> {
+pub(crate) fn kind() -> impl Strategy<Value = Kind> {
     let indexed = || {
         select(vec![
             ("internal", "internal"),
@@ -88,7 +88,7 @@ fn kind() -> impl Strategy<Value = Kind> {
         })
 }
 
-fn content() -> impl Strategy<Value = Content> {
+pub(crate) fn content() -> impl Strategy<Value = Content> {
     let stroke = (
         0.0..1.0,
         1..3000_u64,
@@ -121,7 +121,7 @@ fn content() -> impl Strategy<Value = Content> {
 }
 
 /// Sizes from 1 MiB to 4 GiB, as many small as large ones, not all of them round.
-fn size() -> impl Strategy<Value = u64> {
+pub(crate) fn size() -> impl Strategy<Value = u64> {
     (20.0..32.0_f64, select(vec![512_u64, 4096, 4 * MIB])).prop_map(|(exponent, unit)| {
         let size = exponent.exp2().round();
         let size = size as u64;
@@ -130,15 +130,15 @@ fn size() -> impl Strategy<Value = u64> {
 }
 
 /// Where drbdmeta said that it put things.
-struct Place {
-    md: u64,
-    bm: u64,
+pub(crate) struct Place {
+    pub(crate) md: u64,
+    pub(crate) bm: u64,
     /// Bytes of the bitmap area.
-    bm_len: u64,
-    usable_sect: u64,
+    pub(crate) bm_len: u64,
+    pub(crate) usable_sect: u64,
 }
 
-fn number(dump: &str, name: &str) -> u64 {
+pub(crate) fn number(dump: &str, name: &str) -> u64 {
     let line = dump
         .lines()
         .find_map(|line| line.strip_prefix(name))
@@ -147,7 +147,7 @@ fn number(dump: &str, name: &str) -> u64 {
 }
 
 /// Makes metadata by drbdmeta; `None` where it has no room for it.
-fn create(drbdmeta: &Drbdmeta, image: &Path, size: u64, kind: &Kind) -> Option<Place> {
+pub(crate) fn create(drbdmeta: &Drbdmeta, image: &Path, size: u64, kind: &Kind) -> Option<Place> {
     sparse(image, size);
     let (stripes, stripe_kib) = (kind.stripes.to_string(), kind.stripe_kib.to_string());
     let peers = kind.max_peers.to_string();
@@ -189,7 +189,7 @@ fn create(drbdmeta: &Drbdmeta, image: &Path, size: u64, kind: &Kind) -> Option<P
 }
 
 /// Gives the metadata a history: size, identifiers, flags, peers, bits.
-fn fill(image: &Path, kind: &Kind, place: &Place, content: &Content) {
+pub(crate) fn fill(image: &Path, kind: &Kind, place: &Place, content: &Content) {
     let put = |offset: u64, bytes: &[u8]| patch(image, place.md + offset, bytes);
     let la_sect = place.usable_sect * content.la_size / 1000;
     if kind.format == "v07" {
@@ -233,6 +233,10 @@ fn fill(image: &Path, kind: &Kind, place: &Place, content: &Content) {
         }
     }
     let all = place.bm_len / 4;
+    // The very end is where slots end unevenly.
+    if content.flags & 1 == 1 && kind.index.0 == "internal" {
+        patch(image, place.bm + place.bm_len - 256, &[0xA5; 256]);
+    }
     for stroke in &content.bits {
         // The start of a large external area is what la-size reaches.
         let start = ((all.min(1 << 16) as f64) * stroke.at) as u64;
@@ -271,7 +275,7 @@ fn first_difference(ours: &[&str], theirs: &[&str]) -> Option<String> {
 /// Holds our dump against drbdmeta's, and lets drbdmeta verify ours.
 ///
 /// drbdmeta before 9.33 prints 0 for v08's flags, whatever the disk says: there ours must be the disk's.
-fn compare(drbdmeta: &Drbdmeta, ours: &str, image: &Path, kind: &Kind, place: &Place) {
+pub(crate) fn compare(drbdmeta: &Drbdmeta, ours: &str, image: &Path, kind: &Kind, place: &Place) {
     // v07 has no place to say that its log is applied, so it never is; its dumps are the forced ones.
     let theirs = match kind.format {
         "v07" => {

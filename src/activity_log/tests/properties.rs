@@ -53,7 +53,8 @@ fn log() -> impl Strategy<Value = (KernelLog, u32, u32)> {
     })
 }
 
-/// Whether numbers just started over in mid-ring, or are about to. The kernel then overwrites transactions before their time, and with them what only they tell.
+/// Whether numbers just started over in mid-ring, or are about to. The kernel then overwrites transactions before their time, and with them
+/// what only they tell.
 fn started_over(log: &KernelLog, blocks: u32) -> bool {
     log.next_number().wrapping_add(1) <= blocks && !(1_u64 << 32).is_multiple_of(u64::from(blocks))
 }

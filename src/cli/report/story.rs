@@ -129,7 +129,7 @@ pub(super) fn next(report: &Report<'_>) -> Vec<(String, &'static str)> {
 }
 
 /// A path as a shell takes it.
-fn shell_word(path: &Path) -> String {
+pub(super) fn shell_word(path: &Path) -> String {
     let path = path.to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
     if !path.is_empty() && path.chars().all(plain) {

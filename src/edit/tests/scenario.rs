@@ -1,5 +1,6 @@
 //! Changes to be tried: what is there, what is to be written where, and what comes of it.
 
+use std::fmt;
 use std::ops::Range;
 
 use crate::edit::{Block, Draft, Identity, Prepared, Store, prepare, unattachable};
@@ -13,14 +14,14 @@ pub(super) const SECTOR: usize = 512;
 const BLOCK: usize = SUPERBLOCK_LEN;
 
 /// An area, and what is put there.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Put {
     pub(super) at: usize,
     pub(super) bytes: Vec<u8>,
 }
 
 /// A disk with old metadata, and a change of it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Scenario {
     /// All of the disk before.
     pub(super) old: Vec<u8>,
@@ -48,6 +49,11 @@ pub(super) fn superblock(magic: u32, seed: u8) -> Vec<u8> {
     block
 }
 
+/// A number below 256.
+fn low(number: usize) -> u8 {
+    number.try_into().unwrap()
+}
+
 pub(super) fn pos(at: usize) -> ImagePos {
     ImagePos::at(Bytes::of_len(at))
 }
@@ -72,7 +78,7 @@ impl Scenario {
 
     /// Inner metadata moves up over the outer's, to the end of the disk: bitmap and log overlap with where they were.
     pub(super) fn relocation() -> Self {
-        let mut old: Vec<u8> = (0..16 * BLOCK).map(|at| (at / 64 % 251) as u8).collect();
+        let mut old: Vec<u8> = (0..16 * BLOCK).map(|at| low(at / 64 % 251)).collect();
         old[15 * BLOCK..].copy_from_slice(&superblock(0x8374_026D, 3));
         old[9 * BLOCK..10 * BLOCK].copy_from_slice(&superblock(0x8374_026B, 4));
         let body = old[4 * BLOCK..9 * BLOCK].to_vec();
@@ -97,7 +103,7 @@ impl Scenario {
     /// The log is applied to the bitmap: the superblock stays where it is.
     pub(super) fn in_place() -> Self {
         let mut old = vec![0; 12 * BLOCK];
-        old[11 * BLOCK..].copy_from_slice(&superblock(0x8374_026C, 0));
+        old[11 * BLOCK..].copy_from_slice(&superblock(0x8374_026C, 6));
         let mut scenario = Self::of(old);
         scenario.retire = vec![11 * BLOCK];
         scenario.body = vec![
@@ -107,12 +113,12 @@ impl Scenario {
             },
             Put {
                 at: 7 * BLOCK,
-                bytes: (0..2 * BLOCK).map(|at| (at % 255) as u8).collect(),
+                bytes: (0..2 * BLOCK).map(|at| low(at % 255)).collect(),
             },
         ];
         scenario.commit = vec![Put {
             at: 11 * BLOCK,
-            bytes: superblock(0x8374_026B, 0),
+            bytes: superblock(0x8374_026B, 6),
         }];
         scenario.finished()
     }
@@ -134,6 +140,26 @@ impl Scenario {
             retire(&mut self.new, *at);
         }
         self
+    }
+
+    /// Where DRBD looks for a superblock.
+    pub(super) fn places(&self) -> Vec<usize> {
+        let commit = self.commit.iter().map(|put| put.at);
+        self.retire.iter().copied().chain(commit).collect()
+    }
+
+    /// What is written when the new superblocks stand.
+    pub(super) fn cleaned(&self) -> Vec<Range<usize>> {
+        let copies = self.clean_up.iter().map(|at| *at..at + BLOCK);
+        copies.chain(self.wipe.iter().map(Put::range)).collect()
+    }
+
+    /// All that may change.
+    pub(super) fn planned(&self) -> Vec<Range<usize>> {
+        let mut ranges = self.cleaned();
+        ranges.extend(self.places().iter().map(|at| *at..at + BLOCK));
+        ranges.extend(self.body.iter().map(Put::range));
+        ranges
     }
 
     pub(super) fn old_image(&self) -> MemImage {
@@ -173,6 +199,25 @@ impl Scenario {
             draft.wipe("old log", put.positions())?.put(&put.bytes)?;
         }
         Ok(())
+    }
+}
+
+// A disk is too long to be looked at.
+impl fmt::Debug for Put {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {:?}..", self.range(), &self.bytes[1000..1001])
+    }
+}
+
+impl fmt::Debug for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scenario")
+            .field("retire", &self.retire)
+            .field("body", &self.body)
+            .field("commit", &self.commit)
+            .field("clean_up", &self.clean_up)
+            .field("wipe", &self.wipe)
+            .finish_non_exhaustive()
     }
 }
 
