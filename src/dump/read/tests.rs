@@ -88,6 +88,12 @@ fn a_bitmap_has_no_more_words_than_the_largest_device() {
         assert_eq!((error.line, error.column), (15, 5));
         assert_eq!(error.expected, Wanted::ValuesAtMost(1 << 32));
     }
+    let text = v08_body("0x0000000000000000; 4294967296 times 0x0000000000000000;");
+    let error = syntax(&text);
+    assert_eq!(
+        (error.column, error.expected),
+        (25, Wanted::ValuesAtMost(u32::MAX.into()))
+    );
     // A coarser granularity needs less: here 65536 bytes per bit, and three slots that share pages.
     let v09 = with(&v09(), "1 times", "268435457 times");
     assert!(words(v09.replace("268435457", "1").as_bytes()).is_ok());
