@@ -14,7 +14,7 @@ use crate::locate::{IndexChoice, ScanMode};
 use crate::superblock::DeviceFlags;
 pub(super) use adopt::{AdoptArgs, PlanArgs, Strategy};
 
-/// Find and export DRBD metadata in disks and disk images
+/// Find, export and move DRBD metadata in disks and disk images
 #[derive(Debug, Parser)]
 #[command(name = "mdtool", version, max_term_width = 100, arg_required_else_help = true, after_help = EXIT_STATUS)]
 pub struct Cli {

@@ -406,7 +406,7 @@ fn the_demo_shows_the_way() {
         "$ mdtool locate ",
         "$ mdtool export ",
         "inner     v08     clean",
-        "restore-md",
+        "adopt DISK --stacked",
         "next: ",
     ] {
         assert!(run.stdout.contains(says), "{says:?} in {}", run.stdout);

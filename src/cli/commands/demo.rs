@@ -113,12 +113,12 @@ fn closing(dump: &Path, kept: bool) -> String {
         "The image and the dump are gone again; `mdtool demo DIR` keeps them.".to_owned()
     };
     format!(
-        "\nThis text is all of drbd10's metadata. On the machine that gets the disk, with the resource down:\n\n    \
-         drbdmeta MINOR v08 DISK internal restore-md inner.md\n\n\
-         puts it at the end of DISK, where DRBD looks: over drbd0's metadata, behind the data. The peer then sends\n\
-         what is marked out of sync, and not everything again. Check afterwards that all of it arrived, since\n\
-         restore-md of drbd-utils 9.22 leaves out the bitmap beyond 32 MiB, which is 1 TiB of device:\n\n    \
-         mdtool export DISK | diff - inner.md\n\n{place}\n\n\
+        "\nThat text is all of drbd10's metadata. To put it where DRBD looks, on the machine that gets the disk, with the\n\
+         resource down:\n\n    \
+         mdtool plan DISK --stacked                every way, and whether it works on that disk\n    \
+         mdtool adopt DISK --stacked --dry-run     what would be written, and where\n    \
+         mdtool adopt DISK --stacked               writes it: over drbd0's metadata, behind the data, with an undo file\n\n\
+         The peer then sends what is marked out of sync, and not everything again.\n\n{place}\n\n\
          next: mdtool locate YOUR-IMAGE --stacked"
     )
 }
