@@ -121,11 +121,19 @@ pub(super) fn next(report: &Report<'_>) -> Vec<(String, &'static str)> {
     if stacked {
         words.push("--stacked".to_owned());
     }
+    let image = words.join(" ");
+    let unclean = innermost.superblock.al_state() == AlState::Unclean;
+    let log = if unclean { " --apply-al" } else { "" };
     let file = if stacked { "inner.md" } else { "metadata.md" };
-    vec![(
-        format!("mdtool export {} -o {file}", words.join(" ")),
-        "for drbdmeta restore-md",
-    )]
+    let export = format!("mdtool export {image}{log} -o {file}");
+    if stacked {
+        vec![
+            (format!("mdtool plan {image}"), "every way to adopt it here"),
+            (export, "its metadata as text, for drbdmeta restore-md"),
+        ]
+    } else {
+        vec![(export, "its metadata as text, for drbdmeta restore-md")]
+    }
 }
 
 /// A path as a shell takes it.
