@@ -14,6 +14,7 @@
 //! one is returned as rejected, with the reason.
 
 mod chain;
+mod fit;
 mod scan;
 
 use std::fmt;
@@ -318,5 +319,5 @@ pub fn locate_at(
     at: DevPos,
     index: IndexChoice,
 ) -> Result<std::result::Result<Level, crate::error::Error>> {
-    chain::given(device, at, index)
+    fit::given(device, at, index)
 }
