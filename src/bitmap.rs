@@ -14,7 +14,7 @@ pub use on_disk::OnDiskBitmap;
 
 use crate::error::Result;
 use crate::metadata::{Run, SlotWords};
-use crate::units::Sectors;
+use crate::units::{Bytes, Sectors};
 
 /// Bits in a word.
 pub const WORD_BITS: u64 = 32;
@@ -90,10 +90,18 @@ fn low_bits(word: u32, bits: u64) -> u32 {
     }
 }
 
+/// What `bits` bits stand for.
+#[must_use]
+pub fn bits_to_bytes(bits: u64, bytes_per_bit: u32) -> Bytes {
+    Bytes::new(bits.saturating_mul(u64::from(bytes_per_bit)))
+}
+
 /// What `bits` set bits stand for, at most the device itself.
 #[must_use]
 pub fn out_of_sync(bits: u64, bytes_per_bit: u32, device: Sectors) -> Sectors {
-    Sectors::new(bits.saturating_mul(u64::from(bytes_per_bit / 512))).min(device)
+    bits_to_bytes(bits, bytes_per_bit)
+        .to_sectors_floor()
+        .min(device)
 }
 
 #[cfg(test)]

@@ -4,12 +4,15 @@
 
 mod args;
 mod commands;
+mod confirm;
 mod human;
 mod open;
 mod outcome;
 mod report;
 mod select;
 mod size;
+mod undo_name;
+mod write;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -101,6 +104,12 @@ fn dispatch(
     match command {
         Command::Locate(args) => commands::locate::run(args, out),
         Command::Export(args) => commands::export::run(args, command_line, out),
+        Command::Al(args) => commands::al::run(args, out),
+        Command::ApplyAl(args) => commands::apply_al::run(args, command_line, out),
+        Command::Plan(args) => commands::plan::run(args, out),
+        Command::Adopt(args) => commands::adopt::run(args, command_line, out),
+        Command::Import(args) => commands::import::run(args, command_line, out),
+        Command::Undo(args) => commands::undo::run(args, out),
         Command::Demo(args) => commands::demo::run(args, out),
     }
 }

@@ -12,6 +12,9 @@ mod lex;
 mod parse;
 mod print;
 mod read;
+#[cfg(test)]
+mod round_trip;
+mod scan;
 mod text;
 
 pub use compat::Compat;

@@ -7,15 +7,23 @@
 //! | [`Error::Unsupported`] | valid, but not ours to handle |
 //! | [`Error::Syntax`] | a dump does not parse |
 //! | [`Error::Refused`] | we could, but it would break a promise |
+//! | [`Error::UndoFile`] | the bytes are no undo file, or a damaged one |
+//! | [`Error::Edit`] | any of these, while a target was to be changed: says how that left it |
 //!
 //! Messages read `PLACE: FIELD is FOUND, expected EXPECTED`, and carry no advice: the command line adds a `hint:` from the variant.
 //! *Absent is not an error*: looking for metadata where there is none gives an empty answer.
 
+mod adopt;
+mod edit;
+mod place;
 mod syntax;
 
 use std::fmt;
 use std::io;
 
+pub use adopt::AdoptRefusal;
+pub use edit::{EditError, EditRefusal, Places, TargetState, UndoFault, UndoFileError};
+pub use place::PlaceRefusal;
 pub use syntax::{Found, Syntax, Wanted};
 
 use crate::activity_log::AlPlace;
@@ -46,6 +54,12 @@ pub enum Error {
     /// We could, but it would break a promise.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// The bytes are no undo file, or a damaged one.
+    #[error(transparent)]
+    UndoFile(#[from] UndoFileError),
+    /// A target was to be changed, and this is how it was left.
+    #[error(transparent)]
+    Edit(#[from] EditError),
 }
 
 /// What was asked of the system.
@@ -68,12 +82,20 @@ pub enum IoOp {
     ReadDump,
     /// Writing what a command prints.
     WriteOutput,
+    /// Writing down what a change would overwrite.
+    WriteUndo,
+    /// Putting aside what memory is not to hold.
+    WriteScratch,
+    /// Reading that again.
+    ReadScratch,
     /// Mapping it into memory.
     Map,
     /// Asking where its data and holes are.
     SeekData,
     /// Making writes durable.
     Sync,
+    /// Giving a file another size.
+    Resize,
 }
 
 impl fmt::Display for IoOp {
@@ -87,9 +109,13 @@ impl fmt::Display for IoOp {
             Self::Write => "write",
             Self::ReadDump => "read the dump",
             Self::WriteOutput => "write the output",
+            Self::WriteUndo => "write the undo file",
+            Self::WriteScratch => "write a temporary file",
+            Self::ReadScratch => "read the temporary file",
             Self::Map => "map",
             Self::SeekData => "look for data",
             Self::Sync => "sync",
+            Self::Resize => "change the size",
         })
     }
 }
@@ -383,6 +409,14 @@ pub enum Refused {
         /// Its format.
         format: Format,
     },
+    /// The activity log of a Primary does not show all that was being written to.
+    #[error(
+        "superblock at {at}: the activity log is incomplete, expected one that shows every extent that was being written to"
+    )]
+    LogIncomplete {
+        /// The superblock's position.
+        at: ImagePos,
+    },
     /// Something has this name already.
     #[error("exists already, expected a new name")]
     Exists,
@@ -416,6 +450,15 @@ pub enum Refused {
         /// What contradicts what.
         misfit: Misfit,
     },
+    /// A change of a target, or its undoing.
+    #[error(transparent)]
+    Edit(#[from] EditRefusal),
+    /// Metadata that cannot be placed there.
+    #[error(transparent)]
+    Place(#[from] PlaceRefusal),
+    /// A resource to be adopted.
+    #[error(transparent)]
+    Adopt(#[from] AdoptRefusal),
 }
 
 /// What a path leads to that cannot be an image.

@@ -5,6 +5,8 @@ mod file;
 mod map;
 mod mem;
 mod new_file;
+mod scratch;
+mod source;
 #[cfg(test)]
 mod support;
 mod window;
@@ -20,7 +22,9 @@ pub use counted::Counted;
 pub use file::ImageFile;
 pub use map::{MappedImage, open_for_scan};
 pub use mem::MemImage;
-pub use new_file::NewFile;
+pub use new_file::{NewFile, create_directory};
+pub use scratch::Scratch;
+pub use source::open_source;
 pub use window::Window;
 pub use writable::WritableFile;
 

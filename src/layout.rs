@@ -75,7 +75,7 @@ impl MdIndex {
 
     /// Where the superblock lies on a device of `device` bytes; `None` where the device is too small to have one.
     ///
-    /// Source: `drbd_md_ss` (`drbd_int.h`), `v07_style_md_get_offset` (`drbdmeta.c`).
+    /// Source: `drbd_md_ss` (`drbd_int.h`), `v07_style_md_get_byte_offset` (`drbdmeta.c`).
     #[must_use]
     pub fn superblock_pos(self, device: Bytes) -> Option<DevPos> {
         let pos = match self {

@@ -8,18 +8,24 @@
 )]
 
 pub mod activity_log;
+pub mod adopt;
+pub mod apply_al;
 pub mod bitmap;
 #[cfg(any(test, feature = "builder"))]
 pub mod builder;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod dump;
+pub mod edit;
 pub mod error;
 pub mod foreign;
 pub mod image;
+pub mod import;
 pub mod layout;
 pub mod locate;
 pub mod metadata;
+pub mod occupant;
 pub mod ondisk;
+pub mod place;
 pub mod superblock;
 pub mod units;

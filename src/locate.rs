@@ -17,6 +17,7 @@ mod chain;
 mod scan;
 
 use std::fmt;
+use std::ops::{ControlFlow, Range};
 
 use crate::bitmap::{OnDiskBitmap, count_set, out_of_sync};
 use crate::error::{Misfit, Result};
@@ -133,6 +134,13 @@ impl Level {
         self.layout.device_size(self.superblock.la_size())
     }
 
+    /// The same, where it is known: external metadata that never had a size does not tell what its device could be.
+    #[must_use]
+    pub fn known_drbd_device(&self) -> Option<Sectors> {
+        let told = self.layout.index.is_internal() || self.superblock.la_size() != Sectors::ZERO;
+        told.then(|| self.drbd_device())
+    }
+
     /// The size of the backing device, where this image has it.
     #[must_use]
     pub fn backing(&self) -> Option<Bytes> {
@@ -145,8 +153,9 @@ impl Level {
         OnDiskBitmap::new(device, &self.layout, self.superblock.la_size())
     }
 
-    /// How much of the DRBD device is out of sync with the peer that lags most; `None` where counting would read more than `budget`.
+    /// How much of the DRBD device is out of sync with the peer that lags most.
     ///
+    /// `None` where that is not known: the device never had a size, no peer has a slot, or counting would read more than `budget`.
     /// Slots without a peer do not count. An unclean level's activity log may add to it.
     ///
     /// # Errors
@@ -157,11 +166,14 @@ impl Level {
         if bitmap.data_at_most(budget)? >= budget {
             return Ok(None);
         }
-        let header = Header::of(&self.superblock);
+        let slots = Header::of(&self.superblock).assigned_slots();
+        if slots.is_empty() || self.superblock.la_size() == Sectors::ZERO {
+            return Ok(None);
+        }
         let size = self.superblock.la_size().min(self.layout.usable);
         let bits = self.layout.geometry.bits(size).unwrap_or(0);
         let mut most = 0;
-        for slot in header.assigned_slots() {
+        for slot in slots {
             most = count_set(&mut bitmap.slot_words(slot), bits)?.max(most);
         }
         Ok(Some(out_of_sync(
@@ -206,6 +218,11 @@ pub enum Why {
         /// The innermost level.
         level: usize,
     },
+    /// Another resource's, in an indexed slot of this meta device.
+    OtherSlot {
+        /// Which slot.
+        slot: u8,
+    },
     /// Metadata for another device, in the midst of this one's data.
     External,
 }
@@ -227,6 +244,12 @@ impl fmt::Display for Why {
                 write!(
                     f,
                     "not where level {level} would have an inner resource: of another resource that was here, or of an older size"
+                )
+            }
+            Self::OtherSlot { slot } => {
+                write!(
+                    f,
+                    "another resource's, in a slot of this meta device: indexed:{slot}"
                 )
             }
             Self::External => f.write_str(
@@ -268,6 +291,19 @@ pub enum Searched {
 /// What reading met. That there is none is no error.
 pub fn locate(device: Window<'_>, options: &LocateOptions) -> Result<Located> {
     chain::Finder::new(device, *options).locate()
+}
+
+/// Shows every block of `range` that carries a magic, whether it counts or not, first to last; holes are skipped.
+///
+/// # Errors
+///
+/// What reading met.
+pub fn superblocks_in(
+    device: Window<'_>,
+    range: Range<DevPos>,
+    found: &mut dyn FnMut(DevPos) -> ControlFlow<()>,
+) -> Result<()> {
+    scan::forward(device, range, &mut |hit| found(hit.at))
 }
 
 /// Takes the superblock at a position for granted, as far as it is one.

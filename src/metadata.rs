@@ -4,6 +4,9 @@
 //! whole. Export prints it, import writes it, and whatever edits, converts or compares metadata works on it. Where things lie is not
 //! here: that is [`crate::layout`]'s, made anew for each target.
 
+mod compose;
+mod node;
+
 use crate::error::Result;
 use crate::layout::MdGeometry;
 use crate::superblock::{AlState, DeviceFlags, Format, PeerFlags, Superblock, Uuid};
@@ -126,6 +129,19 @@ impl Header {
             al_state: superblock.al_state(),
             generation,
         }
+    }
+
+    /// The same, where the activity log is applied to the bitmap.
+    #[must_use]
+    pub fn with_log_applied(mut self) -> Self {
+        self.al_state = AlState::Clean;
+        match &mut self.generation {
+            // It has no place to say so.
+            Generation::V07(_) => {}
+            Generation::V08(generation) => generation.flags.0 |= DeviceFlags::AL_CLEAN.0,
+            Generation::V09(generation) => generation.flags.0 |= DeviceFlags::AL_CLEAN.0,
+        }
+        self
     }
 
     /// The format this generation belongs to.

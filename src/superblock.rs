@@ -23,9 +23,9 @@ pub const MAGIC_84_UNCLEAN: u32 = 0x8374_026C;
 pub const MAGIC_V09: u32 = 0x8374_026D;
 
 /// Where v07 has its magic.
-const MAGIC_OFFSET_V07: usize = 28;
+pub(crate) const MAGIC_OFFSET_V07: usize = 28;
 /// Where v08 and v09 have theirs.
-const MAGIC_OFFSET: usize = 60;
+pub(crate) const MAGIC_OFFSET: usize = 60;
 /// Sectors in a KiB, v07's unit of size.
 const SECTORS_PER_KIB: u64 = 2;
 /// The granularity of formats that do not say one.

@@ -1,5 +1,11 @@
 //! One module a command: open, call the library, print.
 
+pub(super) mod adopt;
+pub(super) mod al;
+pub(super) mod apply_al;
 pub(super) mod demo;
 pub(super) mod export;
+pub(super) mod import;
 pub(super) mod locate;
+pub(super) mod plan;
+pub(super) mod undo;

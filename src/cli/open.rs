@@ -5,13 +5,13 @@ use anyhow::Context;
 use super::args::ImageArgs;
 use crate::error::Unsupported;
 use crate::foreign::{BEGINNING, recognise};
-use crate::image::{ImageFile, ReadAt, Window};
+use crate::image::{ReadAt, Window, open_for_scan};
 use crate::locate::{LocateOptions, ScanMode, locate};
 use crate::units::{Bytes, DevPos, ImagePos};
 
 /// An image, and the part of it that is looked at.
 pub(super) struct Opened {
-    image: ImageFile,
+    image: Box<dyn ReadAt + Send + Sync>,
     base: ImagePos,
     len: Bytes,
 }
@@ -19,8 +19,11 @@ pub(super) struct Opened {
 impl Opened {
     /// Opens an image read-only and checks that the window lies in it.
     pub(super) fn open(args: &ImageArgs) -> anyhow::Result<Self> {
-        let image =
-            ImageFile::open(&args.image).with_context(|| args.image.display().to_string())?;
+        Self::open_window(args).with_context(|| args.image.display().to_string())
+    }
+
+    fn open_window(args: &ImageArgs) -> anyhow::Result<Self> {
+        let image = open_for_scan(&args.image)?;
         let base = args
             .offset
             .map_or(ImagePos::START, |offset| ImagePos::at(offset.0));
@@ -38,6 +41,11 @@ impl Opened {
             image.size()
         );
         Ok(Self { image, base, len })
+    }
+
+    /// The whole image.
+    pub(super) fn image(&self) -> &dyn ReadAt {
+        &*self.image
     }
 
     /// The whole image's size.
@@ -75,23 +83,27 @@ impl Opened {
 
     /// Refuses a file that is recognised as something else than a raw image, unless metadata is where DRBD would look.
     pub(super) fn refuse_foreign(&self, options: LocateOptions) -> anyhow::Result<()> {
-        let window = self.window();
-        let mut beginning = [0; BEGINNING];
-        let len = self.len.to_usize().unwrap_or(BEGINNING).min(BEGINNING);
-        if let Some(beginning) = beginning.get_mut(..len) {
-            window.read_exact_at(DevPos::START, beginning)?;
-        }
-        let Some(foreign) = recognise(&beginning) else {
-            return Ok(());
-        };
-        // A raw disk may hold a qcow2 image as its data: then its metadata is in its place.
-        let quick = LocateOptions {
-            scan: ScanMode::Never,
-            ..options
-        };
-        if locate(window, &quick)?.levels.is_empty() {
-            return Err(crate::error::Error::from(Unsupported::Foreign(foreign)).into());
-        }
-        Ok(())
+        refuse_foreign(self.window(), options)
     }
+}
+
+/// Refuses what is recognised as something else than a raw image, unless metadata is where DRBD would look.
+pub(super) fn refuse_foreign(window: Window<'_>, options: LocateOptions) -> anyhow::Result<()> {
+    let mut beginning = [0; BEGINNING];
+    let len = window.size().to_usize().unwrap_or(BEGINNING).min(BEGINNING);
+    if let Some(beginning) = beginning.get_mut(..len) {
+        window.read_exact_at(DevPos::START, beginning)?;
+    }
+    let Some(foreign) = recognise(&beginning) else {
+        return Ok(());
+    };
+    // A raw disk may hold a qcow2 image as its data: then its metadata is in its place.
+    let quick = LocateOptions {
+        scan: ScanMode::Never,
+        ..options
+    };
+    if locate(window, &quick)?.levels.is_empty() {
+        return Err(crate::error::Error::from(Unsupported::Foreign(foreign)).into());
+    }
+    Ok(())
 }

@@ -4,8 +4,10 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
-use crate::error::{Error, Refused, Unsupported};
+use super::confirm::Unconfirmed;
+use crate::error::{AdoptRefusal, EditRefusal, Error, IoOp, PlaceRefusal, Refused, Unsupported};
 use crate::foreign::Foreign;
+use crate::superblock::Format;
 
 /// A command's exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,18 +85,66 @@ pub(super) fn hints(error: &anyhow::Error) -> Vec<String> {
     if let Some(negative) = error.downcast_ref::<Negative>() {
         return negative.hints.clone();
     }
+    if error.downcast_ref::<Unconfirmed>().is_some() {
+        return vec![
+            "--dry-run shows what would be done; what is overwritten goes to an undo file first"
+                .to_owned(),
+        ];
+    }
     let hint = error
         .chain()
-        .find_map(|cause| cause.downcast_ref::<Error>())
-        .and_then(hint_of);
+        .filter_map(|cause| cause.downcast_ref::<Error>())
+        .find_map(hint_of);
     hint.into_iter().map(str::to_owned).collect()
+}
+
+fn hint_of_adopt(refusal: &AdoptRefusal) -> &'static str {
+    match refusal {
+        AdoptRefusal::NodeId { .. } => {
+            "--node-id N, as the target's drbd.conf has it: DRBD 9 does not attach metadata of another node, and the slot that tracked the target must track the source"
+        }
+        AdoptRefusal::Obstacle(_) | AdoptRefusal::BlockDevice | AdoptRefusal::NotTheEnd { .. } => {
+            "`mdtool plan` tells which ways there are, with the numbers"
+        }
+        AdoptRefusal::MetaSize { .. } => {
+            "a new file gets the right size by itself; `mdtool plan` tells the numbers"
+        }
+    }
 }
 
 fn hint_of(error: &Error) -> Option<&'static str> {
     match error {
-        Error::Refused(Refused::Unclean { .. }) => Some(
-            "the image was copied from a live or crashed node; --force prints drbdmeta's unclean form, which restore-md refuses",
+        Error::Refused(Refused::Unclean {
+            format: Format::V07,
+            ..
+        }) => Some(
+            "v07 has no place to say that its log is applied; --apply-al applies it in the exported text, the image is not touched",
         ),
+        Error::Refused(Refused::Unclean { .. }) => Some(
+            "a live or crashed node left it so; --apply-al applies the activity log: export in the exported text, without touching the image, adopt in what it writes",
+        ),
+        Error::Refused(Refused::LogIncomplete { .. }) => Some(
+            "`mdtool al` tells what is missing; --mark-all marks everything out of sync, and a full resync from or to a peer follows",
+        ),
+        Error::Refused(Refused::Adopt(refusal)) => Some(hint_of_adopt(refusal)),
+        Error::Io(error)
+            if error.op == IoOp::Create && error.source.kind() == io::ErrorKind::AlreadyExists =>
+        {
+            Some("choose another name, or remove the file first")
+        }
+        Error::Io(error) if error.source.kind() == io::ErrorKind::ResourceBusy => {
+            Some("it is mounted, attached to DRBD or otherwise claimed: let go of it there first")
+        }
+        Error::Io(error) if error.op == IoOp::Lock => {
+            Some("another process is writing to it: let that finish first")
+        }
+        Error::Refused(Refused::Place(refusal)) => hint_of_place(refusal),
+        Error::Refused(Refused::UncleanDump { .. }) => Some(
+            "dump it anew after `mdtool apply-al` or drbdmeta's apply-al; what the log names is missing in its bitmap",
+        ),
+        Error::Refused(Refused::Edit(
+            EditRefusal::OtherTarget | EditRefusal::TargetSize { .. },
+        )) => Some("--target PATH names the disk where it has another name now"),
         Error::Refused(Refused::Exists) => Some("choose another name, or remove the file first"),
         Error::Unsupported(Unsupported::Foreign(foreign)) => Some(match foreign {
             Foreign::Dump => "give the disk or image that the dump was taken from",
@@ -109,6 +159,21 @@ fn hint_of(error: &Error) -> Option<&'static str> {
         Error::Corrupt(_) => Some(
             "without --at, `mdtool locate --scan full` lists every superblock and why it does not count",
         ),
+        _ => None,
+    }
+}
+
+const fn hint_of_place(refusal: &PlaceRefusal) -> Option<&'static str> {
+    match refusal {
+        PlaceRefusal::LaSize { .. } => Some(
+            "take a larger disk, or external metadata; --clip makes the DRBD device smaller, which cuts off the end of what is on it",
+        ),
+        PlaceRefusal::Occupied { .. } => Some(
+            "shrink it first, take a larger disk or external metadata; wipefs removes the traces of what is no longer used",
+        ),
+        PlaceRefusal::OwnSlot { .. } => {
+            Some("--node-id takes the target's node id; the dump's is its source's")
+        }
         _ => None,
     }
 }

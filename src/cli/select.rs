@@ -55,9 +55,12 @@ pub(super) fn choose<'a>(
         LevelChoice::Outer => Ok(outermost),
         LevelChoice::Inner => no_stack(located, args).map_or(Ok(innermost), |no| Err(no.into())),
         LevelChoice::Number(n) => found.get(n).ok_or_else(|| {
-            let last = found.len().saturating_sub(1);
+            let numbers = match found.len() {
+                1 => "only level 0 was".to_owned(),
+                count => format!("levels 0 to {} were", count.saturating_sub(1)),
+            };
             let answer = format!(
-                "{}: there is no level {n}, levels 0 to {last} were found",
+                "{}: there is no level {n}, {numbers} found",
                 args.image.display()
             );
             Negative::new(

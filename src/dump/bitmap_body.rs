@@ -1,8 +1,8 @@
 //! The body of one slot's bitmap, to the byte.
 //!
 //! Words are taken in groups of eight. Two or more consecutive groups of one repeated word become a line `COUNT times VALUE`, any other
-//! group a line of four values. Two things are drbdmeta's history rather than sense, and kept: a last word without a partner is not
-//! printed; and of a run across the end of one of drbdmeta's 32 MiB reads, only what is two groups or more within a read is counted.
+//! group a line of four values. Two things are drbdmeta's history rather than sense, and kept: a last word without a partner is counted
+//! and not printed; and of a run across the end of one of drbdmeta's 32 MiB reads, only what is two groups or more within a read is counted.
 
 use std::io::{self, Write};
 
@@ -241,18 +241,16 @@ impl<'a> BodyPrinter<'a> {
         Ok(())
     }
 
-    /// Prints words two by two, the later one's digits first; a last one without a partner is left out.
+    /// Prints words two by two, the later one's digits first; a last one without a partner is counted, and left out.
     fn values(&mut self, words: &[u32]) {
+        let set = words.iter().map(|word| u64::from(word.count_ones())).sum();
+        self.set = self.set.saturating_add(set);
         let (pairs, _) = words.as_chunks::<2>();
         for [low, high] in pairs {
             self.text.extend_from_slice(b" 0x");
             self.text.extend_from_slice(&hex_digits(*high));
             self.text.extend_from_slice(&hex_digits(*low));
             self.text.push(b';');
-            self.set = self
-                .set
-                .saturating_add(u64::from(low.count_ones()))
-                .saturating_add(u64::from(high.count_ones()));
         }
     }
 }

@@ -9,11 +9,13 @@ const fn each(byte: u8) -> u64 {
 const HIGH: u64 = each(0x80);
 
 /// The highest bit of each byte that is at least `least`; every byte must be below 128.
+#[inline]
 const fn at_least(bytes: u64, least: u8) -> u64 {
     bytes.wrapping_add(each(0x80_u8.wrapping_sub(least))) & HIGH
 }
 
 /// What eight digits mean, and [`HIGH`] where all of them are digits.
+#[inline]
 fn eight(digits: [u8; 8]) -> (u32, u64) {
     let bytes = u64::from_be_bytes(digits);
     let below_128 = bytes & !HIGH;
@@ -32,6 +34,7 @@ fn eight(digits: [u8; 8]) -> (u32, u64) {
 }
 
 /// What sixteen digits mean: their high and low half, and [`HIGH`] where all of them are digits.
+#[inline]
 fn sixteen(digits: &[u8; 16]) -> Option<([u32; 2], u64)> {
     let (high, low) = digits.split_first_chunk()?;
     let (high, high_valid) = eight(*high);
@@ -40,12 +43,14 @@ fn sixteen(digits: &[u8; 16]) -> Option<([u32; 2], u64)> {
 }
 
 /// The number of eight hex digits.
+#[inline]
 pub(super) fn hex32(digits: [u8; 8]) -> Option<u32> {
     let (value, valid) = eight(digits);
     (valid == HIGH).then_some(value)
 }
 
 /// The high and the low half of sixteen hex digits.
+#[inline]
 pub(super) fn hex64(digits: &[u8; 16]) -> Option<[u32; 2]> {
     let (halves, valid) = sixteen(digits)?;
     (valid == HIGH).then_some(halves)
@@ -56,11 +61,15 @@ const VALUE_LEN: usize = 20;
 /// Bytes of a full line of a bitmap's body, from the newline before it.
 pub(super) const LINE_LEN: usize = 84;
 /// Words in it.
-pub(super) const LINE_WORDS: usize = 8;
+const LINE_WORDS: usize = 8;
 
 /// The words of a full line as drbdmeta prints it, lowest sectors first; `None` where it is anything else.
+#[inline]
 pub(super) fn full_line(line: &[u8; LINE_LEN]) -> Option<[u32; LINE_WORDS]> {
     let (head, values) = line.split_first_chunk::<4>()?;
+    if head != b"\n   " {
+        return None;
+    }
     let (values, _) = values.as_chunks::<VALUE_LEN>();
     let [a, b, c, d] = values else {
         return None;
@@ -70,10 +79,11 @@ pub(super) fn full_line(line: &[u8; LINE_LEN]) -> Option<[u32; LINE_WORDS]> {
     let words = [
         a.0[1], a.0[0], b.0[1], b.0[0], c.0[1], c.0[0], d.0[1], d.0[0],
     ];
-    (valid == HIGH && head == b"\n   ").then_some(words)
+    (valid == HIGH).then_some(words)
 }
 
 /// One value of a full line, still to be judged.
+#[inline]
 fn value(text: &[u8; VALUE_LEN]) -> Option<([u32; 2], u64)> {
     match text {
         [b' ', b'0', b'x', digits @ .., b';'] => sixteen(digits),

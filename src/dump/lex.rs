@@ -7,7 +7,7 @@
 use super::hex::{hex32, hex64};
 use super::text::{LOOKAHEAD, Text, printable};
 use crate::error::{Error, Found, Result, Syntax, Wanted};
-use crate::units::TextPos;
+use crate::units::{Bytes, TextPos};
 
 /// Longest word told apart from a longer one: more than the longest keyword.
 const WORD_MAX: usize = 64;
@@ -66,7 +66,6 @@ impl<'a> Lexer<'a> {
     /// The next token, which stays the next until it is taken.
     pub(super) fn peek(&mut self) -> Result<Token> {
         self.skip_blank()?;
-        self.text.ensure(LOOKAHEAD)?;
         let (kind, len) = token(self.text.unread());
         Ok(Token {
             kind,
@@ -77,7 +76,21 @@ impl<'a> Lexer<'a> {
 
     /// Goes past a token that was peeked at last.
     pub(super) fn take(&mut self, token: Token) {
-        self.text.consume(token.len);
+        self.text.consume(token.len, 0);
+    }
+
+    /// Goes past this keyword or sign, if it comes next.
+    pub(super) fn take_if(&mut self, literal: &'static str) -> Result<bool> {
+        self.skip_blank()?;
+        let Some(behind) = self.text.unread().strip_prefix(literal.as_bytes()) else {
+            return Ok(false);
+        };
+        let wordy = |byte: Option<&u8>| byte.is_some_and(|byte| is_word(*byte));
+        if wordy(literal.as_bytes().first()) && wordy(behind.first()) {
+            return Ok(false);
+        }
+        self.text.consume(literal.len(), 0);
+        Ok(true)
     }
 
     /// The bytes of a token that was peeked at last.
@@ -85,28 +98,35 @@ impl<'a> Lexer<'a> {
         self.text.unread().get(..token.len).unwrap_or(&[])
     }
 
-    /// Goes past white space and comments, however long.
+    /// Goes past white space and comments, however long, and reads ahead.
     fn skip_blank(&mut self) -> Result<()> {
-        let mut in_comment = false;
         loop {
-            self.text.ensure(1)?;
+            self.text.ensure(LOOKAHEAD)?;
             let unread = self.text.unread();
-            if unread.is_empty() {
-                return Ok(());
+            let blank = unread.iter().take_while(|byte| is_blank(**byte));
+            let newlines = Bytes::of_len(blank.clone().filter(|byte| **byte == b'\n').count());
+            let length = blank.count();
+            self.text.consume(length, newlines.get());
+            match self.text.unread().first() {
+                Some(b'#') => self.skip_comment()?,
+                // What is left in the window is enough for any token, or all there is.
+                _ if length <= LOOKAHEAD / 2 => return Ok(()),
+                _ => {}
             }
-            let length = if in_comment {
-                unread.iter().position(|byte| *byte == b'\n')
-            } else {
-                unread.iter().position(|byte| !is_blank(*byte))
-            };
-            let ended = length.and_then(|length| unread.get(length)).copied();
+        }
+    }
+
+    /// Goes past the rest of a line, however long.
+    fn skip_comment(&mut self) -> Result<()> {
+        loop {
+            let unread = self.text.unread();
+            let length = unread.iter().position(|byte| *byte == b'\n');
+            let found = length.is_some();
             let length = length.unwrap_or(unread.len());
-            self.text.consume(length);
-            match ended {
-                Some(b'#') if !in_comment => in_comment = true,
-                Some(_) if in_comment => in_comment = false,
-                Some(_) => return Ok(()),
-                None => {}
+            self.text.consume(length, 0);
+            self.text.ensure(1)?;
+            if found || self.text.unread().is_empty() {
+                return Ok(());
             }
         }
     }
@@ -213,10 +233,11 @@ fn decimal(word: &[u8]) -> Option<i128> {
     if digits.is_empty() || digits.len() > DECIMAL_MAX {
         return None;
     }
-    let value = digits.iter().try_fold(0_i128, |value, digit| {
+    let value = digits.iter().try_fold(0_u64, |value, digit| {
         let digit = char::from(*digit).to_digit(10)?;
-        Some(value.saturating_mul(10).saturating_add(i128::from(digit)))
+        value.checked_mul(10)?.checked_add(u64::from(digit))
     })?;
+    let value = i128::from(value);
     Some(if negative {
         value.saturating_neg()
     } else {

@@ -57,12 +57,11 @@ impl Lexer<'_> {
 
     /// Goes past this keyword or sign.
     pub(super) fn literal(&mut self, literal: &'static str) -> Result<()> {
-        let token = self.peek()?;
-        if self.bytes(token) != literal.as_bytes() {
-            return Err(self.unexpected(token, Wanted::Literal(literal)));
+        if self.take_if(literal)? {
+            return Ok(());
         }
-        self.take(token);
-        Ok(())
+        let token = self.peek()?;
+        Err(self.unexpected(token, Wanted::Literal(literal)))
     }
 
     /// A decimal number that `accept` makes something of.

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::io::Read;
 
-use super::hex::{LINE_LEN, LINE_WORDS, full_line};
 use super::lex::{Kind, Lexer};
 use super::parse::header;
+use super::scan::scan;
 use super::text::Text;
 use crate::bitmap::slot_len;
 use crate::error::{Error, Result, Syntax, Unsupported, Wanted};
@@ -17,8 +17,6 @@ use crate::units::{BitmapIndex, Bytes};
 const BATCH: usize = 64 << 10;
 /// Words of a 64-bit value.
 const VALUE_WORDS: u64 = 2;
-/// Values of a full line.
-const LINE_VALUES: u64 = 4;
 /// Bytes of a word.
 const WORD: Bytes = Bytes::new(4);
 
@@ -191,30 +189,26 @@ impl<'a> DumpReader<'a> {
     fn gather(&mut self) -> Result<()> {
         self.body.words.clear();
         while self.body.open && self.body.repeat.is_none() && self.body.words.len() < BATCH {
-            self.full_lines();
-            self.item()?;
+            self.items();
+            if self.body.repeat.is_none() {
+                self.item()?;
+            }
         }
         Ok(())
     }
 
-    /// Reads lines of four values, as long as they look just as drbdmeta prints them.
-    fn full_lines(&mut self) {
-        let room = BATCH.saturating_sub(self.body.words.len()) / LINE_WORDS;
-        let allowed = usize::try_from(self.body.values_left / LINE_VALUES).unwrap_or(usize::MAX);
-        let (lines, _) = self.lexer.text().unread().as_chunks::<LINE_LEN>();
-        let before = self.body.words.len();
-        for line in lines.iter().take(room.min(allowed)) {
-            let Some(words) = full_line(line) else {
-                break;
-            };
-            self.body.words.extend_from_slice(&words);
-        }
-        let read = self.body.words.len().saturating_sub(before) / LINE_WORDS;
-        self.lexer.text().consume(read.saturating_mul(LINE_LEN));
-        let values = u64::try_from(read)
-            .unwrap_or(u64::MAX)
-            .saturating_mul(LINE_VALUES);
-        self.body.values_left = self.body.values_left.saturating_sub(values);
+    /// Reads what is in memory and looks just as drbdmeta prints it.
+    fn items(&mut self) {
+        let body = &mut self.body;
+        let room = BATCH.saturating_sub(body.words.len()) / 2;
+        let room = u64::try_from(room).unwrap_or(0);
+        let text = self.lexer.text();
+        let scan = scan(text.unread(), room, body.values_left, &mut body.words);
+        text.consume(scan.length, scan.newlines);
+        body.values_left = body.values_left.saturating_sub(scan.values);
+        body.repeat = scan
+            .repeat
+            .map(|(count, [high, low])| Repeat { count, high, low });
     }
 
     /// Reads one value, one repeated value or the closing brace.
@@ -333,5 +327,7 @@ impl SlotWords for DumpSlot<'_, '_> {
     }
 }
 
+#[cfg(test)]
+mod speed;
 #[cfg(test)]
 mod tests;

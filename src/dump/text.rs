@@ -5,8 +5,7 @@
 //! base                   start      end
 //! ```
 //!
-//! What lies before the window is gone but for the count of its lines. So nothing has to count lines while it parses: only what leaves the
-//! window is counted, at once, and the rest when a place is asked for.
+//! What lies before the window is gone but for the count of its newlines. Columns are reckoned only when a place is asked for.
 
 use std::io::{self, Read};
 use std::ops::Range;
@@ -18,7 +17,7 @@ use crate::units::{Bytes, TextPos};
 const CHUNK: usize = 1 << 20;
 /// Bytes kept before the unread ones, to show a line from its start: more than the longest token and half a shown line.
 const KEPT: usize = 512;
-/// Bytes that a token and what follows it need in the window: [`Text::ensure`] gives no more.
+/// Bytes that [`Text::ensure`] gives at most: twice what any token and what follows it need.
 pub(super) const LOOKAHEAD: usize = 256;
 /// Bytes of a line shown on each side of a place.
 const SHOWN: usize = 60;
@@ -30,10 +29,10 @@ pub(super) struct Text<'a> {
     unread: Range<usize>,
     /// Where the buffer's first byte stands in the text.
     base: u64,
-    /// Newlines before it.
-    newlines: u64,
-    /// Where its line begins.
+    /// Where that byte's line begins.
     line_start: u64,
+    /// Newlines before the first unread byte.
+    newlines: u64,
     ended: bool,
 }
 
@@ -56,8 +55,8 @@ impl<'a> Text<'a> {
             buffer: vec![0; CHUNK.saturating_add(KEPT).saturating_add(LOOKAHEAD)],
             unread: 0..0,
             base: 0,
-            newlines: 0,
             line_start: 0,
+            newlines: 0,
             ended: false,
         }
     }
@@ -75,9 +74,10 @@ impl<'a> Text<'a> {
         )
     }
 
-    /// Marks the first `count` unread bytes as read.
-    pub(super) fn consume(&mut self, count: usize) {
+    /// Marks the first `count` unread bytes as read, of which so many are newlines.
+    pub(super) fn consume(&mut self, count: usize, newlines: u64) {
         self.unread.start = self.unread.start.saturating_add(count).min(self.unread.end);
+        self.newlines = self.newlines.saturating_add(newlines);
     }
 
     /// Reads on until `count` bytes are unread, at most [`LOOKAHEAD`], or the text ends.
@@ -103,12 +103,10 @@ impl<'a> Text<'a> {
         Ok(())
     }
 
-    /// Lets all but the last read bytes go, once they are counted.
+    /// Lets all but the last read bytes go.
     fn forget(&mut self) {
         let gone = self.unread.start.saturating_sub(KEPT);
-        let bytes = self.buffer.get(..gone).unwrap_or(&[]);
-        if let Some(last) = last_newline(bytes) {
-            self.newlines = self.newlines.saturating_add(count_newlines(bytes));
+        if let Some(last) = last_newline(self.buffer.get(..gone).unwrap_or(&[])) {
             self.line_start = after(self.base, last);
         }
         self.buffer.copy_within(gone..self.unread.end, 0);
@@ -126,6 +124,8 @@ impl<'a> Text<'a> {
         let (before, behind) = known
             .split_at_checked(index)
             .unwrap_or((known, Default::default()));
+        let since = count_newlines(known.get(index..self.unread.start).unwrap_or(&[]));
+        let until = count_newlines(known.get(self.unread.start..index).unwrap_or(&[]));
         let last = last_newline(before);
         let line_start = last.map_or(self.line_start, |last| after(self.base, last));
         let line_before = last
@@ -144,7 +144,8 @@ impl<'a> Text<'a> {
         Place {
             line: self
                 .newlines
-                .saturating_add(count_newlines(before))
+                .saturating_sub(since)
+                .saturating_add(until)
                 .saturating_add(1),
             column: at.get().saturating_sub(line_start).saturating_add(1),
             line_text,
@@ -196,7 +197,8 @@ mod tests {
     fn skip(text: &mut Text<'_>, count: usize) {
         for _ in 0..count {
             text.ensure(1).unwrap();
-            text.consume(1);
+            let newline = u64::from(text.unread()[0] == b'\n');
+            text.consume(1, newline);
         }
     }
 

@@ -65,6 +65,14 @@ impl ImageFile {
         Ok(Self { file, size })
     }
 
+    /// Gives a regular file another size.
+    pub(super) fn resize(&mut self, size: Bytes) -> Result<()> {
+        let refused = |error: Errno| IoError::whole(IoOp::Resize, error.into());
+        rustix::fs::ftruncate(&self.file, size.get()).map_err(refused)?;
+        self.size = size;
+        Ok(())
+    }
+
     /// The open file itself.
     pub(super) const fn file(&self) -> &File {
         &self.file

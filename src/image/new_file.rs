@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
-use crate::error::{IoError, IoOp, Refused, Result};
+use super::ImageFile;
+use crate::error::{FileKind, IoError, IoOp, Refused, Result};
 
 /// A new file, written front to back: under a temporary name beside its own until [`Self::finish`], gone where that is never reached.
 ///
@@ -42,7 +43,8 @@ impl NewFile {
             Err(error) => return Err(refused(error).into()),
         }
         let temporary = temporary_name(path);
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        // What is written can be read back: an undo file is, before anything depends on it.
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let file =
             rustix::fs::open(&temporary, flags, Mode::from_raw_mode(0o666)).map_err(refused)?;
         Ok(Self {
@@ -76,6 +78,41 @@ impl NewFile {
         sync_directory(path)?;
         self.unfinished = None;
         Ok(())
+    }
+
+    /// [`Self::finish`], and what was written, to be read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::finish`]; [`Refused::FileKind`] where this is a pipe or a character device, from which nothing can be read back.
+    pub fn finish_to_read(self) -> Result<ImageFile> {
+        if self.unfinished.is_none() {
+            let stat = rustix::fs::fstat(&self.file)
+                .map_err(|error| IoError::whole(IoOp::Open, error.into()))?;
+            let found = match FileType::from_raw_mode(stat.st_mode) {
+                FileType::Fifo => FileKind::Fifo,
+                _ => FileKind::CharacterDevice,
+            };
+            return Err(Refused::FileKind { found }.into());
+        }
+        let file = self
+            .file
+            .try_clone()
+            .map_err(|error| IoError::whole(IoOp::Open, error))?;
+        self.finish()?;
+        ImageFile::of(file.into())
+    }
+}
+
+/// Makes a directory where there is none of that name.
+///
+/// # Errors
+///
+/// [`IoError`] where the system refuses.
+pub fn create_directory(path: &Path) -> Result<()> {
+    match rustix::fs::mkdir(path, Mode::from_raw_mode(0o777)) {
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(error) => Err(IoError::whole(IoOp::Create, error.into()).into()),
     }
 }
 
@@ -127,6 +164,8 @@ impl Drop for NewFile {
 mod tests {
     use super::*;
     use crate::error::Error;
+    use crate::image::ReadAt;
+    use crate::units::{Bytes, ImagePos};
 
     fn names(dir: &Path) -> Vec<OsString> {
         std::fs::read_dir(dir)
@@ -145,6 +184,26 @@ mod tests {
         file.finish().unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "whole");
         assert_eq!(names(dir.path()), ["dump.md"]);
+    }
+
+    #[test]
+    fn a_finished_file_can_be_read_and_a_device_cannot() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("undo");
+        let mut file = NewFile::create(&path).unwrap();
+        file.write_all(b"whole").unwrap();
+        let read = file.finish_to_read().unwrap();
+        let mut found = [0; 5];
+        read.read_exact_at(ImagePos::START, &mut found).unwrap();
+        assert_eq!((&found, read.size()), (b"whole", Bytes::new(5)));
+        assert!(path.exists());
+
+        let device = NewFile::create(Path::new("/dev/null")).unwrap();
+        let found = FileKind::CharacterDevice;
+        assert!(matches!(
+            device.finish_to_read(),
+            Err(Error::Refused(refused)) if refused == Refused::FileKind { found }
+        ));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 
 use rustix::fs::Timespec;
 use tempfile::NamedTempFile;
@@ -71,6 +71,26 @@ pub(super) fn set_old_access_time(file: &NamedTempFile) {
         last_modification: at(1_100_000_000),
     };
     rustix::fs::futimens(file, &times).unwrap();
+}
+
+/// Set for a process that runs one test.
+const ALONE: &str = "MDTOOL_TEST_ALONE";
+
+/// Whether this process runs one test, so that it may die of it or change what is the whole process's.
+pub(super) fn is_alone() -> bool {
+    std::env::var_os(ALONE).is_some()
+}
+
+/// Runs one test of the library, by its whole name, in a process of its own.
+pub(super) fn run_alone(name: &str) -> ExitStatus {
+    let ran = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--nocapture", name])
+        .env(ALONE, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert!(said.contains("running 1 test"), "{name}: {said}");
+    ran.status
 }
 
 /// Says aloud that a test did not run; a failure where every tool is required.

@@ -55,6 +55,25 @@ impl WritableFile {
         })?)
     }
 
+    /// Whether this is a block device rather than a regular file.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError`] where the system refuses to say.
+    pub fn is_block_device(&self) -> Result<bool> {
+        Ok(self.image.kind()? == FileType::BlockDevice)
+    }
+
+    /// Cuts a regular file off, or lengthens it by a hole, and makes that durable.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError`] where the system refuses: a block device keeps its size.
+    pub fn resize(&mut self, size: Bytes) -> Result<()> {
+        self.image.resize(size)?;
+        self.sync()
+    }
+
     /// Keeps other writers out of a regular file; a block device is ours already.
     fn locked(image: ImageFile) -> Result<Self> {
         if image.kind()? == FileType::RegularFile {

@@ -5,7 +5,6 @@ use super::*;
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
-const TIB: u64 = 1 << 40;
 
 fn geometry(max_peers: u32, bytes_per_bit: u32) -> MdGeometry {
     MdGeometry {
@@ -19,7 +18,7 @@ fn planned(index: MdIndex, geometry: MdGeometry, device: u64) -> MdLayout {
     MdLayout::planned(index, geometry, Bytes::new(device)).unwrap()
 }
 
-/// md_size_sect, superblock, log, bitmap, usable sectors.
+/// `md_size_sect`, superblock, log, bitmap, usable sectors.
 fn numbers(layout: &MdLayout) -> (u64, u64, u64, u64, u64) {
     (
         layout.md_size.get(),
@@ -30,128 +29,41 @@ fn numbers(layout: &MdLayout) -> (u64, u64, u64, u64, u64) {
     )
 }
 
-/// Numbers that drbdmeta was seen to write.
+/// Numbers that drbdmeta was seen to write: the device's bytes, `max_peers`, bytes per bit; `md_size_sect`, superblock, log, bitmap, usable
+/// sectors.
+const FLEX_INTERNAL: &str = "
+    1048576 1 4096 80 1044480 1011712 1007616 1968
+    104857600 1 4096 80 104853504 104820736 104816640 204720
+    134217728 1 4096 80 134213632 134180864 134176768 262064
+    134218240 1 4096 88 134213632 134180864 134172672 262056
+    1073741824 1 4096 136 1073737728 1073704960 1073672192 2097016
+    1073741824 2 4096 200 1073737728 1073704960 1073639424 2096952
+    1073741824 3 4096 264 1073737728 1073704960 1073606656 2096888
+    1073741824 7 4096 520 1073737728 1073704960 1073475584 2096632
+    1073741824 31 4096 2056 1073737728 1073704960 1072689152 2095096
+    10737418240 1 4096 712 10737414144 10737381376 10737053696 20970808
+    10737418240 7 4096 4552 10737414144 10737381376 10735087616 20966968
+    1099511627776 1 4096 65608 1099511623680 1099511590912 1099478036480 2147418040
+    1099511627776 3 65536 12360 1099511623680 1099511590912 1099505299456 2147471288
+    1099511627776 3 1048576 840 1099511623680 1099511590912 1099511197696 2147482808
+    1048576 3 4096 80 1044480 1011712 1007616 1968
+";
+
 #[test]
 fn flex_internal_layouts_are_drbdmetas() {
-    let cases = [
-        (MIB, 1, 4096, (80, 1_044_480, 1_011_712, 1_007_616, 1968)),
-        (
-            100 * MIB,
-            1,
-            4096,
-            (80, 104_853_504, 104_820_736, 104_816_640, 204_720),
-        ),
-        (
-            128 * MIB,
-            1,
-            4096,
-            (80, 134_213_632, 134_180_864, 134_176_768, 262_064),
-        ),
-        (
-            128 * MIB + 512,
-            1,
-            4096,
-            (88, 134_213_632, 134_180_864, 134_172_672, 262_056),
-        ),
-        (
-            GIB,
-            1,
-            4096,
-            (136, 1_073_737_728, 1_073_704_960, 1_073_672_192, 2_097_016),
-        ),
-        (
-            GIB,
-            2,
-            4096,
-            (200, 1_073_737_728, 1_073_704_960, 1_073_639_424, 2_096_952),
-        ),
-        (
-            GIB,
-            3,
-            4096,
-            (264, 1_073_737_728, 1_073_704_960, 1_073_606_656, 2_096_888),
-        ),
-        (
-            GIB,
-            7,
-            4096,
-            (520, 1_073_737_728, 1_073_704_960, 1_073_475_584, 2_096_632),
-        ),
-        (
-            GIB,
-            31,
-            4096,
-            (2056, 1_073_737_728, 1_073_704_960, 1_072_689_152, 2_095_096),
-        ),
-        (
-            10 * GIB,
-            1,
-            4096,
-            (
-                712,
-                10_737_414_144,
-                10_737_381_376,
-                10_737_053_696,
-                20_970_808,
-            ),
-        ),
-        (
-            10 * GIB,
-            7,
-            4096,
-            (
-                4552,
-                10_737_414_144,
-                10_737_381_376,
-                10_735_087_616,
-                20_966_968,
-            ),
-        ),
-        (
-            TIB,
-            1,
-            4096,
-            (
-                65608,
-                1_099_511_623_680,
-                1_099_511_590_912,
-                1_099_478_036_480,
-                2_147_418_040,
-            ),
-        ),
-        (
-            TIB,
-            3,
-            65536,
-            (
-                12360,
-                1_099_511_623_680,
-                1_099_511_590_912,
-                1_099_505_299_456,
-                2_147_471_288,
-            ),
-        ),
-        (
-            TIB,
-            3,
-            1_048_576,
-            (
-                840,
-                1_099_511_623_680,
-                1_099_511_590_912,
-                1_099_511_197_696,
-                2_147_482_808,
-            ),
-        ),
-        (MIB, 3, 4096, (80, 1_044_480, 1_011_712, 1_007_616, 1968)),
-    ];
-    for (device, peers, granularity, expected) in cases {
-        let layout = planned(MdIndex::FlexInternal, geometry(peers, granularity), device);
-        assert_eq!(
-            numbers(&layout),
-            expected,
-            "{device} bytes, {peers} peers, {granularity} bytes per bit"
-        );
+    let rows: Vec<&str> = FLEX_INTERNAL.trim().lines().collect();
+    assert_eq!(rows.len(), 15);
+    for row in rows {
+        let values: Vec<u64> = row
+            .split_whitespace()
+            .map(|value| value.parse().unwrap())
+            .collect();
+        let &[device, peers, granularity, md_size, md, al, bm, usable] = values.as_slice() else {
+            panic!("{row}")
+        };
+        let geometry = geometry(peers.try_into().unwrap(), granularity.try_into().unwrap());
+        let layout = planned(MdIndex::FlexInternal, geometry, device);
+        assert_eq!(numbers(&layout), (md_size, md, al, bm, usable), "{row}");
     }
 }
 

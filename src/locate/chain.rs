@@ -92,7 +92,7 @@ impl<'a> Finder<'a> {
             let Some(superblock) = block_at(self.device, at)? else {
                 continue;
             };
-            if !may_lie(&superblock, *index, at) {
+            if !may_lie(&superblock, *index, size) {
                 continue;
             }
             match MdLayout::of(&superblock, *index, size) {
@@ -147,6 +147,13 @@ impl<'a> Finder<'a> {
 
     /// Where the chain broke, searches for more and mends it.
     fn search(&mut self) -> Result<()> {
+        if matches!(
+            self.options.index,
+            IndexChoice::FlexExternal | IndexChoice::Indexed(_)
+        ) {
+            // The caller named one place of a meta device; whatever lies elsewhere is not what was asked for.
+            return Ok(());
+        }
         let broken =
             self.found.levels.is_empty() || self.found.levels.len() == 1 && self.room().is_some();
         match self.options.scan {
@@ -315,7 +322,10 @@ impl<'a> Finder<'a> {
                     level,
                     device: candidate.device,
                 },
-                None if !candidate.layout.index.is_internal() => Why::External,
+                None if !candidate.layout.index.is_internal() => match candidate.layout.index {
+                    MdIndex::Indexed(slot) => Why::OtherSlot { slot },
+                    _ => Why::External,
+                },
                 None => self.outside_or_leftover(&candidate),
             };
             self.reject(at, candidate.superblock.format(), why);
@@ -364,14 +374,15 @@ fn name_roles(found: &mut Located, stacked: bool) {
     }
 }
 
-/// Whether a format can lie by a rule at all: only v07 knows the fixed 128 MiB; an indexed slot at the start is told from a flexible one by its size.
-fn may_lie(superblock: &Superblock, index: MdIndex, at: DevPos) -> bool {
+/// Whether a format can lie by a rule at all: only v07 knows the fixed 128 MiB, and only an indexed slot says that it has 128 MiB of a
+/// larger device.
+fn may_lie(superblock: &Superblock, index: MdIndex, device: Bytes) -> bool {
     let indexed = superblock.md_size() == INDEXED_MD_SIZE;
     let external = superblock.al_offset().get() > 0;
     match index {
         MdIndex::Internal => superblock.format() == Format::V07 && external,
         MdIndex::FlexInternal => !external,
-        MdIndex::FlexExternal => external && !(indexed && at == DevPos::START),
+        MdIndex::FlexExternal => external && (!indexed || device == MD_RESERVED),
         MdIndex::Indexed(_) => external && indexed,
     }
 }

@@ -87,27 +87,33 @@ pub(super) fn backward(
 }
 
 /// Shows every block of a stretch of data.
+///
+/// What a visit shows may be a memory map that someone else writes to: it is compared only, and what is found is read anew.
 fn visit(
     device: Window<'_>,
     range: Range<DevPos>,
     found: &mut dyn FnMut(Hit) -> ControlFlow<()>,
 ) -> Result<ControlFlow<()>> {
-    let mut flow = ControlFlow::Continue(());
+    let mut answer = Ok(ControlFlow::Continue(()));
     device.visit(range, &mut |at, piece| {
         let (blocks, _) = piece.as_chunks::<SUPERBLOCK_LEN>();
         let mut position = Some(at);
         for block in blocks {
             if format_of(block).is_some()
-                && let (Some(at), Some(superblock)) = (position, Superblock::decode(block))
+                && let Some(at) = position
             {
-                flow = found(Hit { at, superblock });
+                answer = block_at(device, at).map(|superblock| {
+                    superblock.map_or(ControlFlow::Continue(()), |superblock| {
+                        found(Hit { at, superblock })
+                    })
+                });
             }
-            if flow.is_break() {
-                break;
+            if !matches!(answer, Ok(ControlFlow::Continue(()))) {
+                return ControlFlow::Break(());
             }
             position = position.and_then(|at| at.checked_add(MD_BLOCK));
         }
-        flow
+        ControlFlow::Continue(())
     })?;
-    Ok(flow)
+    answer
 }

@@ -12,36 +12,36 @@ const GIB: u64 = 1 << 30;
 
 /// Which metadata drbdmeta is to make.
 #[derive(Clone, Debug)]
-struct Kind {
-    format: &'static str,
+pub(crate) struct Kind {
+    pub(crate) format: &'static str,
     /// drbdmeta's word and ours for the placement.
-    index: (&'static str, &'static str),
-    max_peers: u32,
-    stripes: u32,
-    stripe_kib: u32,
+    pub(crate) index: (&'static str, &'static str),
+    pub(crate) max_peers: u32,
+    pub(crate) stripes: u32,
+    pub(crate) stripe_kib: u32,
 }
 
 /// What is changed in it afterwards.
 #[derive(Clone, Debug)]
-struct Content {
+pub(crate) struct Content {
     /// Sectors out of 1000 of what fits; beyond 1000 too large; 0 none.
-    la_size: u64,
-    uuids: Vec<u64>,
-    flags: u32,
-    peer_flags: Vec<u32>,
-    bits: Vec<Stroke>,
+    pub(crate) la_size: u64,
+    pub(crate) uuids: Vec<u64>,
+    pub(crate) flags: u32,
+    pub(crate) peer_flags: Vec<u32>,
+    pub(crate) bits: Vec<Stroke>,
 }
 
 /// Some words of the bitmap area, painted with one word or with noise.
 #[derive(Clone, Debug)]
-struct Stroke {
+pub(crate) struct Stroke {
     /// Where, as a part of the area.
     at: f64,
     words: u64,
     word: Option<u32>,
 }
 
-fn kind() -> impl Strategy<Value = Kind> {
+pub(crate) fn kind() -> impl Strategy<Value = Kind> {
     let indexed = || {
         select(vec![
             ("internal", "internal"),
@@ -88,7 +88,7 @@ fn kind() -> impl Strategy<Value = Kind> {
         })
 }
 
-fn content() -> impl Strategy<Value = Content> {
+pub(crate) fn content() -> impl Strategy<Value = Content> {
     let stroke = (
         0.0..1.0,
         1..3000_u64,
@@ -121,30 +121,24 @@ fn content() -> impl Strategy<Value = Content> {
 }
 
 /// Sizes from 1 MiB to 4 GiB, as many small as large ones, not all of them round.
-fn size() -> impl Strategy<Value = u64> {
+pub(crate) fn size() -> impl Strategy<Value = u64> {
     (20.0..32.0_f64, select(vec![512_u64, 4096, 4 * MIB])).prop_map(|(exponent, unit)| {
         let size = exponent.exp2().round();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::as_conversions,
-            reason = "at most 2^32"
-        )]
         let size = size as u64;
         (size / unit).max(MIB / unit) * unit
     })
 }
 
 /// Where drbdmeta said that it put things.
-struct Place {
-    md: u64,
-    bm: u64,
+pub(crate) struct Place {
+    pub(crate) md: u64,
+    pub(crate) bm: u64,
     /// Bytes of the bitmap area.
-    bm_len: u64,
-    usable_sect: u64,
+    pub(crate) bm_len: u64,
+    pub(crate) usable_sect: u64,
 }
 
-fn number(dump: &str, name: &str) -> u64 {
+pub(crate) fn number(dump: &str, name: &str) -> u64 {
     let line = dump
         .lines()
         .find_map(|line| line.strip_prefix(name))
@@ -153,7 +147,7 @@ fn number(dump: &str, name: &str) -> u64 {
 }
 
 /// Makes metadata by drbdmeta; `None` where it has no room for it.
-fn create(drbdmeta: &Drbdmeta, image: &Path, size: u64, kind: &Kind) -> Option<Place> {
+pub(crate) fn create(drbdmeta: &Drbdmeta, image: &Path, size: u64, kind: &Kind) -> Option<Place> {
     sparse(image, size);
     let (stripes, stripe_kib) = (kind.stripes.to_string(), kind.stripe_kib.to_string());
     let peers = kind.max_peers.to_string();
@@ -195,7 +189,7 @@ fn create(drbdmeta: &Drbdmeta, image: &Path, size: u64, kind: &Kind) -> Option<P
 }
 
 /// Gives the metadata a history: size, identifiers, flags, peers, bits.
-fn fill(image: &Path, kind: &Kind, place: &Place, content: &Content) {
+pub(crate) fn fill(image: &Path, kind: &Kind, place: &Place, content: &Content) {
     let put = |offset: u64, bytes: &[u8]| patch(image, place.md + offset, bytes);
     let la_sect = place.usable_sect * content.la_size / 1000;
     if kind.format == "v07" {
@@ -228,7 +222,7 @@ fn fill(image: &Path, kind: &Kind, place: &Place, content: &Content) {
             put(peer + 16, &content.peer_flags[i].to_be_bytes());
             put(
                 peer + 20,
-                &(if content.uuids[i] % 3 == 0 {
+                &(if content.uuids[i].is_multiple_of(3) {
                     -1
                 } else {
                     (i as i32) % 31
@@ -239,13 +233,11 @@ fn fill(image: &Path, kind: &Kind, place: &Place, content: &Content) {
         }
     }
     let all = place.bm_len / 4;
+    // The very end is where slots end unevenly.
+    if content.flags & 1 == 1 && kind.index.0 == "internal" {
+        patch(image, place.bm + place.bm_len - 256, &[0xA5; 256]);
+    }
     for stroke in &content.bits {
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "any place will do"
-        )]
         // The start of a large external area is what la-size reaches.
         let start = ((all.min(1 << 16) as f64) * stroke.at) as u64;
         let words = stroke.words.min(all - start);
@@ -283,7 +275,7 @@ fn first_difference(ours: &[&str], theirs: &[&str]) -> Option<String> {
 /// Holds our dump against drbdmeta's, and lets drbdmeta verify ours.
 ///
 /// drbdmeta before 9.33 prints 0 for v08's flags, whatever the disk says: there ours must be the disk's.
-fn compare(drbdmeta: &Drbdmeta, ours: &str, image: &Path, kind: &Kind, place: &Place) {
+pub(crate) fn compare(drbdmeta: &Drbdmeta, ours: &str, image: &Path, kind: &Kind, place: &Place) {
     // v07 has no place to say that its log is applied, so it never is; its dumps are the forced ones.
     let theirs = match kind.format {
         "v07" => {
@@ -326,14 +318,14 @@ fn compare(drbdmeta: &Drbdmeta, ours: &str, image: &Path, kind: &Kind, place: &P
     if number(&theirs, "# bm-bytes") <= 32 << 20 {
         drbdmeta.ok(kind.format, image, kind.index.0, &["verify-dump", text]);
     } else {
-        // On larger bitmaps 9.22's verify-dump crashes, with its own dumps too; so it must restore ours to the same.
+        // On larger bitmaps 9.22's verify-dump crashes, with its own dumps too; so it must take ours by restore-md. That writes the first
+        // 32 MiB of a bitmap only, over what is there already, so the dump must be the same afterwards.
         drbdmeta.ok(kind.format, image, kind.index.0, &["restore-md", text]);
-        let restored = drbdmeta.ok(kind.format, image, kind.index.0, &["dump-md"]);
-        assert_eq!(
-            comparable(&restored),
-            comparable(&theirs),
-            "restore-md {kind:?}"
-        );
+        let restored = drbdmeta
+            .run(kind.format, image, kind.index.0, &["dump-md"])
+            .stdout;
+        let body = |dump: &str| dump.split_once("version ").unwrap().1.to_owned();
+        assert!(body(&restored) == body(&theirs), "restore-md {kind:?}");
     }
 }
 
@@ -368,6 +360,9 @@ proptest! {
             "1" => size.max(256 * MIB),
             "internal" if kind.format == "v07" => size + 129 * MIB,
             "internal" => size.max(4 * MIB),
+            // Where a meta device ends within a page of 4 KiB, drbdmeta clips a too large la-size to a bitmap that leaves the device, and
+            // then fails to read it; we clip to whole pages, as a kernel does.
+            _ if content.la_size > 1000 => size.max(2 * MIB) / 4096 * 4096,
             _ => size.max(2 * MIB),
         };
         let place = create(&drbdmeta, &image, size, &kind);

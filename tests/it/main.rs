@@ -4,15 +4,40 @@
     clippy::arithmetic_side_effects,
     reason = "a test may overflow: it fails then"
 )]
+#![expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "tests make numbers of any kind, and none of them is an answer"
+)]
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 #![expect(clippy::indexing_slicing, reason = "a test may miss: it fails then")]
 
 /// The activity log's replay, held against `drbdmeta apply-al`.
 mod activity_log;
+/// `plan` and `adopt`.
+mod adopt;
+/// Applying activity logs.
+mod apply_al;
 /// Images of the builder's making, held against drbdmeta's own and given to it to read.
 mod builder;
+/// What every command owes its user.
+mod contracts;
+/// The dump parser, held against `drbdmeta verify-dump`.
+mod dump_parse;
 /// What the dump of every resource looks like, held against `drbdmeta dump-md`.
 mod export_drbdmeta;
+/// What `import` refuses and asks for, and `undo`.
+mod import;
+/// What `import` writes, held against `drbdmeta restore-md`.
+mod import_drbdmeta;
+/// Images that real kernels wrote.
+mod kernel_images;
 /// `locate` on every shape of stack.
 mod locate;
+/// What the commands print, whole.
+mod snapshots;
 /// How the program, drbdmeta and images are handled in tests.
 mod support;

@@ -12,7 +12,7 @@ use super::super::outcome::Outcome;
 use super::super::{Streams, run as run_program};
 use crate::builder::{Level, build};
 use crate::error::Error;
-use crate::image::WritableFile;
+use crate::image::{WritableFile, create_directory};
 use crate::units::{BitmapIndex, Bytes, DevPos, ImagePos};
 
 /// The disk that came by truck, and what a file system that cannot hold it gets instead.
@@ -23,6 +23,7 @@ const WRITTEN: [(u64, u64); 3] = [(3, 64 << 20), (411, 1 << 20), (870, 12 << 10)
 pub(in super::super) fn run(args: &DemoArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     let temporary;
     let dir = if let Some(dir) = &args.dir {
+        create_directory(dir).with_context(|| dir.display().to_string())?;
         dir.as_path()
     } else {
         temporary = tempfile::Builder::new().prefix("mdtool-demo-").tempdir()?;
@@ -96,7 +97,7 @@ fn opening(size: Bytes) -> String {
     format!(
         "A rehearsal, on an image made just now; nothing else is touched.\n\n\
          A disk of {} came by truck. The file system was on drbd10, which was stacked on drbd0, and the\n\
-         disk is a snapshot of what lies below drbd0: one box too many. Where is drbd10?\n",
+         disk is a snapshot of what lies below drbd0. DRBD finds drbd0 on it. Where is drbd10?\n",
         bytes_and_decimal(size)
     )
 }
@@ -112,11 +113,12 @@ fn closing(dump: &Path, kept: bool) -> String {
         "The image and the dump are gone again; `mdtool demo DIR` keeps them.".to_owned()
     };
     format!(
-        "\nThat is all that DRBD needs. On the machine that gets the disk, with the resource down:\n\n    \
-         drbdmeta MINOR v08 DISK internal restore-md inner.md\n    \
-         drbdadm up RESOURCE\n\n\
-         puts it at the end of DISK, where DRBD looks; the data is not touched. The peer then sends what is\n\
-         marked out of sync, and not 9 TB again.\n\n{place}\n\
+        "\nThis text is all of drbd10's metadata. On the machine that gets the disk, with the resource down:\n\n    \
+         drbdmeta MINOR v08 DISK internal restore-md inner.md\n\n\
+         puts it at the end of DISK, where DRBD looks: over drbd0's metadata, behind the data. The peer then sends\n\
+         what is marked out of sync, and not everything again. Check afterwards that all of it arrived, since\n\
+         restore-md of drbd-utils 9.22 leaves out the bitmap beyond 32 MiB, which is 1 TiB of device:\n\n    \
+         mdtool export DISK | diff - inner.md\n\n{place}\n\n\
          next: mdtool locate YOUR-IMAGE --stacked"
     )
 }

@@ -10,10 +10,12 @@ use super::super::open::Opened;
 use super::super::outcome::Outcome;
 use super::super::report::{json, text};
 use super::super::select::{choose, find};
+use super::apply_al::marking;
+use crate::apply_al::Applied;
 use crate::dump::{Compat, Preamble, print};
 use crate::error::{Error, Refused};
 use crate::image::NewFile;
-use crate::locate::{Level, ScanMode};
+use crate::locate::{FoundBy, Level, ScanMode};
 use crate::metadata::Header;
 use crate::superblock::{AlState, Format};
 
@@ -26,7 +28,7 @@ pub(in super::super) fn run(
     let located = find(&opened, &args.image, args.level, ScanMode::Auto)?;
     let level = choose(&located, &args.image, args.level)?;
     let name = || args.image.image.display().to_string();
-    refuse_unclean(&opened, level, args.force).with_context(name)?;
+    refuse_unclean(&opened, level, args.force || args.apply_al).with_context(name)?;
     let preamble = preamble(command_line);
     if let Some(path) = &args.output {
         let target = || path.display().to_string();
@@ -77,9 +79,21 @@ fn write_dump(
 ) -> Result<(), Error> {
     let header = Header::of(&level.superblock);
     let mut bitmap = level.bitmap(opened.window());
+    if !args.apply_al {
+        return print(
+            out,
+            &header,
+            &level.layout,
+            &mut bitmap,
+            preamble,
+            compat(args),
+        );
+    }
+    let marking = marking(opened, level, args.mark_all)?;
+    let mut bitmap = Applied::new(bitmap, &marking);
     print(
         out,
-        &header,
+        &header.with_log_applied(),
         &level.layout,
         &mut bitmap,
         preamble,
@@ -107,6 +121,12 @@ fn preamble(command_line: &str) -> Preamble {
 
 /// Tells what a reader of this dump may stumble over.
 fn warn(level: &Level, args: &ExportArgs, out: &mut Streams<'_>) {
+    if level.found_by == FoundBy::Scan {
+        out.tell(format_args!(
+            "mdtool: note: this {} metadata is not where DRBD looks; it was laid out for a device of {}, and what lay around it may be gone",
+            level.role, level.device
+        ));
+    }
     let header = Header::of(&level.superblock);
     if level.superblock.la_size() > level.layout.usable {
         out.tell(format_args!(

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::text::Report;
 use crate::locate::{Level, Rejected, Searched};
 use crate::superblock::Uuid;
-use crate::units::{Bytes, DevPos};
+use crate::units::{Bytes, DevPos, Sectors};
 
 /// Prints one document.
 pub(in super::super) fn print(report: &Report<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
@@ -59,7 +59,7 @@ pub(in super::super) fn level(
         "la_size_sect": superblock.la_size().get(),
         "usable_sect": level.layout.usable.get(),
         "backing_bytes": level.backing().map(Bytes::get),
-        "device_bytes": level.drbd_device().to_bytes().map(Bytes::get),
+        "device_bytes": level.known_drbd_device().and_then(Sectors::to_bytes).map(Bytes::get),
         "current_uuid": uuid(superblock.current_uuid()),
         "device_uuid": uuid(superblock.device_uuid()),
         "found_by": level.found_by.to_string(),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::text::Report;
 use crate::layout::MdIndex;
-use crate::locate::{FoundBy, Level, Role, Searched};
+use crate::locate::{FoundBy, IndexChoice, Level, Role, Searched};
 use crate::superblock::AlState;
 use crate::units::{Bytes, DevPos};
 
@@ -74,7 +74,7 @@ pub(super) fn notes(report: &Report<'_>) -> Vec<String> {
     for (number, level) in report.numbered() {
         if level.superblock.al_state() == AlState::Unclean {
             notes.push(format!(
-                "level {number} is unclean: its activity log is not applied, and what it names may be out of sync beyond what is counted"
+                "level {number} is unclean: its activity log is not applied, and what that names may be out of sync beyond what is counted"
             ));
         }
         if level.superblock.la_size() > level.layout.usable {
@@ -103,30 +103,33 @@ pub(super) fn notes(report: &Report<'_>) -> Vec<String> {
 /// The commands that a reader may want next.
 pub(super) fn next(report: &Report<'_>) -> Vec<(String, &'static str)> {
     let levels = report.located.levels.as_slice();
-    let mut image = shell_word(&report.image.image);
+    let Some(innermost) = levels.last() else {
+        return Vec::new();
+    };
+    let stacked = levels.len() > 1 || innermost.role == Role::Inner;
+    let mut words = vec![shell_word(&report.image.image)];
     for (option, value) in [
         ("--offset", report.image.offset),
         ("--size", report.image.size),
+        ("--at", report.image.at),
     ] {
-        if let Some(size) = value {
-            image = format!("{image} {option} {}", size.0.get());
-        }
+        words.extend(value.map(|size| format!("{option} {}", size.0.get())));
     }
-    match levels {
-        [] => Vec::new(),
-        [only] if only.role != Role::Inner => vec![(
-            format!("mdtool export {image} -o metadata.md"),
-            "for drbdmeta restore-md",
-        )],
-        _ => vec![(
-            format!("mdtool export {image} --stacked -o inner.md"),
-            "for drbdmeta restore-md",
-        )],
+    if report.image.index != IndexChoice::Auto {
+        words.push(format!("--index {}", innermost.layout.index));
     }
+    if stacked {
+        words.push("--stacked".to_owned());
+    }
+    let file = if stacked { "inner.md" } else { "metadata.md" };
+    vec![(
+        format!("mdtool export {} -o {file}", words.join(" ")),
+        "for drbdmeta restore-md",
+    )]
 }
 
 /// A path as a shell takes it.
-fn shell_word(path: &Path) -> String {
+pub(super) fn shell_word(path: &Path) -> String {
     let path = path.to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
     if !path.is_empty() && path.chars().all(plain) {

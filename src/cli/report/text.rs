@@ -7,7 +7,7 @@ use super::super::human::{binary, bytes_and_decimal};
 use super::super::open::Opened;
 use super::{picture, story};
 use crate::locate::{Level, Located};
-use crate::units::{Bytes, DevPos, ImagePos};
+use crate::units::{Bytes, DevPos, ImagePos, Sectors};
 
 /// How much of a bitmap is read to say how much is out of sync.
 const COUNTING_BUDGET: Bytes = Bytes::new(64 << 10);
@@ -54,7 +54,7 @@ impl Report<'_> {
         }
         Ok(level
             .out_of_sync(self.opened.window(), COUNTING_BUDGET)?
-            .and_then(crate::units::Sectors::to_bytes))
+            .and_then(Sectors::to_bytes))
     }
 
     /// Prints everything.
@@ -119,17 +119,20 @@ impl Report<'_> {
         Ok(())
     }
 
+    /// The cells of one level; what is not known says so.
     fn row(&self, number: usize, level: &Level) -> crate::error::Result<[String; 7]> {
-        let device = level.drbd_device().to_bytes().unwrap_or(Bytes::ZERO);
+        let device = level.known_drbd_device().and_then(Sectors::to_bytes);
+        let unknown = || "not known".to_owned();
         Ok([
             number.to_string(),
             level.role.to_string(),
             level.superblock.format().to_string(),
             level.superblock.al_state().to_string(),
-            bytes_and_decimal(device).replace(" bytes", ""),
+            device.map_or_else(unknown, |device| {
+                bytes_and_decimal(device).replace(" bytes", "")
+            }),
             self.image_pos(level.layout.md).get().to_string(),
-            self.out_of_sync(level)?
-                .map_or_else(|| "not counted".to_owned(), binary),
+            self.out_of_sync(level)?.map_or_else(unknown, binary),
         ])
     }
 

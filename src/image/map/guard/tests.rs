@@ -3,29 +3,9 @@
 
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitStatus};
 
 use super::*;
-use crate::image::support::{file_of, numbered};
-
-/// Set for the process that is to misbehave.
-const CHILD: &str = "MDTOOL_TEST_CHILD";
-
-/// Whether this is that process.
-fn is_child() -> bool {
-    std::env::var_os(CHILD).is_some()
-}
-
-/// Runs one test of this module in a process of its own.
-fn run_alone(name: &str) -> ExitStatus {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "--nocapture"])
-        .arg(format!("image::map::guard::tests::{name}"))
-        .env(CHILD, "1")
-        .output()
-        .unwrap()
-        .status
-}
+use crate::image::support::{file_of, is_alone, numbered, run_alone};
 
 /// A map of ours, and one that is not.
 fn two_maps() -> (tempfile::NamedTempFile, GuardedMap, Mmap) {
@@ -38,20 +18,21 @@ fn two_maps() -> (tempfile::NamedTempFile, GuardedMap, Mmap) {
 
 #[test]
 fn a_missing_page_of_somebody_else_s_map_still_kills() {
-    if is_child() {
+    if is_alone() {
         let (file, ours, other) = two_maps();
         file.as_file().set_len(0).unwrap();
         assert_eq!((ours.bytes()[4096], ours.fault()), (0, Some(4096)));
         let byte = std::hint::black_box(&other)[0];
         panic!("read {byte} from a page that is not there");
     }
-    let status = run_alone("a_missing_page_of_somebody_else_s_map_still_kills");
+    let status =
+        run_alone("image::map::guard::tests::a_missing_page_of_somebody_else_s_map_still_kills");
     assert_eq!(status.signal(), Some(libc::SIGBUS), "{status}");
 }
 
 #[test]
 fn a_bus_error_that_is_sent_still_kills() {
-    if is_child() {
+    if is_alone() {
         let _maps = two_maps();
         let this = rustix::process::getpid();
         // Rust's own handler, which was there before ours, lets one pass.
@@ -61,13 +42,13 @@ fn a_bus_error_that_is_sent_still_kills() {
         }
         panic!("the signals were swallowed");
     }
-    let status = run_alone("a_bus_error_that_is_sent_still_kills");
+    let status = run_alone("image::map::guard::tests::a_bus_error_that_is_sent_still_kills");
     assert_eq!(status.signal(), Some(libc::SIGBUS), "{status}");
 }
 
 #[test]
 fn nothing_is_mapped_where_somebody_else_handles_bus_errors() {
-    if is_child() {
+    if is_alone() {
         let (file, ours, _other) = two_maps();
         drop(ours);
         // SAFETY: no page is missing here.
@@ -75,7 +56,9 @@ fn nothing_is_mapped_where_somebody_else_handles_bus_errors() {
         assert!(GuardedMap::new(file.as_file().as_fd(), ImagePos::START, 8192).is_none());
         return;
     }
-    let status = run_alone("nothing_is_mapped_where_somebody_else_handles_bus_errors");
+    let status = run_alone(
+        "image::map::guard::tests::nothing_is_mapped_where_somebody_else_handles_bus_errors",
+    );
     assert!(status.success(), "{status}");
 }
 

@@ -1,0 +1,71 @@
+//! `mdtool plan`.
+
+use std::process::{Command, Stdio};
+
+use super::super::Streams;
+use super::super::args::PlanArgs;
+use super::super::open::Opened;
+use super::super::outcome::Outcome;
+use super::super::report::ways::{Names, Plan};
+use super::super::select::{choose, find};
+use crate::adopt::{self, Site};
+use crate::error::UtilsVersion;
+use crate::locate::ScanMode;
+
+pub(in super::super) fn run(args: &PlanArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
+    let opened = Opened::open(&args.image)?;
+    let located = find(&opened, &args.image, args.level, ScanMode::Auto)?;
+    let level = choose(&located, &args.image, args.level)?;
+    let disk = opened.window().size();
+    let site = Site {
+        size: args.target_size.map_or(disk, |given| given.0),
+        extent: args.lv_extent.map(|extent| extent.0),
+    };
+    let plan = Plan {
+        opened: &opened,
+        image: &args.image,
+        located: &located,
+        level,
+        site,
+        ways: adopt::ways(level, &located, site),
+        outlook: adopt::outlook(level, opened.window())?,
+        utils: args.compat.or_else(installed_utils),
+        names: Names {
+            device: args.device.as_deref(),
+            minor: args.minor,
+            resource: args.resource.as_deref(),
+        },
+    };
+    if args.json {
+        plan.print_json(out.stdout)?;
+    } else {
+        plan.print(out.stdout)?;
+    }
+    let several = located.levels.len() > 1 && !args.image.stacked && args.level.is_none();
+    if several {
+        out.tell(
+            "hint: this is a stack, and level 0 was meant; --stacked means the inner resource",
+        );
+    }
+    Ok(if plan.is_any_feasible() {
+        Outcome::Done
+    } else {
+        Outcome::No
+    })
+}
+
+/// The version of the drbd-utils that are installed here, where they are and say so.
+fn installed_utils() -> Option<UtilsVersion> {
+    // drbdmeta has no option for it; drbdadm comes with it.
+    let output = Command::new("drbdadm")
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut lines = text.lines();
+    lines
+        .find_map(|line| line.strip_prefix("DRBDADM_VERSION="))
+        .and_then(|version| version.trim().parse().ok())
+}

@@ -1,0 +1,55 @@
+//! What `adopt` changed.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::plan::regions;
+use crate::edit::Summary;
+use crate::units::{Bytes, ImagePos};
+
+/// What changes where, in one file.
+pub(in super::super) fn summary(
+    out: &mut dyn Write,
+    path: &Path,
+    summary: &Summary,
+) -> io::Result<()> {
+    if summary.is_nothing() {
+        return writeln!(out, "{}: nothing is to be written", path.display());
+    }
+    writeln!(out, "{}:\n", path.display())?;
+    regions(out, summary)?;
+    writeln!(out)
+}
+
+/// Where DRBD finds the resource from now on.
+pub(in super::super) fn place(
+    out: &mut dyn Write,
+    path: &Path,
+    what: &str,
+    at: ImagePos,
+) -> io::Result<()> {
+    writeln!(out, "{}: {what} at {at}, where DRBD looks", path.display())
+}
+
+/// How a file was cut off.
+pub(in super::super) fn cut(
+    out: &mut dyn Write,
+    path: &Path,
+    from: Bytes,
+    to: Bytes,
+) -> io::Result<()> {
+    writeln!(
+        out,
+        "{}: cut off from {from} to {to}: its metadata is where DRBD looks",
+        path.display()
+    )
+}
+
+/// Where the metadata is from now on.
+pub(in super::super) fn meta(out: &mut dyn Write, path: &Path, size: Bytes) -> io::Result<()> {
+    writeln!(
+        out,
+        "{}: flex-external metadata in {size}: meta-disk of the resource",
+        path.display()
+    )
+}

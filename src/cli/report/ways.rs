@@ -1,0 +1,204 @@
+//! What `plan` prints: each way, whether it works, the arithmetic, the commands.
+
+mod commands;
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::super::args::ImageArgs;
+use super::super::human::bytes_and_decimal;
+use super::super::open::Opened;
+use super::{json, text};
+use crate::adopt::{Obstacle, Outlook, Site, Ways};
+use crate::error::UtilsVersion;
+use crate::locate::{Level, Located};
+use crate::units::{Bytes, Sectors};
+
+/// Words for the commands; what is not given stands there in capitals.
+pub(in super::super) struct Names<'a> {
+    pub(in super::super) device: Option<&'a Path>,
+    pub(in super::super) minor: Option<u32>,
+    pub(in super::super) resource: Option<&'a str>,
+}
+
+/// All that was found out.
+pub(in super::super) struct Plan<'a> {
+    pub(in super::super) opened: &'a Opened,
+    pub(in super::super) image: &'a ImageArgs,
+    pub(in super::super) located: &'a Located,
+    pub(in super::super) level: &'a Level,
+    pub(in super::super) site: Site,
+    pub(in super::super) ways: Ways,
+    pub(in super::super) outlook: Vec<Outlook>,
+    pub(in super::super) utils: Option<UtilsVersion>,
+    pub(in super::super) names: Names<'a>,
+}
+
+/// One way, ready to be printed.
+struct Way {
+    /// Its name in JSON.
+    key: &'static str,
+    title: &'static str,
+    why_not: Option<Obstacle>,
+    /// The arithmetic.
+    notes: Vec<String>,
+    commands: Vec<String>,
+    warnings: Vec<String>,
+    /// The numbers, for JSON.
+    facts: Value,
+}
+
+impl Plan<'_> {
+    /// Whether anything can be done, or nothing needs to be.
+    pub(in super::super) fn is_any_feasible(&self) -> bool {
+        self.ways()
+            .iter()
+            .any(|way| matches!(way.why_not, None | Some(Obstacle::AlreadyThere { .. })))
+    }
+
+    fn ways(&self) -> Vec<Way> {
+        vec![
+            self.relocate(),
+            self.truncate(),
+            self.external(),
+            self.restore(),
+            self.check_resize(),
+        ]
+    }
+
+    fn number(&self) -> usize {
+        let mut levels = self.located.levels.iter();
+        levels
+            .position(|one| one.layout.md == self.level.layout.md)
+            .unwrap_or(0)
+    }
+
+    /// Prints it for people.
+    pub(in super::super) fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        let level = self.level;
+        writeln!(
+            out,
+            "{}  {}",
+            self.image.image.display(),
+            bytes_and_decimal(self.opened.image_size())
+        )?;
+        let device = level.known_drbd_device().and_then(Sectors::to_bytes);
+        writeln!(
+            out,
+            "to adopt: level {} ({}, {}, {}), {}, superblock at {}",
+            self.number(),
+            level.role,
+            level.superblock.format(),
+            level.superblock.al_state(),
+            device.map_or_else(
+                || "DRBD device of unknown size".to_owned(),
+                |device| format!("DRBD device of {}", bytes_and_decimal(device)),
+            ),
+            self.opened.image_pos(level.layout.md),
+        )?;
+        writeln!(out, "on a disk of {}", bytes_and_decimal(self.site.size))?;
+        for (number, way) in (1..).zip(self.ways()) {
+            way.print(number, out)?;
+        }
+        writeln!(
+            out,
+            "\non attaching and connecting, as far as the metadata tells:"
+        )?;
+        for outlook in &self.outlook {
+            writeln!(out, "   - {outlook}")?;
+        }
+        if let Some(resource) = self.names.resource {
+            writeln!(out, "then: drbdadm up {resource}")?;
+        }
+        Ok(())
+    }
+
+    /// Prints it for programs.
+    pub(in super::super) fn print_json(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        let report = text::Report {
+            opened: self.opened,
+            image: self.image,
+            located: self.located,
+            first: 0,
+        };
+        let mut ways = serde_json::Map::new();
+        for way in self.ways() {
+            ways.insert(way.key.to_owned(), way.json());
+        }
+        let outlook: Vec<Value> = self.outlook.iter().map(outlook_json).collect();
+        let document = json!({
+            "image": self.image.image.to_string_lossy(),
+            "image_bytes": self.opened.image_size().get(),
+            "target_bytes": self.site.size.get(),
+            "utils_version": self.utils.map(|version| version.to_string()),
+            "level": json::level(&report, self.number(), self.level)?,
+            "ways": ways,
+            "on_connect": outlook,
+        });
+        writeln!(out, "{document:#}")?;
+        Ok(())
+    }
+}
+
+impl Way {
+    fn print(&self, number: u32, out: &mut dyn Write) -> io::Result<()> {
+        match &self.why_not {
+            None => writeln!(out, "\n{number}. {}: feasible", self.title)?,
+            Some(why @ Obstacle::AlreadyThere { .. }) => {
+                writeln!(out, "\n{number}. {}: not needed\n   {why}", self.title)?;
+            }
+            Some(why) => writeln!(out, "\n{number}. {}: not feasible\n   {why}", self.title)?,
+        }
+        for note in &self.notes {
+            writeln!(out, "   {note}")?;
+        }
+        for command in &self.commands {
+            for line in command.lines() {
+                writeln!(out, "       {line}")?;
+            }
+        }
+        for warning in &self.warnings {
+            writeln!(out, "   warning: {warning}")?;
+        }
+        Ok(())
+    }
+
+    fn json(&self) -> Value {
+        let mut value = json!({
+            "feasible": self.why_not.is_none(),
+            "why_not": self.why_not.map(|why| why.to_string()),
+            "notes": self.notes,
+            "commands": self.commands,
+            "warnings": self.warnings,
+        });
+        if let (Some(value), Value::Object(facts)) = (value.as_object_mut(), &self.facts) {
+            value.extend(facts.clone());
+        }
+        value
+    }
+}
+
+fn outlook_json(outlook: &Outlook) -> Value {
+    let kind = match outlook {
+        Outlook::Unclean => "unclean",
+        Outlook::NodeId { .. } => "node-id",
+        Outlook::MayGrow => "may-grow",
+        Outlook::JustCreated => "just-created",
+        Outlook::Inconsistent => "inconsistent",
+        Outlook::Outdated => "outdated",
+        Outlook::OutOfSync { .. } => "out-of-sync",
+        Outlook::NotCounted => "not-counted",
+    };
+    let bytes = match outlook {
+        Outlook::OutOfSync { bytes } => Some(bytes.get()),
+        _ => None,
+    };
+    json!({ "kind": kind, "bytes": bytes, "text": outlook.to_string() })
+}
+
+/// A size as the notes have it.
+fn size(bytes: Bytes) -> String {
+    bytes_and_decimal(bytes)
+}

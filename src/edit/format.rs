@@ -1,0 +1,295 @@
+//! The undo file's frames, byte for byte: `docs/undo-file.md`.
+//!
+//! Numbers are big endian. Every frame ends its fixed part with a checksum of it, so that nothing is believed unread.
+
+use crate::error::UndoFault;
+
+use super::outline::Phase;
+
+/// What an undo file begins with.
+pub(super) const MAGIC: &[u8; 16] = b"mdtool undo file";
+/// The version described here.
+pub(super) const VERSION: u32 = 1;
+/// Bytes of the header before its texts.
+pub(super) const HEADER_LEN: usize = 40;
+/// Bytes of a region's frame before its label.
+pub(super) const REGION_LEN: usize = 24;
+/// Bytes of a record's frame before its contents, its checksum included.
+pub(super) const RECORD_LEN: usize = 32;
+/// Bytes of the trailer.
+pub(super) const TRAILER_LEN: usize = 32;
+/// Bytes of a checksum.
+pub(super) const CHECKSUM_LEN: usize = 4;
+/// The longest text.
+pub(super) const LONGEST_TEXT: usize = 4096;
+/// The longest record: as much is held in memory, twice.
+pub(super) const LONGEST_RECORD: usize = 1024 * 1024;
+/// What a repeated content repeats.
+pub(super) const WORD_LEN: usize = 8;
+
+/// What a frame begins with.
+pub(super) const REGION_TAG: [u8; 4] = *b"REGN";
+/// What a record begins with.
+pub(super) const RECORD_TAG: [u8; 4] = *b"RECD";
+/// What the trailer begins with.
+pub(super) const TRAILER_TAG: [u8; 4] = *b"END!";
+
+/// The fixed part of the header.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Header {
+    pub(super) target_size: u64,
+    pub(super) block_device: bool,
+    pub(super) path_len: u16,
+    pub(super) command_len: u16,
+}
+
+/// The fixed part of a region's frame.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RegionHead {
+    pub(super) phase: Phase,
+    pub(super) label_len: u16,
+    pub(super) start: u64,
+    pub(super) end: u64,
+}
+
+/// The fixed part of a record.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RecordHead {
+    pub(super) at: u64,
+    pub(super) len: u32,
+    pub(super) before_repeats: bool,
+    pub(super) after_repeats: bool,
+    pub(super) before_crc: u32,
+    pub(super) after_crc: u32,
+}
+
+/// The trailer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trailer {
+    pub(super) regions: u64,
+    pub(super) records: u64,
+    /// Of everything before the trailer.
+    pub(super) total_crc: u32,
+}
+
+impl Header {
+    /// The fixed part; the texts and the checksum of it all follow.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(VERSION.to_be_bytes());
+        bytes.extend([u8::from(self.block_device), 0, 0, 0]);
+        bytes.extend(self.target_size.to_be_bytes());
+        bytes.extend(self.path_len.to_be_bytes());
+        bytes.extend(self.command_len.to_be_bytes());
+        bytes.extend([0; 4]);
+        bytes
+    }
+
+    pub(super) fn decode(bytes: &[u8; HEADER_LEN]) -> Result<Self, UndoFault> {
+        let mut rest = &bytes[..];
+        if take::<16>(&mut rest) != *MAGIC {
+            return Err(UndoFault::Magic);
+        }
+        let found = u32::from_be_bytes(take(&mut rest));
+        if found != VERSION {
+            return Err(UndoFault::Version { found });
+        }
+        let block_device = flag(&mut rest, "kind of target")?;
+        zeros::<3>(&mut rest)?;
+        let header = Self {
+            target_size: u64::from_be_bytes(take(&mut rest)),
+            block_device,
+            path_len: text_len(&mut rest)?,
+            command_len: text_len(&mut rest)?,
+        };
+        zeros::<4>(&mut rest)?;
+        Ok(header)
+    }
+}
+
+impl RegionHead {
+    /// The fixed part; the label and the checksum of both follow.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = REGION_TAG.to_vec();
+        bytes.extend([phase_number(self.phase), 0]);
+        bytes.extend(self.label_len.to_be_bytes());
+        bytes.extend(self.start.to_be_bytes());
+        bytes.extend(self.end.to_be_bytes());
+        bytes
+    }
+
+    pub(super) fn decode(bytes: &[u8; REGION_LEN]) -> Result<Self, UndoFault> {
+        let mut rest = &bytes[..];
+        tag(&mut rest, REGION_TAG)?;
+        let [number] = take(&mut rest);
+        let phase = Phase::ALL
+            .into_iter()
+            .find(|phase| phase_number(*phase) == number)
+            .ok_or_else(|| out_of_bounds("phase", number, "1 to 4"))?;
+        zeros::<1>(&mut rest)?;
+        Ok(Self {
+            phase,
+            label_len: text_len(&mut rest)?,
+            start: u64::from_be_bytes(take(&mut rest)),
+            end: u64::from_be_bytes(take(&mut rest)),
+        })
+    }
+}
+
+impl RecordHead {
+    /// The fixed part, with its checksum; the contents follow.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = RECORD_TAG.to_vec();
+        bytes.extend(self.at.to_be_bytes());
+        bytes.extend(self.len.to_be_bytes());
+        let repeats = [self.before_repeats, self.after_repeats];
+        bytes.extend(repeats.map(u8::from));
+        bytes.extend([0; 2]);
+        bytes.extend(self.before_crc.to_be_bytes());
+        bytes.extend(self.after_crc.to_be_bytes());
+        sealed(bytes)
+    }
+
+    pub(super) fn decode(bytes: &[u8; RECORD_LEN]) -> Result<Self, UndoFault> {
+        let mut rest = unsealed(bytes)?;
+        tag(&mut rest, RECORD_TAG)?;
+        let at = u64::from_be_bytes(take(&mut rest));
+        let len = u32::from_be_bytes(take(&mut rest));
+        let longest = u32::try_from(LONGEST_RECORD).unwrap_or(u32::MAX);
+        if len == 0 || len > longest || !len.is_multiple_of(512) {
+            return Err(out_of_bounds(
+                "length",
+                len,
+                "512 to 1048576, whole sectors",
+            ));
+        }
+        let before_repeats = flag(&mut rest, "kind of before")?;
+        let after_repeats = flag(&mut rest, "kind of after")?;
+        zeros::<2>(&mut rest)?;
+        Ok(Self {
+            at,
+            len,
+            before_repeats,
+            after_repeats,
+            before_crc: u32::from_be_bytes(take(&mut rest)),
+            after_crc: u32::from_be_bytes(take(&mut rest)),
+        })
+    }
+}
+
+impl Trailer {
+    /// All of it, with its checksum.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = TRAILER_TAG.to_vec();
+        bytes.extend(self.regions.to_be_bytes());
+        bytes.extend(self.records.to_be_bytes());
+        bytes.extend([0; 4]);
+        bytes.extend(self.total_crc.to_be_bytes());
+        sealed(bytes)
+    }
+
+    pub(super) fn decode(bytes: &[u8; TRAILER_LEN]) -> Result<Self, UndoFault> {
+        let mut rest = unsealed(bytes)?;
+        tag(&mut rest, TRAILER_TAG)?;
+        let regions = u64::from_be_bytes(take(&mut rest));
+        let records = u64::from_be_bytes(take(&mut rest));
+        zeros::<4>(&mut rest)?;
+        Ok(Self {
+            regions,
+            records,
+            total_crc: u32::from_be_bytes(take(&mut rest)),
+        })
+    }
+}
+
+/// `bytes` and the checksum of them.
+pub(super) fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
+    let checksum = crc32fast::hash(&bytes);
+    bytes.extend(checksum.to_be_bytes());
+    bytes
+}
+
+/// What [`sealed`] was given, where the checksum holds.
+pub(super) fn unsealed(bytes: &[u8]) -> Result<&[u8], UndoFault> {
+    let (content, checksum) = bytes.split_last_chunk().unwrap_or((bytes, &[0; 4]));
+    check_crc(content, u32::from_be_bytes(*checksum))?;
+    Ok(content)
+}
+
+/// Compares a content with the checksum that the file says it has.
+pub(super) fn check_crc(content: &[u8], expected: u32) -> Result<(), UndoFault> {
+    let found = crc32fast::hash(content);
+    if found == expected {
+        Ok(())
+    } else {
+        Err(UndoFault::Checksum { found, expected })
+    }
+}
+
+/// The word that `content` repeats from end to end.
+pub(super) fn repeated_word(content: &[u8]) -> Option<[u8; WORD_LEN]> {
+    let (words, rest) = content.as_chunks::<WORD_LEN>();
+    let first = words.first()?;
+    (rest.is_empty() && words.iter().all(|word| word == first)).then_some(*first)
+}
+
+const fn phase_number(phase: Phase) -> u8 {
+    match phase {
+        Phase::Retire => 1,
+        Phase::Body => 2,
+        Phase::Commit => 3,
+        Phase::Cleanup => 4,
+    }
+}
+
+/// The first bytes of `rest`, which has been taken from a frame of its fixed size: zeros where it were shorter.
+fn take<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
+    rest.split_off(..N)
+        .and_then(|bytes| bytes.first_chunk())
+        .map_or([0; N], |bytes| *bytes)
+}
+
+fn tag(rest: &mut &[u8], expected: [u8; 4]) -> Result<(), UndoFault> {
+    let found = take(rest);
+    if found == expected {
+        return Ok(());
+    }
+    let found = u32::from_be_bytes(found);
+    Err(UndoFault::Tag { found })
+}
+
+fn flag(rest: &mut &[u8], field: &'static str) -> Result<bool, UndoFault> {
+    match take(rest) {
+        [0] => Ok(false),
+        [1] => Ok(true),
+        [found] => Err(out_of_bounds(field, found, "0 or 1")),
+    }
+}
+
+fn text_len(rest: &mut &[u8]) -> Result<u16, UndoFault> {
+    let found = u16::from_be_bytes(take(rest));
+    if usize::from(found) > LONGEST_TEXT {
+        return Err(out_of_bounds("length of a text", found, "at most 4096"));
+    }
+    Ok(found)
+}
+
+fn zeros<const N: usize>(rest: &mut &[u8]) -> Result<(), UndoFault> {
+    let found = take::<N>(rest);
+    match found.iter().find(|byte| **byte != 0) {
+        None => Ok(()),
+        Some(byte) => Err(out_of_bounds("reserved byte", *byte, "0")),
+    }
+}
+
+pub(super) fn out_of_bounds(
+    field: &'static str,
+    found: impl Into<u64>,
+    expected: &'static str,
+) -> UndoFault {
+    UndoFault::Field {
+        field,
+        found: found.into(),
+        expected,
+    }
+}

@@ -1,0 +1,162 @@
+//! Writing an undo file: front to back, in memory bounded by one record.
+
+use std::io::{BufWriter, Write};
+
+use super::format::{
+    CHECKSUM_LEN, Header, LONGEST_TEXT, RecordHead, RegionHead, Trailer, repeated_word, sealed,
+};
+use super::outline::Region;
+use crate::error::{IoError, IoOp, Result};
+use crate::image::{ImageFile, MemImage, NewFile, ReadAt};
+use crate::units::{Bytes, ImagePos};
+
+/// Where an undo file is kept while it is written, and how it becomes one.
+///
+/// A file in the file system is a [`NewFile`]; a vector is one in memory, for tests.
+pub trait Store: Write {
+    /// What was written, to be read.
+    type Sealed: ReadAt;
+
+    /// Makes what was written durable, under its name from now on and not before.
+    ///
+    /// # Errors
+    ///
+    /// What the system refuses; nothing of that name is there then.
+    fn seal(self) -> Result<Self::Sealed>;
+}
+
+impl Store for NewFile {
+    type Sealed = ImageFile;
+
+    fn seal(self) -> Result<ImageFile> {
+        self.finish_to_read()
+    }
+}
+
+impl Store for Vec<u8> {
+    type Sealed = MemImage;
+
+    fn seal(self) -> Result<MemImage> {
+        Ok(MemImage::from_bytes(&self))
+    }
+}
+
+/// What an undo file says of its target, for people and to recognise it by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The target's path as it was given; words for people, never opened.
+    pub path: String,
+    /// What changed it, the command line say; words for people.
+    pub command: String,
+    /// Whether it is a block device rather than a regular file.
+    pub block_device: bool,
+    /// Its size.
+    pub size: Bytes,
+}
+
+/// Writes the frames of an undo file, and what its trailer says of them.
+pub(super) struct JournalWriter<'a> {
+    out: BufWriter<&'a mut dyn Write>,
+    crc: crc32fast::Hasher,
+    regions: u64,
+    records: u64,
+    length: Bytes,
+}
+
+impl<'a> JournalWriter<'a> {
+    pub(super) fn begin(out: &'a mut dyn Write, identity: &Identity) -> Result<Self> {
+        let mut journal = Self {
+            out: BufWriter::with_capacity(256 * 1024, out),
+            crc: crc32fast::Hasher::new(),
+            regions: 0,
+            records: 0,
+            length: Bytes::ZERO,
+        };
+        let (path, path_len) = text(&identity.path);
+        let (command, command_len) = text(&identity.command);
+        let header = Header {
+            target_size: identity.size.get(),
+            block_device: identity.block_device,
+            path_len,
+            command_len,
+        };
+        let mut frame = header.encode();
+        frame.extend(path);
+        frame.extend(command);
+        journal.put(&sealed(frame))?;
+        Ok(journal)
+    }
+
+    /// Begins a region: the records that follow lie in it.
+    pub(super) fn region(&mut self, region: &Region) -> Result<()> {
+        let (label, label_len) = text(&region.label);
+        let head = RegionHead {
+            phase: region.phase,
+            label_len,
+            start: region.range.start.get(),
+            end: region.range.end.get(),
+        };
+        let mut frame = head.encode();
+        frame.extend(label);
+        self.regions = self.regions.saturating_add(1);
+        self.put(&sealed(frame))
+    }
+
+    /// One change, whose contents have one length of at most [`super::format::LONGEST_RECORD`].
+    pub(super) fn record(&mut self, at: ImagePos, before: &[u8], after: &[u8]) -> Result<()> {
+        let words = [before, after].map(repeated_word);
+        let head = RecordHead {
+            at: at.get(),
+            // What is longer is never given, and would not be read.
+            len: u32::try_from(after.len()).unwrap_or(u32::MAX),
+            before_repeats: words.first().is_some_and(Option::is_some),
+            after_repeats: words.last().is_some_and(Option::is_some),
+            before_crc: crc32fast::hash(before),
+            after_crc: crc32fast::hash(after),
+        };
+        self.records = self.records.saturating_add(1);
+        self.put(&head.encode())?;
+        for (content, word) in [before, after].into_iter().zip(words) {
+            match word {
+                Some(word) => self.put(&word)?,
+                None => self.put(content)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the trailer, without which the file is none, and answers how long the file is.
+    pub(super) fn finish(mut self) -> Result<Bytes> {
+        let trailer = Trailer {
+            regions: self.regions,
+            records: self.records,
+            total_crc: self.crc.clone().finalize(),
+        };
+        self.put(&trailer.encode())?;
+        self.out
+            .flush()
+            .map_err(|error| IoError::whole(IoOp::WriteUndo, error))?;
+        Ok(self.length)
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<()> {
+        self.crc.update(bytes);
+        let sum = self.length.checked_add(Bytes::of_len(bytes.len()));
+        self.length = sum.unwrap_or(self.length);
+        let written = self.out.write_all(bytes);
+        Ok(written.map_err(|error| IoError::whole(IoOp::WriteUndo, error))?)
+    }
+}
+
+/// As much of a text as a frame takes, and its length.
+fn text(text: &str) -> (&[u8], u16) {
+    let end = text.floor_char_boundary(LONGEST_TEXT);
+    let bytes = text.as_bytes().split_at(end.min(text.len())).0;
+    (bytes, u16::try_from(bytes.len()).unwrap_or(0))
+}
+
+/// How long a frame with texts of these lengths is, its checksum included.
+pub(super) fn frame_len(fixed: usize, texts: &[u16]) -> usize {
+    let texts: usize = texts.iter().map(|len| usize::from(*len)).sum();
+    fixed.saturating_add(texts).saturating_add(CHECKSUM_LEN)
+}

@@ -1,0 +1,288 @@
+//! An undo file, read and verified from end to end before anything is done with it.
+
+use super::draft::Change;
+use super::format::{
+    HEADER_LEN, Header, RECORD_TAG, REGION_LEN, REGION_TAG, RegionHead, TRAILER_LEN, TRAILER_TAG,
+    Trailer, out_of_bounds,
+};
+use super::journal::Identity;
+use super::outline::{Outline, Phase, Region};
+use super::reader::{Reader, Record};
+use super::superblock::{Block, Retired, is_attachable, unattachable};
+use crate::error::{EditRefusal, Result, UndoFault, UndoFileError};
+use crate::image::ReadAt;
+use crate::units::{Bytes, ImagePos};
+
+/// An undo file that is whole: every checksum holds, and its changes are such as a draft makes.
+#[derive(Debug)]
+pub struct UndoFile<R> {
+    file: R,
+    identity: Identity,
+    regions: Vec<Filed>,
+    retired: Retired,
+}
+
+/// A region, and where in the file its records are.
+#[derive(Debug)]
+struct Filed {
+    region: Region,
+    /// Where the first record lies.
+    first: ImagePos,
+    /// How many records come before, in all.
+    number: u64,
+    records: u64,
+}
+
+/// What sees each record: its number among all, its region, and itself.
+pub(super) type Visit<'a> = &'a mut dyn FnMut(u64, &Region, &Record) -> Result<()>;
+
+impl<R: ReadAt> UndoFile<R> {
+    /// Reads `file` from end to end and verifies it; nothing but what it tells of the regions is kept in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`UndoFileError`] where it is no undo file, damaged or cut off; [`crate::error::IoError`] where it cannot be read.
+    pub fn open(file: R) -> Result<Self> {
+        let mut reader = Reader::at(&file, ImagePos::START);
+        let identity = header(&mut reader)?;
+        let mut scan = Scan {
+            size: identity.size,
+            outline: Outline::default(),
+            filed: Vec::new(),
+            retired: Retired::default(),
+            cursor: ImagePos::START,
+            number: 0,
+        };
+        let mut record = Record::default();
+        loop {
+            let at = reader.position();
+            match reader.peek_array()? {
+                REGION_TAG => scan.region(&mut reader)?,
+                RECORD_TAG => {
+                    reader.record(&mut record)?;
+                    let fault = |fault| UndoFileError { at, fault };
+                    scan.record(&record).map_err(fault)?;
+                }
+                TRAILER_TAG => break,
+                found => {
+                    let found = u32::from_be_bytes(found);
+                    let fault = UndoFault::Tag { found };
+                    return Err(UndoFileError { at, fault }.into());
+                }
+            }
+        }
+        scan.trailer(&mut reader)?;
+        let regions = scan.outline.into_regions().into_iter().zip(scan.filed);
+        Ok(Self {
+            regions: regions
+                .map(|(region, filed)| Filed { region, ..filed })
+                .collect(),
+            retired: scan.retired,
+            identity,
+            file,
+        })
+    }
+
+    /// What the file says of its target.
+    pub const fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The parts that the change announced, in the order in which they were written.
+    pub fn regions(&self) -> impl Iterator<Item = &Region> {
+        self.regions.iter().map(|filed| &filed.region)
+    }
+
+    /// How many changes it holds.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        let last = self.regions.last();
+        last.map_or(0, |filed| filed.number.saturating_add(filed.records))
+    }
+
+    /// Shows every change, in the order in which they were written.
+    ///
+    /// # Errors
+    ///
+    /// What `show` answers; as [`Self::open`], where the file changed since.
+    pub fn changes(&self, show: &mut dyn FnMut(&Change<'_>) -> Result<()>) -> Result<()> {
+        let mut visit = |_, region: &Region, record: &Record| {
+            show(&Change {
+                phase: region.phase,
+                label: &region.label,
+                at: record.at,
+                before: &record.before,
+                after: &record.after,
+            })
+        };
+        for phase in Phase::ALL {
+            self.walk(phase, &mut visit)?;
+        }
+        Ok(())
+    }
+
+    /// The superblocks that the change retired.
+    pub(super) const fn retired(&self) -> &Retired {
+        &self.retired
+    }
+
+    /// Whether `phase` changes anything.
+    pub(super) fn has(&self, phase: Phase) -> bool {
+        let mut of_phase = self.regions.iter().filter(|one| one.region.phase == phase);
+        of_phase.any(|one| one.records > 0)
+    }
+
+    /// Shows every record of one phase, each verified once more.
+    pub(super) fn walk(&self, phase: Phase, visit: Visit<'_>) -> Result<()> {
+        let mut record = Record::default();
+        for filed in self.regions.iter().filter(|one| one.region.phase == phase) {
+            let mut reader = Reader::at(&self.file, filed.first);
+            let end = filed.number.saturating_add(filed.records);
+            for number in filed.number..end {
+                let at = reader.position();
+                reader.record(&mut record)?;
+                // The file may have changed since it was opened.
+                let fault = |fault| UndoFileError { at, fault };
+                within(&filed.region, &record).map_err(fault)?;
+                visit(number, &filed.region, &record)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Takes the header.
+fn header(reader: &mut Reader<'_>) -> Result<Identity> {
+    let at = ImagePos::START;
+    let fixed: [u8; HEADER_LEN] = reader.peek_array()?;
+    let header = Header::decode(&fixed).map_err(|fault| UndoFileError { at, fault })?;
+    let [path, command] = reader.texts(HEADER_LEN, [header.path_len, header.command_len])?;
+    Ok(Identity {
+        path,
+        command,
+        block_device: header.block_device,
+        size: Bytes::new(header.target_size),
+    })
+}
+
+/// What is known of an undo file up to the frame that is read.
+struct Scan {
+    size: Bytes,
+    outline: Outline,
+    filed: Vec<Filed>,
+    retired: Retired,
+    /// Where the last record ended: the next may not begin before.
+    cursor: ImagePos,
+    number: u64,
+}
+
+impl Scan {
+    /// Takes a region's frame.
+    fn region(&mut self, reader: &mut Reader<'_>) -> Result<()> {
+        let at = reader.position();
+        let fault = |fault| UndoFileError { at, fault };
+        let fixed: [u8; REGION_LEN] = reader.peek_array()?;
+        let head = RegionHead::decode(&fixed).map_err(fault)?;
+        let [label] = reader.texts(REGION_LEN, [head.label_len])?;
+        let range = ImagePos::new(head.start)..ImagePos::new(head.end);
+        self.cursor = range.start;
+        let added = self.outline.add(head.phase, &label, range, self.size);
+        added.map_err(|refusal| fault(UndoFault::Plan(refusal)))?;
+        if let Some(region) = self.outline.regions().last() {
+            self.filed.push(Filed {
+                region: region.clone(),
+                first: reader.position(),
+                number: self.number,
+                records: 0,
+            });
+        }
+        Ok(())
+    }
+
+    /// Judges a record.
+    fn record(&mut self, record: &Record) -> Result<(), UndoFault> {
+        let at = record.at;
+        let out_of_place = out_of_bounds("position", at.get(), "one within a region");
+        let (Some(region), Some(filed)) = (self.outline.regions().last(), self.filed.last_mut())
+        else {
+            return Err(out_of_place);
+        };
+        within(region, record)?;
+        if at < self.cursor {
+            return Err(UndoFault::Plan(EditRefusal::Overlap { at }));
+        }
+        if !self.retired.agree(at, &record.before) {
+            return Err(UndoFault::Plan(EditRefusal::Overlap { at }));
+        }
+        let block = record.before.first_chunk().zip(record.after.first_chunk());
+        match (region.phase, block) {
+            (Phase::Retire, Some((before, after))) => {
+                if unattachable(before) != *after {
+                    return Err(UndoFault::Plan(EditRefusal::NotRetired { at }));
+                }
+                self.retired.add(at, before).map_err(UndoFault::Plan)?;
+            }
+            (Phase::Commit, Some((before, _)))
+                if is_attachable(before) && self.retired.at(at).is_none() =>
+            {
+                return Err(UndoFault::Plan(EditRefusal::NotRetired { at }));
+            }
+            _ => self.retired.cover(at, &record.after),
+        }
+        self.outline.count(&record.before, &record.after);
+        self.cursor = at
+            .checked_add(Bytes::of_len(record.after.len()))
+            .unwrap_or(at);
+        self.number = self.number.saturating_add(1);
+        filed.records = filed.records.saturating_add(1);
+        Ok(())
+    }
+
+    /// Takes the trailer and compares it with what was read.
+    fn trailer(&self, reader: &mut Reader<'_>) -> Result<()> {
+        let at = reader.position();
+        let fault = |fault| UndoFileError { at, fault };
+        let found = reader.crc();
+        let bytes: [u8; TRAILER_LEN] = reader.peek_array()?;
+        let trailer = Trailer::decode(&bytes).map_err(fault)?;
+        reader.take(TRAILER_LEN)?;
+        let expected = trailer.total_crc;
+        if found != expected {
+            return Err(fault(UndoFault::Checksum { found, expected }).into());
+        }
+        let regions = Bytes::of_len(self.filed.len()).get();
+        if (trailer.regions, trailer.records) != (regions, self.number) {
+            let field = out_of_bounds("number of records", trailer.records, "as many as there are");
+            return Err(fault(field).into());
+        }
+        let found = reader.rest();
+        if found > Bytes::ZERO {
+            let at = reader.position();
+            let fault = UndoFault::Trailing { found };
+            return Err(UndoFileError { at, fault }.into());
+        }
+        Ok(())
+    }
+}
+
+/// Whether a record lies in its region, on whole sectors, and where the region is a superblock, is all of it.
+fn within(region: &Region, record: &Record) -> Result<(), UndoFault> {
+    let at = record.at;
+    let length = Bytes::of_len(record.after.len());
+    let end = at.checked_add(length);
+    let whole = at.from_start().to_sectors_exact().is_some();
+    let fits = at >= region.range.start && end.is_some_and(|end| end <= region.range.end);
+    let superblock = matches!(region.phase, Phase::Retire | Phase::Commit);
+    let all = at == region.range.start && end == Some(region.range.end);
+    if whole && fits && (all || !superblock) {
+        return Ok(());
+    }
+    let end = region.range.end;
+    Err(UndoFault::Plan(EditRefusal::Outside { at, length, end }))
+}
+
+/// The block that a superblock's record has.
+pub(super) fn block_of(content: &[u8]) -> Block {
+    // Records of superblocks were found to be of this length.
+    content.first_chunk().map_or([0; 4096], |block| *block)
+}

@@ -1,0 +1,34 @@
+//! Text that is read front to back: a file, a pipe, standard input.
+
+use std::io::Read;
+use std::path::Path;
+
+use rustix::fs::{FileType, Mode, OFlags};
+
+use crate::error::{FileKind, IoError, IoOp, Refused, Result};
+
+#[expect(
+    clippy::disallowed_types,
+    reason = "the one place where texts are opened to be read"
+)]
+type File = std::fs::File;
+
+/// Opens what `path` leads to for reading front to back; `-` is standard input.
+///
+/// # Errors
+///
+/// [`IoError`] where the system refuses; [`Refused::FileKind`] for a directory.
+pub fn open_source(path: &Path) -> Result<Box<dyn Read>> {
+    if path == Path::new("-") {
+        return Ok(Box::new(std::io::stdin()));
+    }
+    let refused = |error: rustix::io::Errno| IoError::whole(IoOp::Open, error.into());
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let file = rustix::fs::open(path, flags, Mode::empty()).map_err(refused)?;
+    let mode = rustix::fs::fstat(&file).map_err(refused)?.st_mode;
+    if FileType::from_raw_mode(mode) == FileType::Directory {
+        let found = FileKind::Directory;
+        return Err(Refused::FileKind { found }.into());
+    }
+    Ok(Box::new(File::from(file)))
+}

@@ -1,0 +1,519 @@
+//! What `mdtool import` refuses, what it asks for, and `mdtool undo`.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::{Run, mdtool, patch, peek, require_tool, scratch, sparse};
+
+const MIB: u64 = 1 << 20;
+
+fn run(words: &[&str]) -> Run {
+    mdtool(words)
+}
+
+pub(crate) fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// Runs the program and insists that it succeeds.
+#[track_caller]
+pub(crate) fn ok(words: &[&str]) -> Run {
+    let run = run(words);
+    assert_eq!(run.status, 0, "{words:?}: {run:?}");
+    run
+}
+
+/// A dump as drbd-utils 9.22 prints it.
+pub(crate) fn dumped(image: &Path, index: &str) -> String {
+    let words = [
+        "export",
+        text(image),
+        "--index",
+        index,
+        "--compat",
+        "9.22",
+        "--force",
+    ];
+    ok(&words).stdout
+}
+
+/// A dump as restore-md of drbd-utils 9.22 takes it.
+pub(crate) fn export(image: &Path, index: &str) -> String {
+    // v07 has no place to say that its log is applied.
+    let clean = |line: &&str| !line.starts_with("This_is_an_unclean");
+    let dump = dumped(image, index);
+    let mut lines: Vec<&str> = dump.lines().filter(clean).collect();
+    lines.push("");
+    lines.join("\n")
+}
+
+pub(crate) fn save(path: &Path, bytes: &[u8]) {
+    sparse(path, 0);
+    patch(path, 0, bytes);
+}
+
+fn len_of(path: &Path) -> u64 {
+    std::fs::metadata(path).unwrap().len()
+}
+
+/// The first byte in which two files differ, outside the ranges in `but`, which come in their order.
+pub(crate) fn difference(one: &Path, other: &Path, but: &[Range<u64>]) -> Option<u64> {
+    let size = len_of(one);
+    assert_eq!(size, len_of(other));
+    let starts = std::iter::once(0).chain(but.iter().map(|range| range.end));
+    let ends = but
+        .iter()
+        .map(|range| range.start)
+        .chain(std::iter::once(size));
+    starts.zip(ends).find_map(|(start, end)| {
+        (start..end).step_by(1 << 20).find_map(|at| {
+            let len = (end - at).min(1 << 20) as usize;
+            let (one, other) = (peek(one, at, len), peek(other, at, len));
+            let first = one.iter().zip(&other).position(|(a, b)| a != b);
+            first.map(|first| at + first as u64)
+        })
+    })
+}
+
+/// The undo file that a run named.
+pub(crate) fn undo_file(run: &Run) -> PathBuf {
+    let line = run
+        .stderr
+        .lines()
+        .find_map(|line| line.strip_prefix("hint: mdtool undo "));
+    line.and_then(|line| line.strip_suffix(" puts it back"))
+        .unwrap()
+        .into()
+}
+
+/// A dump of v08 metadata whose device has `la_sect` sectors, the first word of its bitmap set.
+fn dump_v08(path: &Path, la_sect: u64, flags: u32) {
+    let dump = format!(
+        "version \"v08\";\nuuid {{ 0x0000000000000007; 0x0000000000000005; 0x0000000000000003; 0x0000000000000001; flags 0x{flags:08X}; }}\n\
+         la-size-sect {la_sect};\nbm-byte-per-bit 4096;\ndevice-uuid 0x0000000000000009;\nla-peer-max-bio-size 0;\nal-stripes 1;\n\
+         al-stripe-size-4k 8;\nbm {{ 0x00000000FFFFFFFF; }}\n"
+    );
+    save(path, dump.as_bytes());
+}
+
+/// A dump of v09 metadata of node 2, that has slot 0 for node 5.
+fn dump_v09(path: &Path, la_sect: u64) {
+    let peers: Vec<String> = (0..32)
+        .map(|node| {
+            let slot = if node == 5 { 0 } else { -1 };
+            let uuid = 0x100 + node;
+            format!("peer[{node}] {{ bitmap-index {slot}; bitmap-uuid 0x{uuid:016X}; bitmap-dagtag 0x0000000000000000; flags 0x00000000; }}\n")
+        })
+        .collect();
+    let peers = peers.concat();
+    let history = "0x0000000000000000; ".repeat(32);
+    let dump = format!(
+        "version \"v09\";\nmax-peers 2;\nnode-id 2;\ncurrent-uuid 0x0000000000000007;\nflags 0x00000091;\n{peers}history-uuids {{ {history} }}\n\
+         la-size-sect {la_sect};\nbm-byte-per-bit 4096;\ndevice-uuid 0x0000000000000009;\nla-peer-max-bio-size 0;\nal-stripes 1;\n\
+         al-stripe-size-4k 8;\nbitmap[0] {{ 0x00000000FFFFFFFF; }}\nbitmap[1] {{ }}\n"
+    );
+    save(path, dump.as_bytes());
+}
+
+/// A disk of 64 MiB and a dump for it, in a directory of their own.
+struct Case {
+    dir: tempfile::TempDir,
+    target: PathBuf,
+    dump: PathBuf,
+}
+
+impl Case {
+    fn new() -> Self {
+        let dir = scratch();
+        let (target, dump) = (dir.path().join("disk"), dir.path().join("dump.md"));
+        sparse(&target, 64 * MIB);
+        dump_v08(&dump, 100_000, 0x91);
+        Self { dir, target, dump }
+    }
+
+    fn import(&self, more: &[&str]) -> Run {
+        let words = ["import", text(&self.target), text(&self.dump)];
+        mdtool(words.iter().chain(more))
+    }
+
+    /// Imports, expects exit 2 and an untouched target, and returns what was said.
+    #[track_caller]
+    fn refused(&self, more: &[&str], says: &str) {
+        let before = self.dir.path().join("before");
+        std::fs::copy(&self.target, &before).unwrap();
+        let names = self.names();
+        let run = self.import(more);
+        assert_eq!((run.status, run.stdout.as_str()), (2, ""), "{run:?}");
+        assert!(run.stderr.contains(says), "{says:?} in {}", run.stderr);
+        assert_eq!(difference(&self.target, &before, &[]), None, "untouched");
+        assert_eq!(self.names(), names, "nothing is left behind");
+    }
+
+    fn names(&self) -> Vec<std::ffi::OsString> {
+        let names = std::fs::read_dir(self.dir.path()).unwrap();
+        let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    }
+}
+
+#[test]
+fn a_device_larger_than_fits_is_refused_and_clipped_when_asked() {
+    let case = Case::new();
+    // 64 MiB less 4 KiB of bitmap, 32 KiB of log and the superblock: 130992 sectors.
+    dump_v08(&case.dump, 130_993, 0x91);
+    case.refused(
+        &[],
+        "la-size-sect is 130993 sectors, expected at most 130992 sectors",
+    );
+    let run = case.import(&["--clip"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    assert!(
+        run.stderr
+            .contains("la-size-sect is 130993, clipped to the 130992 that fit")
+    );
+    assert!(export(&case.target, "internal").contains("la-size-sect 130992;"));
+}
+
+#[test]
+fn an_unclean_or_broken_dump_is_refused_with_its_line() {
+    let case = Case::new();
+    let unclean =
+        "version \"v08\";\n\nThis_is_an_unclean_meta_data_dump._Don't_trust_the_bitmap.\n";
+    save(&case.dump, unclean.as_bytes());
+    case.refused(&[], "line 3: the dump is unclean");
+    dump_v08(&case.dump, 100_000, 0x91);
+    let mut broken = std::fs::read_to_string(&case.dump).unwrap();
+    broken.push_str("more\n");
+    save(&case.dump, broken.as_bytes());
+    // Only the text's end tells, when everything is drafted already.
+    case.refused(&[], "dump.md: nothing was changed: line 10");
+}
+
+#[test]
+fn flags_of_zero_are_taken_with_a_warning_and_replaced_when_asked() {
+    let case = Case::new();
+    dump_v08(&case.dump, 100_000, 0);
+    let run = case.import(&["--dry-run"]);
+    assert_eq!(run.status, 0);
+    assert!(
+        run.stderr.contains("warning") && run.stderr.contains("--flags"),
+        "{}",
+        run.stderr
+    );
+    let run = case.import(&["--flags", "0x00000091"]);
+    assert!(!run.stderr.contains("warning"), "{}", run.stderr);
+    assert!(export(&case.target, "internal").contains("flags 0x00000091;"));
+}
+
+#[test]
+fn what_is_there_is_overwritten_only_when_told_so() {
+    let case = Case::new();
+    let end = 64 * MIB;
+    patch(&case.target, end - 8192, b"x");
+    case.refused(
+        &[],
+        "data from byte 67100672 on would be overwritten, expected --yes",
+    );
+    let before = case.dir.path().join("kept");
+    std::fs::copy(&case.target, &before).unwrap();
+    let first = case.import(&["--yes"]);
+    assert_eq!(first.status, 0, "{first:?}");
+    // Beyond the metadata everything is as it was.
+    assert_eq!(
+        difference(
+            &case.target,
+            &before,
+            std::slice::from_ref(&(end - 40_960..end))
+        ),
+        None
+    );
+
+    dump_v08(&case.dump, 90_000, 0x91);
+    case.refused(
+        &[],
+        "v08 metadata with its superblock at byte 67104768 would be overwritten",
+    );
+    let second = case.import(&["--yes"]);
+    assert_eq!(second.status, 0, "{second:?}");
+    // Two undo files, in their order.
+    ok(&["undo", text(&undo_file(&second))]);
+    assert!(export(&case.target, "internal").contains("la-size-sect 100000;"));
+    ok(&["undo", text(&undo_file(&first))]);
+    assert_eq!(difference(&case.target, &before, &[]), None);
+    let again = ok(&["undo", text(&undo_file(&first))]);
+    assert!(
+        again.stderr.contains("as it was before already"),
+        "{again:?}"
+    );
+}
+
+#[test]
+fn a_dry_run_shows_the_plan_and_changes_nothing() {
+    let case = Case::new();
+    patch(&case.target, 64 * MIB - 8192, b"x");
+    let before = case.dir.path().join("before");
+    std::fs::copy(&case.target, &before).unwrap();
+    let names = case.names();
+    let run = case.import(&["--dry-run"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    assert_eq!(difference(&case.target, &before, &[]), None);
+    assert_eq!(case.names(), names);
+    assert!(run.stderr.contains("--yes"), "{}", run.stderr);
+    let plan = run.stdout.replace(text(&case.target), "DISK");
+    insta::assert_snapshot!(plan, @r"
+    DISK  67108864 bytes: v08 metadata, internal
+
+    phase     what                 from byte           to byte   bytes written  of them differ
+    body      bitmap                67067904          67072000            4096               4
+    body      activity log          67072000          67104768           32768              80
+    commit    superblock            67104768          67108864            4096              27
+
+    la-size-sect 100000, of 130992 that fit
+    current UUID 0x0000000000000007
+    flags 0x00000091, clean
+    md_size_sect 80, al_offset -64, bm_offset -72
+    ");
+}
+
+#[test]
+fn undoing_does_not_overwrite_what_came_since_unless_told_so() {
+    let case = Case::new();
+    let before = case.dir.path().join("before");
+    std::fs::copy(&case.target, &before).unwrap();
+    let undo = undo_file(&case.import(&[]));
+    assert!(
+        undo.parent() == Some(case.dir.path()),
+        "beside a regular file: {undo:?}"
+    );
+    patch(&case.target, 64 * MIB - 4096 + 100, b"since");
+    let refused = run(&["undo", text(&undo)]);
+    assert_eq!(
+        (refused.status, refused.stdout.as_str()),
+        (2, ""),
+        "{refused:?}"
+    );
+    assert!(refused.stderr.contains("written since"), "{refused:?}");
+    ok(&["undo", text(&undo), "--yes"]);
+    assert_eq!(difference(&case.target, &before, &[]), None);
+}
+
+#[test]
+fn a_moved_disk_is_undone_where_it_is_now() {
+    let case = Case::new();
+    let undo = undo_file(&case.import(&[]));
+    let moved = case.dir.path().join("moved");
+    std::fs::rename(&case.target, &moved).unwrap();
+    assert_eq!(run(&["undo", text(&undo)]).status, 2);
+    ok(&["undo", text(&undo), "--target", text(&moved)]);
+    sparse(&case.target, 64 * MIB);
+    assert_eq!(difference(&case.target, &moved, &[]), None);
+    // Another disk of that size holds nothing of it: all is as it was before.
+    let run = ok(&["undo", text(&undo), "--target", text(&case.target)]);
+    assert!(run.stderr.contains("nothing was written"), "{run:?}");
+}
+
+#[test]
+fn nodes_are_exchanged_and_a_larger_disk_is_noted() {
+    let case = Case::new();
+    dump_v09(&case.dump, 100_000);
+    case.refused(&["--node-id", "32"], "--node-id");
+    let run = case.import(&["--node-id", "5"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    assert!(
+        run.stderr.contains("node 2 becomes node 5"),
+        "{}",
+        run.stderr
+    );
+    let dump = export(&case.target, "internal");
+    assert!(dump.contains("node-id 5;"));
+    let entry = |node: u32| {
+        let start = dump.find(&format!("peer[{node}] {{")).unwrap();
+        dump[start..]
+            .split('}')
+            .next()
+            .unwrap()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    // What tracked the target tracks the source, which had a disk.
+    assert!(
+        entry(2).contains("bitmap-index 0; bitmap-uuid 0x0000000000000105;"),
+        "{}",
+        entry(2)
+    );
+    assert!(entry(2).contains("flags 0x00000010;"), "{}", entry(2));
+    assert!(
+        entry(5).contains("bitmap-index -1; bitmap-uuid 0x0000000000000102;"),
+        "{}",
+        entry(5)
+    );
+    assert!(entry(5).contains("flags 0x00000000;"));
+    // A disk that has just what the device needs says nothing of the sort.
+    let case = Case::new();
+    dump_v09(&case.dump, 130_992);
+    let run = case.import(&["--node-id", "5"]);
+    assert!(!run.stderr.contains("DEVICE_SEEN"), "{run:?}");
+    let none = case.dir.path();
+    dump_v08(&case.dump, 100_000, 0x91);
+    assert!(none.exists());
+    case.refused(&["--node-id", "5"], "metadata is v08, expected v09");
+}
+
+/// Puts something on a disk that says to end somewhere.
+type Maker = Box<dyn Fn(&Path, u64)>;
+
+/// A file system, swap space or partition table on a disk.
+fn signature(target: &Path, at: u64, bytes: &[u8]) {
+    patch(target, at, bytes);
+}
+
+#[test]
+fn nobody_elses_end_is_overwritten() {
+    let first = 64 * MIB - 40_960;
+    let cases: [(&str, Maker); 5] = [
+        (
+            "XFS file system",
+            Box::new(|disk, end| {
+                signature(disk, 0, b"XFSB\x00\x00\x02\x00");
+                signature(disk, 8, &(end / 512).to_be_bytes());
+            }),
+        ),
+        (
+            "Btrfs file system",
+            Box::new(|disk, end| {
+                signature(disk, 65_536 + 64, b"_BHRfS_M");
+                signature(disk, 65_536 + 0xD1, &end.to_le_bytes());
+            }),
+        ),
+        (
+            "LVM physical volume",
+            Box::new(|disk, end| {
+                signature(
+                    disk,
+                    512,
+                    b"LABELONE\x01\0\0\0\0\0\0\0\0\0\0\0\x20\0\0\0LVM2 001",
+                );
+                signature(disk, 512 + 64, &end.to_le_bytes());
+            }),
+        ),
+        (
+            "GUID partition table",
+            Box::new(|disk, end| {
+                signature(disk, 512, b"EFI PART");
+                signature(disk, 512 + 32, &(end / 512 - 1).to_le_bytes());
+            }),
+        ),
+        (
+            "LUKS volume",
+            Box::new(|disk, end| {
+                signature(disk, 0, b"LUKS\xBA\xBE\x00\x02");
+                let json = format!(
+                    "{{\"segments\":{{\"0\":{{\"offset\":\"16384\",\"size\":\"{}\"}}}}}}",
+                    end - 16_384
+                );
+                signature(disk, 4096, json.as_bytes());
+            }),
+        ),
+    ];
+    for (name, make) in cases {
+        let case = Case::new();
+        make(&case.target, first + 512);
+        let says = format!(
+            "{name}: ends at byte {}, expected to end by byte {first}",
+            first + 512
+        );
+        case.refused(&["--yes"], &says);
+        make(&case.target, first);
+        let run = case.import(&[]);
+        assert_eq!(run.status, 0, "{name}: {run:?}");
+    }
+}
+
+#[test]
+fn a_volume_of_unknown_end_is_told() {
+    let case = Case::new();
+    signature(&case.target, 0, b"LUKS\xBA\xBE\x00\x01");
+    let run = case.import(&[]);
+    assert_eq!(run.status, 0, "{run:?}");
+    assert!(
+        run.stderr
+            .contains("LUKS volume: does not say where it ends"),
+        "{run:?}"
+    );
+    // As external metadata it would lie on the volume's very beginning.
+    case.refused(
+        &["--index", "flex-external", "--yes"],
+        "LUKS volume: ends at",
+    );
+}
+
+/// The real makers' work, where they are installed.
+#[test]
+fn real_file_systems_are_found_with_their_ends() {
+    for (tool, name, fits) in [
+        ("mkfs.ext4", "ext2/ext3/ext4 file system", "60M"),
+        ("mkswap", "swap space", "61440"),
+        ("mkfs.xfs", "XFS file system", ""),
+        ("mkfs.btrfs", "Btrfs file system", ""),
+    ] {
+        if !Path::new("/usr/sbin").join(tool).exists() && !require_tool(tool) {
+            continue;
+        }
+        let case = Case::new();
+        let quiet = if tool.starts_with("mkfs.") {
+            "-q"
+        } else {
+            "-f"
+        };
+        let made = Command::new(tool)
+            .arg(quiet)
+            .arg(&case.target)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{tool}: {made:?}");
+        case.refused(&["--yes"], &format!("{name}: ends at byte {}", 64 * MIB));
+        if fits.is_empty() {
+            continue;
+        }
+        sparse(&case.target, 64 * MIB);
+        let made = Command::new(tool)
+            .arg(quiet)
+            .arg(&case.target)
+            .arg(fits)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{tool}: {made:?}");
+        let run = case.import(&[]);
+        assert_eq!(run.status, 0, "{tool}: {run:?}");
+    }
+}
+
+#[test]
+fn what_somebody_else_writes_to_is_left_alone() {
+    let case = Case::new();
+    let held = mdtool::image::WritableFile::open(&case.target).unwrap();
+    case.refused(&[], "cannot lock");
+    drop(held);
+    assert_eq!(case.import(&[]).status, 0);
+}
+
+#[test]
+fn arguments_the_wrong_way_round_are_recognised() {
+    let case = Case::new();
+    let dump = case.dir.path().join("exported.md");
+    let exported = {
+        assert_eq!(case.import(&[]).status, 0);
+        export(&case.target, "internal")
+    };
+    save(&dump, exported.as_bytes());
+    let run = run(&["import", text(&dump), text(&dump)]);
+    assert_eq!(run.status, 2);
+    assert!(
+        run.stderr
+            .contains("is a DRBD metadata dump, expected a raw image"),
+        "{run:?}"
+    );
+}

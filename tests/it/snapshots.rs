@@ -1,0 +1,168 @@
+//! What the commands print, whole: read these to see what a user sees.
+
+use std::path::Path;
+
+use mdtool::builder::{
+    LaSize, Level, Peer, build, erase_superblock, plant_magic, stale_superblock,
+};
+use mdtool::image::{WritableFile, WriteAt};
+use mdtool::units::{BitmapIndex, Bytes, DevPos, ImagePos, NodeId, Sectors};
+
+use crate::support::{Run, kernel_image, mdtool_command, scratch};
+
+const MIB: u64 = 1 << 20;
+
+/// Runs the program in `dir`, so that names are short and always the same; statuses and both streams in one text.
+fn transcript(dir: &Path, args: &[&str]) -> String {
+    let run: Run = mdtool_command(args)
+        .current_dir(dir)
+        .output()
+        .unwrap()
+        .into();
+    format!(
+        "$ mdtool {}\nstatus: {}\n----- stdout -----\n{}----- stderr -----\n{}",
+        args.join(" "),
+        run.status,
+        without_time(&run.stdout),
+        run.stderr
+    )
+}
+
+/// A dump's header lines tell when and where it was made.
+fn without_time(text: &str) -> String {
+    let mut lines: Vec<&str> = text.lines().collect();
+    if let [title, time, origin, ..] = lines.as_mut_slice()
+        && *title == "# DRBD meta data dump"
+    {
+        assert!(time.ends_with(']') && time.contains(" ["), "{time}");
+        *time = "# TIME";
+        *origin = origin
+            .split_once("> ")
+            .map_or("# ?", |(_, command)| command);
+    }
+    let mut text = lines.join("\n");
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
+}
+
+fn image(dir: &Path, name: &str, size: u64) -> WritableFile {
+    WritableFile::create_new(&dir.join(name), Bytes::new(size)).unwrap()
+}
+
+/// Two levels in 64 MiB, 3 MiB out of sync, 32 MiB behind them, a stale copy and two magics in the data.
+fn make_stack(dir: &Path) {
+    let mut image = image(dir, "stack.raw", 96 * MIB);
+    let dirty = DevPos::new(7 * MIB)..DevPos::new(10 * MIB);
+    let outer = Level::v08().la_size(LaSize::Exactly(Sectors::new(130_000)));
+    let inner = Level::v09(2)
+        .node_id(NodeId::new(3))
+        .peer(
+            NodeId::new(1),
+            Peer {
+                flags: 0x0001_0010,
+                bitmap_uuid: 0xB17,
+                ..Peer::in_slot(BitmapIndex::new(1))
+            },
+        )
+        .dirty(BitmapIndex::new(1), dirty);
+    let built = build(
+        &mut image,
+        ImagePos::START,
+        Bytes::new(64 * MIB),
+        &[outer.clone(), inner],
+    )
+    .unwrap();
+    stale_superblock(&mut image, &built[0], Bytes::new(48 * MIB), &outer).unwrap();
+    plant_magic(&mut image, ImagePos::new(40960), 0x8374_026D).unwrap();
+    plant_magic(&mut image, ImagePos::new(81920), 0x8374_026A).unwrap();
+}
+
+#[test]
+fn locate_tells_the_story_of_a_stack() {
+    let dir = scratch();
+    make_stack(dir.path());
+    insta::assert_snapshot!(
+        "stack",
+        transcript(dir.path(), &["locate", "stack.raw", "--scan", "full"])
+    );
+    insta::assert_snapshot!(
+        "stack_json",
+        transcript(dir.path(), &["locate", "stack.raw", "--json"])
+    );
+}
+
+#[test]
+fn locate_tells_that_the_outer_superblock_is_gone() {
+    let dir = scratch();
+    let mut file = image(dir.path(), "gone.raw", 64 * MIB);
+    let built = build(
+        &mut file,
+        ImagePos::START,
+        Bytes::new(64 * MIB),
+        &[Level::v08(), Level::v08().unclean()],
+    )
+    .unwrap();
+    erase_superblock(&mut file, &built[0]).unwrap();
+    insta::assert_snapshot!(
+        "gone",
+        transcript(dir.path(), &["locate", "gone.raw", "--stacked"])
+    );
+}
+
+#[test]
+fn locate_tells_what_a_live_copy_holds() {
+    let path = kernel_image("v09-stack-live-copy");
+    let name = path.file_name().unwrap().to_str().unwrap();
+    insta::assert_snapshot!(
+        "live_copy",
+        transcript(path.parent().unwrap(), &["locate", name, "--stacked"])
+    );
+}
+
+#[test]
+fn locate_tells_of_nothing_and_of_one() {
+    let dir = scratch();
+    let mut file = image(dir.path(), "one.raw", 160 * MIB);
+    insta::assert_snapshot!("nothing", transcript(dir.path(), &["locate", "one.raw"]));
+    build(
+        &mut file,
+        ImagePos::START,
+        Bytes::new(160 * MIB),
+        &[Level::v07()],
+    )
+    .unwrap();
+    insta::assert_snapshot!("one", transcript(dir.path(), &["locate", "one.raw"]));
+    file.write_all_at(ImagePos::START, b"QFI\xFB").unwrap();
+    assert!(
+        transcript(dir.path(), &["locate", "one.raw"]).contains("single"),
+        "data may be anything"
+    );
+}
+
+#[test]
+fn export_prints_each_format() {
+    let dir = scratch();
+    let mut file = image(dir.path(), "v07.raw", 160 * MIB);
+    build(
+        &mut file,
+        ImagePos::START,
+        Bytes::new(160 * MIB),
+        &[Level::v07()],
+    )
+    .unwrap();
+    insta::assert_snapshot!(
+        "v07_dump",
+        transcript(dir.path(), &["export", "v07.raw", "--force"])
+    );
+    make_stack(dir.path());
+    insta::assert_snapshot!(
+        "v08_dump",
+        transcript(dir.path(), &["export", "stack.raw", "--level", "outer"])
+    );
+    insta::assert_snapshot!(
+        "v09_dump",
+        transcript(dir.path(), &["export", "stack.raw", "--stacked"])
+    );
+}

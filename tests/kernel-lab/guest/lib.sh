@@ -1,0 +1,98 @@
+# shellcheck shell=sh
+# For the scripts that run in the laboratory's machine. POSIX sh, busybox.
+
+# shellcheck source=/dev/null
+. /lab/env
+
+# fact NAME VALUE…: something that the host will ask for.
+fact() {
+    echo "FACT $*"
+}
+
+# Every command to DRBD is printed: the log of a boot is also what one would type.
+drbd() {
+    echo "+ drbdsetup-84 $*"
+    drbdsetup-84 "$@"
+}
+
+meta() {
+    echo "+ drbdmeta --force $*"
+    drbdmeta --force "$@"
+}
+
+# try NAME COMMAND…: its exit status as a fact, and the first line that it printed.
+try() {
+    name=$1
+    shift
+    status=0
+    "$@" >/tmp/try 2>&1 || status=$?
+    cat /tmp/try
+    fact "$name" "$status"
+    fact "$name-said" "$(grep -v '^+' /tmp/try | grep . | tr '\n' ' ')"
+}
+
+# new_device RESOURCE MINOR: configured, without a disk.
+new_device() {
+    mknod "/dev/drbd$2" b 147 "$2"
+    drbd new-resource "$1"
+    drbd new-minor "$1" "$2" 0
+}
+
+# create_device RESOURCE MINOR DISK: a resource with new metadata, primary and up to date.
+create_device() {
+    meta "$2" v08 "$3" internal create-md
+    new_device "$1" "$2"
+    drbd attach "$2" "$3" "$3" internal
+    drbd primary "$2" --force
+}
+
+# start_device RESOURCE MINOR DISK: an existing resource, as drbdadm brings one up.
+start_device() {
+    meta "$2" v08 "$3" internal apply-al
+    new_device "$1" "$2"
+    drbd attach "$2" "$3" "$3" internal
+}
+
+# stop_device MINOR: an orderly end; its metadata is then settled on its disk.
+stop_device() {
+    drbd secondary "$1"
+    drbd detach "$1"
+}
+
+# connect_pair RESOURCE PORT RESOURCE PORT: two resources of this kernel as each other's peer.
+connect_pair() {
+    ip link set lo up
+    drbd connect "$1" "ipv4:127.0.0.1:$2" "ipv4:127.0.0.1:$4"
+    drbd connect "$3" "ipv4:127.0.0.1:$4" "ipv4:127.0.0.1:$2"
+}
+
+# write_random DEVICE MIB COUNT_KIB: that much at that place, through to the disk.
+write_random() {
+    dd if=/dev/urandom of="$1" bs=64k seek=$(($2 * 16)) count=$(($3 / 64)) oflag=direct conv=notrunc 2>/dev/null
+}
+
+# wait_for SECONDS COMMAND…: until it succeeds.
+wait_for() {
+    seconds=$1
+    shift
+    while [ "$seconds" -gt 0 ]; do
+        if "$@" >/dev/null 2>&1; then return 0; fi
+        sleep 1
+        seconds=$((seconds - 1))
+    done
+    return 1
+}
+
+# disk_states MINOR: its own and its peer's, as DRBD writes them.
+disk_states() {
+    drbdsetup-84 dstate "$1"
+}
+
+both_up_to_date() {
+    [ "$(disk_states "$1")" = UpToDate/UpToDate ] && [ "$(disk_states "$2")" = UpToDate/UpToDate ]
+}
+
+# bytes_of MINOR: its size; a secondary cannot be opened to be asked.
+bytes_of() {
+    echo $(($(cat "/sys/block/drbd$1/size") * 512))
+}
