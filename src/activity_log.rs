@@ -45,10 +45,11 @@ mod table;
 mod verdict;
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::error::{Result, Unsupported};
 use crate::superblock::Format;
-use crate::units::AlExtent;
+use crate::units::{AlExtent, Bytes, DevPos};
 
 pub use record::{AlPlace, Content, Entry, Invalid, Transaction, initialised_block};
 pub use verdict::{Complete, Doubt, Oddity, Unusable, Verdict};
@@ -58,6 +59,9 @@ use ring::{Counts, Numbering};
 
 /// Reads one 4 KiB block of the log area, by its number on disk.
 pub type ReadBlock<'a> = dyn FnMut(u64, &mut [u8; 4096]) -> Result<()> + 'a;
+
+/// What one extent covers (`AL_EXTENT_SHIFT` 22, `drbd_int.h`), whatever the bitmap's granularity.
+pub const AL_EXTENT: Bytes = Bytes::new(4 << 20);
 
 /// Blocks in the largest log that a kernel accepts: 16 GiB (`drbd_check_al_size`, `drbd_nl.c`).
 const MAX_BLOCKS: u32 = 4_194_304;
@@ -223,6 +227,24 @@ pub fn replay(
         }
     };
     Ok(Replay::of(kind, outcome))
+}
+
+/// The bytes of the device that these extents cover, neighbours merged. The extents are sorted, as [`Replay::active`] is.
+#[must_use]
+pub fn byte_ranges(extents: &[AlExtent]) -> Vec<Range<DevPos>> {
+    let mut ranges: Vec<Range<DevPos>> = Vec::new();
+    for extent in extents {
+        let number = u64::from(extent.get());
+        let ends = [number, number.saturating_add(1)].map(|number| AL_EXTENT.checked_mul(number));
+        let [Some(start), Some(end)] = ends else {
+            continue;
+        };
+        match ranges.last_mut() {
+            Some(last) if last.end == DevPos::at(start) => last.end = DevPos::at(end),
+            _ => ranges.push(DevPos::at(start)..DevPos::at(end)),
+        }
+    }
+    ranges
 }
 
 fn replay_blocks(

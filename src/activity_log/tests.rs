@@ -81,6 +81,17 @@ fn positions_take_turns_among_the_stripes() {
 }
 
 #[test]
+fn neighbouring_extents_are_one_range_of_bytes() {
+    let extents = [0, 1, 3, u32::MAX - 1].map(AlExtent::new);
+    let ranges: Vec<(u64, u64)> = byte_ranges(&extents)
+        .iter()
+        .map(|range| (range.start.get(), range.end.get()))
+        .collect();
+    let last = (0x003F_FFFF_FF80_0000, 0x003F_FFFF_FFC0_0000);
+    assert_eq!(ranges, [(0, 8 << 20), (12 << 20, 16 << 20), last]);
+}
+
+#[test]
 fn a_fresh_log_has_nothing_to_apply() {
     let (replay, entries) = replay_log(&KernelLog::new(1, 8, 1237, 0), 1, 8);
     assert_eq!(replay.verdict, Verdict::Complete(Complete::Unused));

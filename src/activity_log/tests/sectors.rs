@@ -48,6 +48,20 @@ fn sectors_are_shown_by_number() {
     assert_eq!(places[2].from_start().unwrap().get(), 3 * 512);
 }
 
+/// drbdmeta and 8.3 take a slot that is said to be free for one that nothing is said of.
+#[test]
+fn sectors_never_free_a_slot() {
+    let mut log = filled_sectors(50);
+    log.empty_table();
+    for slot in 60..63 {
+        log.activate(slot, 9);
+    }
+    let replay = replay_sectors(&log, 127);
+    assert_eq!(replay.verdict, Verdict::Complete(Complete::Whole));
+    // Of the ring's four sectors, the oldest is number 49, which told of slots 61 to 121 and put an extent into slot 49.
+    assert_eq!(active(&replay), [9, 549]);
+}
+
 #[test]
 fn one_interrupted_sector_is_expected_and_two_are_not() {
     let mut log = filled_sectors(200);
@@ -171,7 +185,7 @@ fn persistent_memory_has_every_slot_in_its_place() {
     for (slot, extent) in [(0, 7), (1022, 5), (1023, 3), (8190, 7)] {
         words[slot + 1] = extent;
     }
-    let bytes: Vec<u8> = words.into_iter().flat_map(u32::to_be_bytes).collect();
+    let bytes: Vec<u8> = words.iter().copied().flat_map(u32::to_be_bytes).collect();
     let mut area = v09(1, 8);
     area.al_nr_extents = 8191;
     let (replay, entries) = replay_bytes(&area, &bytes).unwrap();
@@ -179,6 +193,12 @@ fn persistent_memory_has_every_slot_in_its_place() {
     assert_eq!(replay.verdict, Verdict::Complete(Complete::Pmem));
     assert_eq!(active(&replay), [3, 5, 7]);
     assert_eq!(entries, []);
+    // A larger log does not make the table larger.
+    words.resize(65 * 1024, u32::MAX);
+    (words[65534], words[65535]) = (11, 13);
+    let large: Vec<u8> = words.into_iter().flat_map(u32::to_be_bytes).collect();
+    let (replay, _) = replay_bytes(&v09(1, 65), &large).unwrap();
+    assert_eq!(active(&replay), [3, 5, 7, 11]);
     area.al_nr_extents = 8192;
     let (replay, _) = replay_bytes(&area, &bytes).unwrap();
     let most = 8191;

@@ -50,6 +50,11 @@ impl SectorLog {
         }
     }
 
+    /// As a kernel does when it has written the whole bitmap: an empty table, and nothing in the log.
+    pub fn empty_table(&mut self) {
+        self.table.fill(FREE);
+    }
+
     /// The sector the next transaction goes to.
     #[must_use]
     pub fn next_sector(&self) -> usize {
