@@ -1,7 +1,6 @@
 //! Writing a plan to its target, in the order that leaves no mixture behind.
 
-use super::outline::{Phase, Region};
-use super::reader::Record;
+use super::outline::Phase;
 use super::restore::{Reach, restore};
 use super::superblock::unattachable;
 use super::undo_file::{UndoFile, block_of};
@@ -71,38 +70,29 @@ struct Applying<'a, R> {
 
 impl<R: ReadAt> Applying<'_, R> {
     fn run(&mut self) -> Result<()> {
-        self.phase(Phase::Retire, |record| {
-            (record.before.clone(), first_sector(&record.after))
-        })?;
-        self.phase(Phase::Body, |record| {
-            (record.before.clone(), record.after.clone())
-        })?;
-        // The new superblock without its magic, and when that is durable, the one sector that has it.
-        self.phase(Phase::Commit, |record| {
-            let bare = unattachable(&block_of(&record.after));
-            (record.before.clone(), bare.to_vec())
-        })?;
+        self.phase(Phase::Retire, first_sector)?;
+        self.phase(Phase::Body, <[u8]>::to_vec)?;
+        // Without the magic; and when that is durable, the one sector that has it.
+        self.phase(Phase::Commit, bare)?;
         self.commit()?;
-        self.phase(Phase::Cleanup, |record| {
-            (record.before.clone(), record.after.clone())
-        })?;
+        self.phase(Phase::Cleanup, <[u8]>::to_vec)?;
         self.read_back()
     }
 
-    /// Writes one phase and syncs it: for each record what is expected to have been there before everything, and what to put there.
-    fn phase(&mut self, phase: Phase, step: impl Fn(&Record) -> (Vec<u8>, Vec<u8>)) -> Result<()> {
+    /// Writes the part of what is to be there that `part` takes, for every record of a phase, and syncs it.
+    fn phase(&mut self, phase: Phase, part: impl Fn(&[u8]) -> Vec<u8>) -> Result<()> {
         if !self.undo.has(phase) {
             return Ok(());
         }
         let mut buffer = Vec::new();
         let undo = self.undo;
-        undo.walk(phase, &mut |number, _: &Region, record| {
-            let (mut expected, bytes) = step(record);
+        undo.walk(phase, &mut |number, _, record| {
+            let mut expected = record.before.clone();
             if phase > Phase::Retire {
                 undo.retired().overlay(record.at, &mut expected);
             }
             expect_changed(&*self.target, record.at, &expected, &mut buffer)?;
-            self.put(number, record.at, &bytes)
+            self.put(number, record.at, &part(&record.after))
         })?;
         self.target.sync()
     }
@@ -115,8 +105,7 @@ impl<R: ReadAt> Applying<'_, R> {
         let mut buffer = Vec::new();
         let undo = self.undo;
         undo.walk(Phase::Commit, &mut |number, _, record| {
-            let bare = unattachable(&block_of(&record.after));
-            expect_written(&*self.target, record.at, &bare, &mut buffer)?;
+            expect_written(&*self.target, record.at, &bare(&record.after), &mut buffer)?;
             self.put(number, record.at, &first_sector(&record.after))
         })?;
         self.target.sync()
@@ -146,6 +135,11 @@ impl<R: ReadAt> Applying<'_, R> {
 /// The sector that has the magic.
 pub(super) fn first_sector(block: &[u8]) -> Vec<u8> {
     block.get(..SECTOR).unwrap_or(block).to_vec()
+}
+
+/// A superblock without its magic.
+fn bare(block: &[u8]) -> Vec<u8> {
+    unattachable(&block_of(block)).to_vec()
 }
 
 /// The answer where something else is there than when the plan was made.

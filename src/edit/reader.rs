@@ -124,9 +124,10 @@ impl<'a> Reader<'a> {
         for (repeats, crc, content) in contents {
             content.clear();
             if repeats {
-                let word = self.take(WORD_LEN)?;
-                for _ in 0..len.div_euclid(WORD_LEN) {
-                    content.extend(word);
+                content.extend(self.take(WORD_LEN)?);
+                while content.len() < len {
+                    let more = len.saturating_sub(content.len()).min(content.len());
+                    content.extend_from_within(..more);
                 }
             } else {
                 content.extend(self.take(len)?);

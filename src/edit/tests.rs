@@ -1,5 +1,6 @@
 //! The write path as a whole, on images in memory.
 
+mod commands;
 mod crash_disk;
 mod crashes;
 mod drafts;
