@@ -6,6 +6,7 @@ mod crashes;
 mod drafts;
 mod faults;
 mod hostile;
+mod meddled;
 mod random;
 mod scenario;
 mod undoing;

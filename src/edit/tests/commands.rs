@@ -107,13 +107,12 @@ impl Judge {
         let mut tried = 0;
         for cut in 0..=disk.events() {
             let mut odd = 0_u32;
-            let mut states = vec![
-                disk.after_cut(cut, &[], &mut || false),
-                disk.after_cut(cut, &[], &mut || {
-                    odd = odd.wrapping_mul(1_103_515_245).wrapping_add(12345);
-                    odd & 0x1_0000 == 0
-                }),
-            ];
+            let mut by_chance = || {
+                odd = odd.wrapping_mul(1_103_515_245).wrapping_add(12345);
+                odd & 0x1_0000 == 0
+            };
+            let mut states = vec![disk.after_cut(cut, &[], &mut || false)];
+            states.extend((0..3).map(|_| disk.after_cut(cut, &[], &mut by_chance)));
             let sectors = disk.sectors_before(cut).min(12);
             states.extend((0..=sectors).map(|sectors| disk.torn(cut, sectors)));
             for state in states {

@@ -4,8 +4,10 @@ use std::io;
 use std::ops::{ControlFlow, Range};
 
 use super::scenario::SECTOR;
+use crate::edit::is_attachable;
 use crate::error::{IoError, IoOp, Result};
 use crate::image::{MemImage, ReadAt, WriteAt};
+use crate::ondisk::SUPERBLOCK_LEN;
 use crate::units::{Bytes, ImagePos};
 
 /// What happened to the disk.
@@ -88,6 +90,20 @@ impl CrashDisk {
             Event::Write { at, bytes } => Some(*at..*at + bytes.len()),
             Event::Sync | Event::FailedSync => None,
         })
+    }
+
+    /// How often anything attachable was written to `at`.
+    pub(super) fn magics_given(&self, at: usize) -> usize {
+        let gives = |event: &&Event| match event {
+            Event::Write { at: start, bytes } => {
+                let mut block = [0; SUPERBLOCK_LEN];
+                let len = bytes.len().min(block.len());
+                block[..len].copy_from_slice(&bytes[..len]);
+                *start == at && is_attachable(&block)
+            }
+            Event::Sync | Event::FailedSync => false,
+        };
+        self.events.iter().filter(gives).count()
     }
 
     /// What the disk holds after a power cut before event `cut`; `order` sorts the writes that were not synced.

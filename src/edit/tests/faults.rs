@@ -6,11 +6,12 @@ use proptest::prelude::*;
 
 use super::crash_disk::{CrashDisk, Faults};
 use super::crashes::judge;
+use super::meddled::Meddled;
 use super::random::scenario;
 use super::scenario::{SECTOR, Scenario, block, pos, snapshot};
 use crate::edit::{Store, UndoFile, Undone, is_attachable};
 use crate::error::{EditError, EditRefusal, Error, IoError, IoOp, Refused, Result, TargetState};
-use crate::image::{MemImage, ReadAt, WriteAt};
+use crate::image::MemImage;
 
 /// How a change ended that was to fail.
 fn failure<T>(result: Result<T>) -> EditError {
@@ -231,54 +232,6 @@ fn a_target_that_changed_since_the_draft_is_not_touched() {
     );
 }
 
-/// A disk that another writes to, or that does not keep what is written: a byte differs from the `n`th read on.
-struct Meddled {
-    disk: CrashDisk,
-    at: usize,
-    from: usize,
-}
-
-impl ReadAt for Meddled {
-    fn size(&self) -> crate::units::Bytes {
-        self.disk.size()
-    }
-
-    fn read_exact_at(&self, at: crate::units::ImagePos, buf: &mut [u8]) -> Result<()> {
-        self.disk.read_exact_at(at, buf)?;
-        let start = at.from_start().to_usize().unwrap();
-        let [_, _, reads] = self.disk.attempts();
-        if reads > self.from && (start..start + buf.len()).contains(&self.at) {
-            buf[self.at - start] ^= 1;
-        }
-        Ok(())
-    }
-
-    fn next_data(
-        &self,
-        from: crate::units::ImagePos,
-    ) -> Result<Option<std::ops::Range<crate::units::ImagePos>>> {
-        self.disk.next_data(from)
-    }
-
-    fn visit(
-        &self,
-        range: std::ops::Range<crate::units::ImagePos>,
-        visit: &mut dyn FnMut(crate::units::ImagePos, &[u8]) -> std::ops::ControlFlow<()>,
-    ) -> Result<()> {
-        self.disk.visit(range, visit)
-    }
-}
-
-impl WriteAt for Meddled {
-    fn write_all_at(&mut self, at: crate::units::ImagePos, bytes: &[u8]) -> Result<()> {
-        self.disk.write_all_at(at, bytes)
-    }
-
-    fn sync(&mut self) -> Result<()> {
-        self.disk.sync()
-    }
-}
-
 #[test]
 fn a_disk_that_does_not_keep_what_is_written_never_gets_a_superblock_that_stays() {
     let scenario = Scenario::relocation();
@@ -313,6 +266,35 @@ fn a_disk_that_does_not_keep_what_is_written_never_gets_a_superblock_that_stays(
         );
     }
     assert!(seen[0] > 0 && seen[2] > 0, "{seen:?}");
+}
+
+#[test]
+fn a_superblock_that_reads_back_differently_never_gets_its_magic() {
+    let scenario = Scenario::relocation();
+    let commit = scenario.commit[0].at;
+    let (_, whole, _) = attempt(&scenario, Faults::default());
+    assert_eq!(whole.magics_given(commit), 1, "the premise");
+    let mut noticed = 0;
+    // Once the new superblock is written without its magic, something else is read there.
+    for from in 0..whole.attempts()[2] {
+        let prepared = scenario.prepare(&scenario.old_image(), Vec::new()).unwrap();
+        let disk = CrashDisk::new(&scenario.old, Faults::default());
+        let at = commit + 2000;
+        let mut disk = Meddled { disk, at, from };
+        let Err(Error::Edit(error)) = prepared.apply(&mut disk) else {
+            continue;
+        };
+        let noticed_in_time = matches!(
+            *error.cause,
+            Error::Refused(Refused::Edit(EditRefusal::ReadBack { .. }))
+        );
+        // The old superblock is given back, which is none of the new one.
+        let old_back = usize::from(error.state != TargetState::Untouched);
+        if noticed_in_time && disk.disk.magics_given(commit) <= old_back {
+            noticed += 1;
+        }
+    }
+    assert!(noticed > 0);
 }
 
 /// What is to go wrong, and whether it stays wrong.
