@@ -309,15 +309,9 @@ pub fn superblocks_in(
 
 /// Takes the superblock at a position for granted, as far as it is one.
 ///
-/// `Ok(Err(…))` where there is none that counts.
-///
 /// # Errors
 ///
-/// What reading met.
-pub fn locate_at(
-    device: Window<'_>,
-    at: DevPos,
-    index: IndexChoice,
-) -> Result<std::result::Result<Level, crate::error::Error>> {
+/// [`Error::Corrupt`](crate::error::Error::Corrupt) where there is none that counts; what reading met.
+pub fn locate_at(device: Window<'_>, at: DevPos, index: IndexChoice) -> Result<Level> {
     fit::given(device, at, index)
 }

@@ -7,6 +7,38 @@ use super::open::Opened;
 use super::outcome::Negative;
 use crate::locate::{Level, LocateOptions, Located, Role, ScanMode, Searched, locate, locate_at};
 
+/// An image whose levels were looked for, and the one among them that is meant.
+pub(super) struct Chosen {
+    pub(super) opened: Opened,
+    pub(super) located: Located,
+    /// The level's number, counted from the outermost.
+    pub(super) number: usize,
+}
+
+impl Chosen {
+    /// Opens an image read-only, finds its levels and chooses one.
+    pub(super) fn open(
+        args: &ImageArgs,
+        level: Option<LevelChoice>,
+        scan: ScanMode,
+    ) -> anyhow::Result<Self> {
+        let opened = Opened::open(args)?;
+        let located = find(&opened, args, level, scan)?;
+        let number = choose(&located, args, level)?;
+        Ok(Self {
+            opened,
+            located,
+            number,
+        })
+    }
+
+    /// The level that is meant.
+    pub(super) fn level(&self) -> &Level {
+        // OK to expect: the number was chosen among these levels, which do not change.
+        self.located.levels.get(self.number).expect("a level")
+    }
+}
+
 /// Finds the levels of an opened image.
 pub(super) fn find(
     opened: &Opened,
@@ -17,9 +49,7 @@ pub(super) fn find(
     let name = || args.image.display().to_string();
     if let Some(at) = args.at {
         let at = opened.device_pos(at.0).with_context(name)?;
-        let level = locate_at(opened.window(), at, args.index)
-            .with_context(name)?
-            .with_context(name)?;
+        let level = locate_at(opened.window(), at, args.index).with_context(name)?;
         return Ok(Located {
             levels: vec![level],
             ..Located::default()
@@ -36,14 +66,14 @@ pub(super) fn find(
     locate(opened.window(), &options).with_context(name)
 }
 
-/// Chooses one level: the one asked for, with `stacked` the innermost, else the outermost.
-pub(super) fn choose<'a>(
-    located: &'a Located,
+/// Chooses one level, by its number: the one asked for, with `stacked` the innermost, else the outermost.
+pub(super) fn choose(
+    located: &Located,
     args: &ImageArgs,
     level: Option<LevelChoice>,
-) -> anyhow::Result<&'a Level> {
-    let found = located.levels.as_slice();
-    let (Some(outermost), Some(innermost)) = (found.first(), found.last()) else {
+) -> anyhow::Result<usize> {
+    let count = located.levels.len();
+    let Some(innermost) = count.checked_sub(1) else {
         return Err(nothing_found(located, args).into());
     };
     let default = if args.stacked {
@@ -52,23 +82,21 @@ pub(super) fn choose<'a>(
         LevelChoice::Outer
     };
     match level.unwrap_or(default) {
-        LevelChoice::Outer => Ok(outermost),
+        LevelChoice::Outer => Ok(0),
         LevelChoice::Inner => no_stack(located, args).map_or(Ok(innermost), |no| Err(no.into())),
-        LevelChoice::Number(n) => found.get(n).ok_or_else(|| {
-            let numbers = match found.len() {
-                1 => "only level 0 was".to_owned(),
-                count => format!("levels 0 to {} were", count.saturating_sub(1)),
+        LevelChoice::Number(n) if n < count => Ok(n),
+        LevelChoice::Number(n) => {
+            let numbers = match innermost {
+                0 => "only level 0 was".to_owned(),
+                last => format!("levels 0 to {last} were"),
             };
             let answer = format!(
                 "{}: there is no level {n}, {numbers} found",
                 args.image.display()
             );
-            Negative::new(
-                answer,
-                &["`mdtool locate` lists them; --stacked searches for one that lies elsewhere"],
-            )
-            .into()
-        }),
+            let hint = "`mdtool locate` lists them; --stacked searches for one that lies elsewhere";
+            Err(Negative::new(answer, &[hint]).into())
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Whether a superblock fits the place where it lies, and whose it is.
 
 use super::{FoundBy, IndexChoice, Level, Role, Why};
-use crate::error::{Corrupt, Error, Misfit, Result};
+use crate::error::{Corrupt, Misfit, Result};
 use crate::image::Window;
 use crate::layout::{AlStriping, MAX_PEERS, MD_RESERVED, MdGeometry, MdIndex, MdLayout};
 use crate::ondisk::SUPERBLOCK_LEN;
@@ -113,20 +113,16 @@ pub(super) fn furthest_reach(device: Bytes) -> Bytes {
 }
 
 /// The level whose superblock the caller says is at `at`.
-pub(super) fn given(
-    device: Window<'_>,
-    at: DevPos,
-    index: IndexChoice,
-) -> Result<std::result::Result<Level, Error>> {
+pub(super) fn given(device: Window<'_>, at: DevPos, index: IndexChoice) -> Result<Level> {
     let mut block = [0; SUPERBLOCK_LEN];
     device.read_exact_at(at, &mut block)?;
     let place = device.image_pos(at).unwrap_or(ImagePos::START);
     let Some(superblock) = Superblock::decode(&block) else {
-        return Ok(Err(Corrupt::Magic {
+        return Err(Corrupt::Magic {
             at: place,
             found: magic(&block),
         }
-        .into()));
+        .into());
     };
     let format = superblock.format();
     let fits = match index {
@@ -143,7 +139,7 @@ pub(super) fn given(
             .map_err(Why::Misfit),
         None => fitting(&superblock, at, device.size()),
     };
-    Ok(match fits {
+    match fits {
         Ok((layout, size)) if layout.md == at => Ok(Level {
             role: Role::Single,
             superblock,
@@ -165,5 +161,5 @@ pub(super) fn given(
         }
         .into()),
         Err(_) => Err(Corrupt::External { at: place, format }.into()),
-    })
+    }
 }

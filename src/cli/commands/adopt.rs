@@ -10,7 +10,7 @@ use super::super::confirm::confirm;
 use super::super::open::Opened;
 use super::super::outcome::Outcome;
 use super::super::report::adopt as report;
-use super::super::select::{choose, find};
+use super::super::select::Chosen;
 use super::super::undo_name;
 use crate::adopt::{
     AdoptOptions, Adoption, Obstacle, Site, Truncation, external, relocate, truncate,
@@ -35,19 +35,18 @@ pub(in super::super) fn run(
     } else {
         Target::Ours(WritableFile::open(path).with_context(name)?)
     };
-    let opened = Opened::open(&args.image)?;
-    let located = find(&opened, &args.image, args.level, ScanMode::Auto)?;
-    let level = choose(&located, &args.image, args.level)?;
-    refuse_to_guess(args, &located).with_context(name)?;
+    let chosen = Chosen::open(&args.image, args.level, ScanMode::Auto)?;
+    let (opened, located, level) = (&chosen.opened, &chosen.located, chosen.level());
+    refuse_to_guess(args, located).with_context(name)?;
     let options = AdoptOptions {
         node_id: args.node_id.map(NodeId::new),
         apply_al: args.apply_al,
     };
-    let adoption = Adoption::new(opened.window(), &located, level, options).with_context(name)?;
+    let adoption = Adoption::new(opened.window(), located, level, options).with_context(name)?;
     let mut job = Job {
         args,
         command_line,
-        opened: &opened,
+        opened,
         level,
         adoption,
     };

@@ -10,7 +10,7 @@ use super::super::Streams;
 use super::super::args::AlArgs;
 use super::super::open::Opened;
 use super::super::outcome::Outcome;
-use super::super::select::{choose, find};
+use super::super::select::Chosen;
 use crate::activity_log::{Content, Entry, Transaction, Verdict};
 use crate::apply_al::{LogState, extent_range};
 use crate::locate::{Level, ScanMode};
@@ -20,9 +20,8 @@ use crate::units::{AlExtent, Bytes, DevPos};
 const LISTED: usize = 65_536;
 
 pub(in super::super) fn run(args: &AlArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
-    let opened = Opened::open(&args.image)?;
-    let located = find(&opened, &args.image, args.level, ScanMode::Auto)?;
-    let level = choose(&located, &args.image, args.level)?;
+    let chosen = Chosen::open(&args.image, args.level, ScanMode::Auto)?;
+    let (opened, level) = (&chosen.opened, chosen.level());
     let name = || args.image.image.display().to_string();
     let mut rows = Vec::new();
     let mut more: u64 = 0;
@@ -35,7 +34,7 @@ pub(in super::super) fn run(args: &AlArgs, out: &mut Streams<'_>) -> anyhow::Res
     })
     .with_context(name)?;
     let log = Log {
-        opened: &opened,
+        opened,
         level,
         state: &state,
         rows: &rows,

@@ -9,7 +9,7 @@ use super::super::args::ApplyAlArgs;
 use super::super::human::binary;
 use super::super::open::Opened;
 use super::super::outcome::Outcome;
-use super::super::select::{choose, find};
+use super::super::select::Chosen;
 use super::super::write::{Writing, Written};
 use crate::apply_al::{LogState, Marking, draft};
 use crate::bitmap::bits_to_bytes;
@@ -22,11 +22,10 @@ pub(in super::super) fn run(
     command_line: &str,
     out: &mut Streams<'_>,
 ) -> anyhow::Result<Outcome> {
-    let opened = Opened::open(&args.image)?;
-    let located = find(&opened, &args.image, args.level, ScanMode::Auto)?;
-    let level = choose(&located, &args.image, args.level)?;
+    let chosen = Chosen::open(&args.image, args.level, ScanMode::Auto)?;
+    let (opened, level) = (&chosen.opened, chosen.level());
     let name = || args.image.image.display().to_string();
-    let marking = marking(&opened, level, args.mark_all).with_context(name)?;
+    let marking = marking(opened, level, args.mark_all).with_context(name)?;
     let mut gained = Vec::new();
     let writing = Writing {
         target: &args.image.image,

@@ -9,7 +9,7 @@ use super::super::args::ExportArgs;
 use super::super::open::Opened;
 use super::super::outcome::Outcome;
 use super::super::report::{json, text};
-use super::super::select::{choose, find};
+use super::super::select::Chosen;
 use super::apply_al::marking;
 use crate::apply_al::Applied;
 use crate::dump::{Compat, Preamble, print};
@@ -24,33 +24,27 @@ pub(in super::super) fn run(
     command_line: &str,
     out: &mut Streams<'_>,
 ) -> anyhow::Result<Outcome> {
-    let opened = Opened::open(&args.image)?;
-    let located = find(&opened, &args.image, args.level, ScanMode::Auto)?;
-    let level = choose(&located, &args.image, args.level)?;
+    let chosen = Chosen::open(&args.image, args.level, ScanMode::Auto)?;
+    let (opened, level) = (&chosen.opened, chosen.level());
     let name = || args.image.image.display().to_string();
-    refuse_unclean(&opened, level, args.force || args.apply_al).with_context(name)?;
+    refuse_unclean(opened, level, args.force || args.apply_al).with_context(name)?;
     let preamble = preamble(command_line);
     if let Some(path) = &args.output {
         let target = || path.display().to_string();
         let mut file = NewFile::create(path).with_context(target)?;
-        write_dump(&opened, level, args, &preamble, &mut file).with_context(name)?;
+        write_dump(opened, level, args, &preamble, &mut file).with_context(name)?;
         file.finish().with_context(target)?;
     } else {
-        write_dump(&opened, level, args, &preamble, out.stdout).with_context(name)?;
+        write_dump(opened, level, args, &preamble, out.stdout).with_context(name)?;
     }
     if args.json {
-        let number = located
-            .levels
-            .iter()
-            .position(|one| one.layout.md == level.layout.md)
-            .unwrap_or(0);
         let report = text::Report {
-            opened: &opened,
+            opened,
             image: &args.image,
-            located: &located,
+            located: &chosen.located,
             first: 0,
         };
-        let document = json::level(&report, number, level)?;
+        let document = json::level(&report, chosen.number, level)?;
         writeln!(out.stdout, "{document:#}")?;
     }
     warn(level, args, out);

@@ -12,13 +12,8 @@ pub(in super::super) fn run(args: &LocateArgs, out: &mut Streams<'_>) -> anyhow:
     let mut located = find(&opened, &args.image, args.level, args.scan.into())?;
     let mut first = 0;
     if args.level.is_some() {
-        let md = choose(&located, &args.image, args.level)?.layout.md;
-        first = located
-            .levels
-            .iter()
-            .position(|level| level.layout.md == md)
-            .unwrap_or(0);
-        located.levels.retain(|level| level.layout.md == md);
+        first = choose(&located, &args.image, args.level)?;
+        located.levels = located.levels.drain(first..).take(1).collect();
     }
     let report = text::Report {
         opened: &opened,

@@ -4,30 +4,28 @@ use std::process::{Command, Stdio};
 
 use super::super::Streams;
 use super::super::args::PlanArgs;
-use super::super::open::Opened;
 use super::super::outcome::Outcome;
 use super::super::report::ways::{Names, Plan};
-use super::super::select::{choose, find};
+use super::super::select::Chosen;
 use crate::adopt::{self, Site};
 use crate::error::UtilsVersion;
 use crate::locate::ScanMode;
 
 pub(in super::super) fn run(args: &PlanArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
-    let opened = Opened::open(&args.image)?;
-    let located = find(&opened, &args.image, args.level, ScanMode::Auto)?;
-    let level = choose(&located, &args.image, args.level)?;
+    let chosen = Chosen::open(&args.image, args.level, ScanMode::Auto)?;
+    let (opened, located, level) = (&chosen.opened, &chosen.located, chosen.level());
     let disk = opened.window().size();
     let site = Site {
         size: args.target_size.map_or(disk, |given| given.0),
         extent: args.lv_extent.map(|extent| extent.0),
     };
     let plan = Plan {
-        opened: &opened,
+        opened,
         image: &args.image,
-        located: &located,
+        located,
         level,
         site,
-        ways: adopt::ways(level, &located, site),
+        ways: adopt::ways(level, located, site),
         outlook: adopt::outlook(level, opened.window())?,
         utils: args.compat.or_else(installed_utils),
         names: Names {
