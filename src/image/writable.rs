@@ -64,16 +64,6 @@ impl WritableFile {
         Ok(self.image.kind()? == FileType::BlockDevice)
     }
 
-    /// Cuts a regular file off, or lengthens it by a hole, and makes that durable.
-    ///
-    /// # Errors
-    ///
-    /// [`IoError`] where the system refuses: a block device keeps its size.
-    pub fn resize(&mut self, size: Bytes) -> Result<()> {
-        self.image.resize(size)?;
-        self.sync()
-    }
-
     /// Keeps other writers out of a regular file; a block device is ours already.
     fn locked(image: ImageFile) -> Result<Self> {
         if image.kind()? == FileType::RegularFile {
@@ -123,6 +113,10 @@ impl WriteAt for WritableFile {
             }
         }
         Ok(())
+    }
+
+    fn resize(&mut self, size: Bytes) -> Result<()> {
+        self.image.resize(size)
     }
 
     fn sync(&mut self) -> Result<()> {

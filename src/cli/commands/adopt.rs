@@ -122,19 +122,14 @@ impl Job<'_> {
         let name = self.name();
         let truncation = self.truncation(&target).with_context(|| name.clone())?;
         let size = truncation.size;
-        let end = self.opened.image_pos(DevPos::at(size));
+        let whole = self.opened.image_size();
         let what = format!("{name}: the last {}", truncation.cut);
         let done = self.edit(target, &what, out, |adoption, draft| {
             adoption.draft_cut(draft, size)
         })?;
-        let Some(mut target) = done else {
+        let Some(target) = done else {
             return Ok(Outcome::Done);
         };
-        let whole = target.size();
-        // Last of all: what is cut off is zeros by now, and in the undo file.
-        target
-            .resize(end.from_start())
-            .with_context(|| name.clone())?;
         self.tell(out);
         report::cut(out.stdout, self.path(), whole, target.size())?;
         Ok(Outcome::Done)

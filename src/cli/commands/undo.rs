@@ -10,8 +10,7 @@ use super::super::confirm::confirm;
 use super::super::outcome::Outcome;
 use crate::edit::{UndoFile, UndoState, Undone};
 use crate::error::{EditRefusal, Error};
-use crate::image::{ImageFile, ReadAt, WritableFile};
-use crate::units::ImagePos;
+use crate::image::{ImageFile, WritableFile};
 
 pub(in super::super) fn run(args: &UndoArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     let file_name = || args.file.display().to_string();
@@ -51,12 +50,6 @@ fn put_back(
     let found = target.is_block_device()?;
     if found != undo.identity().block_device && args.target.is_none() {
         return Err(Error::from(EditRefusal::TargetKind { found }).into());
-    }
-    // What `adopt --strategy truncate` cut off was zeros by then: with a hole in its place the file is as that left it.
-    let size = undo.identity().size;
-    let cut = crate::adopt::cut_off(undo.regions());
-    if cut.is_some_and(|cut| cut.start == ImagePos::at(target.size()) && !found) {
-        target.resize(size)?;
     }
     let check = undo.check(&target)?;
     let mut force = args.yes;

@@ -69,13 +69,20 @@ fn exhaust(image: &MemImage, draft: impl Fn(&mut Draft<'_>) -> Result<()>) -> us
     let judge = Judge {
         old_levels: all(&old),
         new_levels: all(&new),
+        new: lengthened(&new, old.len()),
         old,
-        new,
     };
-    let mut undoing = CrashDisk::new(&judge.new, Faults::default());
+    let mut undoing = CrashDisk::new(&new, Faults::default());
     undo.undo(&mut undoing, false).unwrap();
     assert!(undoing.cache() == judge.old);
     judge.every_cut(&disk, &undo) + judge.every_cut(&undoing, &undo)
+}
+
+/// What a disk holds, as if it had not been cut off.
+fn lengthened(disk: &[u8], len: usize) -> Vec<u8> {
+    let mut disk = disk.to_vec();
+    disk.resize(len, 0);
+    disk
 }
 
 struct Judge {
@@ -88,6 +95,8 @@ struct Judge {
 impl Judge {
     /// No superblock, old or new, is attachable unless all that belongs to it is there.
     fn judge(&self, disk: &[u8]) {
+        let disk = lengthened(disk, self.old.len());
+        let disk = disk.as_slice();
         let stands = |at: usize| is_attachable(&block(disk, at));
         let belongs = |at: usize, levels: &[Metadata], which: &[u8]| {
             let mut of_it = levels.iter().filter(|(md, _)| *md == at);
