@@ -185,9 +185,10 @@ impl<R: ReadAt> UndoFile<R> {
         }
         restore(self, target, Reach::All).map_err(|cause| EditError {
             // The length comes first: as long as that is missing nothing was written.
-            state: match self.cut() == Some(ImagePos::at(target.size())) {
-                true => TargetState::Untouched,
-                false => TargetState::NeedsUndo,
+            state: if self.cut() == Some(ImagePos::at(target.size())) {
+                TargetState::Untouched
+            } else {
+                TargetState::NeedsUndo
             },
             cause: Box::new(cause),
             rollback: None,

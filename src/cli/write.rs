@@ -1,19 +1,31 @@
-//! What a command does that changes a target in place: show the plan, ask, keep an undo file, write, and say how to take it back.
+//! What every command does that changes a target: draft, keep an undo file, write, and say how to take it back.
 
-use std::path::Path;
-
-use anyhow::Context;
+use std::path::{Path, PathBuf};
 
 use super::Streams;
-use super::args::WritingArgs;
-use super::confirm::confirm;
-use super::report::plan::regions;
 use super::undo_name;
-use crate::edit::{Draft, prepare, preview};
-use crate::error::{Error, Result, TargetState};
-use crate::image::{ReadAt, WritableFile};
+use crate::edit::{Draft, Summary, prepare, preview};
+use crate::error::{Error, IoOp, Result, TargetState};
+use crate::image::{ImageFile, ReadAt, WritableFile};
+use crate::units::{Bytes, ImagePos};
 
-/// How a write ended.
+/// A target, to be written or only looked at.
+pub(super) enum Target {
+    ReadOnly(ImageFile),
+    Ours(WritableFile),
+}
+
+impl Target {
+    /// What is there.
+    pub(super) fn read(&self) -> &dyn ReadAt {
+        match self {
+            Self::ReadOnly(target) => target,
+            Self::Ours(target) => target,
+        }
+    }
+}
+
+/// How a change ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Written {
     /// It was shown only.
@@ -24,51 +36,136 @@ pub(super) enum Written {
     Done,
 }
 
-/// One change to one target.
+/// A change of one target, made or shown.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) target: PathBuf,
+    /// The target's size before.
+    pub(super) size: Bytes,
+    pub(super) summary: Summary,
+    pub(super) written: Written,
+    /// The undo file, where there is one.
+    pub(super) undo: Option<PathBuf>,
+}
+
+impl Change {
+    /// The target's size when it is made.
+    pub(super) fn size_after(&self) -> Bytes {
+        let cut = self.summary.cut().map(ImagePos::from_start);
+        cut.unwrap_or(self.size)
+    }
+}
+
+/// What is to change one target.
 pub(super) struct Writing<'a> {
     pub(super) target: &'a Path,
-    pub(super) args: &'a WritingArgs,
+    /// The undo file that was asked for.
+    pub(super) undo: Option<&'a Path>,
     pub(super) command_line: &'a str,
+    /// The dump that it comes from, if any: what is wrong with that is told of it.
+    pub(super) dump: Option<&'a Path>,
 }
 
 impl Writing<'_> {
-    /// Shows what a draft comes to, asks, and writes it; with `--dry-run` it shows only. The draft is called once or twice.
-    ///
-    /// The target is opened for writing only when it is to be written.
-    pub(super) fn run(
+    /// Shows what a draft comes to.
+    pub(super) fn show(
         &self,
-        looked_at: &dyn ReadAt,
-        draft: &mut dyn FnMut(&mut Draft<'_>) -> Result<()>,
-        out: &mut Streams<'_>,
-    ) -> anyhow::Result<Written> {
-        let name = || self.target.display().to_string();
-        let summary = preview(looked_at, &mut |_| {}, &mut *draft).with_context(name)?;
-        if summary.is_nothing() {
-            return Ok(Written::Nothing);
-        }
-        regions(out.stdout, &summary)?;
-        if self.args.dry_run {
-            return Ok(Written::DryRun);
-        }
-        if !self.args.yes {
-            confirm(&format!("{}: {} as listed", name(), summary.written()), out)?;
-        }
-        let mut target = WritableFile::open(self.target).with_context(name)?;
-        let block_device = target.is_block_device().with_context(name)?;
-        let (store, undo) = undo_name::begin(self.args.undo.as_deref(), self.target, block_device)?;
-        let identity =
-            undo_name::identity(self.target, block_device, target.size(), self.command_line);
-        let prepared = prepare(&target, &identity, store, &mut *draft).with_context(name)?;
-        let applied = prepared.apply(&mut target);
-        let untouched =
-            matches!(&applied, Err(Error::Edit(edit)) if edit.state != TargetState::NeedsUndo);
-        if !untouched {
-            out.tell(format_args!(
-                "hint: mdtool undo {} puts it back",
-                undo.display()
-            ));
-        }
-        applied.with_context(name)?;
-        Ok(Written::Done)
+        target: &dyn ReadAt,
+        draft: impl FnOnce(&mut Draft<'_>) -> Result<()>,
+    ) -> anyhow::Result<Change> {
+        let summary = preview(target, &mut |_| {}, draft).map_err(|error| self.blame(error))?;
+        let written = if summary.is_nothing() {
+            Written::Nothing
+        } else {
+            Written::DryRun
+        };
+        Ok(self.change(target.size(), summary, written, None))
     }
+
+    /// Makes a change. Where it is left half done, the undo file is told at once.
+    pub(super) fn make(
+        &self,
+        target: &mut WritableFile,
+        draft: impl FnOnce(&mut Draft<'_>) -> Result<()>,
+        out: &mut Streams<'_>,
+    ) -> anyhow::Result<Change> {
+        let size = target.size();
+        let block_device = target.is_block_device();
+        let block_device = block_device.map_err(|error| self.blame(error))?;
+        let (store, undo) = undo_name::begin(self.undo, self.target, block_device)?;
+        let identity = undo_name::identity(self.target, block_device, size, self.command_line);
+        let prepared = prepare(&*target, &identity, store, draft);
+        let prepared = prepared.map_err(|error| self.blame(error))?;
+        let summary = prepared.summary().clone();
+        match prepared.apply(target) {
+            Ok(None) => Ok(self.change(size, summary, Written::Nothing, None)),
+            Ok(Some(_)) => Ok(self.change(size, summary, Written::Done, Some(undo))),
+            Err(error) => {
+                if matches!(&error, Error::Edit(edit) if edit.state == TargetState::NeedsUndo) {
+                    tell_undo(&undo, out);
+                }
+                Err(self.blame(error))
+            }
+        }
+    }
+
+    fn change(
+        &self,
+        size: Bytes,
+        summary: Summary,
+        written: Written,
+        undo: Option<PathBuf>,
+    ) -> Change {
+        Change {
+            target: self.target.to_owned(),
+            size,
+            summary,
+            written,
+            undo,
+        }
+    }
+
+    /// Names the file that an error comes from.
+    fn blame(&self, error: Error) -> anyhow::Error {
+        let error = anyhow::Error::from(error);
+        let of_dump = error
+            .chain()
+            .filter_map(|cause| cause.downcast_ref::<Error>())
+            .any(|cause| match cause {
+                Error::Syntax(_) => true,
+                Error::Io(io) => io.op == IoOp::ReadDump,
+                _ => false,
+            });
+        let path = self.dump.filter(|_| of_dump).unwrap_or(self.target);
+        error.context(path.display().to_string())
+    }
+}
+
+/// Says how changes are taken back: the last that was made first.
+pub(super) fn tell_how_to_undo(changes: &[Change], out: &mut Streams<'_>) {
+    let mut made = changes
+        .iter()
+        .rev()
+        .filter_map(|change| Some((&change.target, change.undo.as_ref()?)));
+    let (first, second) = (made.next(), made.next());
+    match (first, second) {
+        (Some((_, undo)), None) => tell_undo(undo, out),
+        (Some(first), Some(second)) => {
+            for ((target, undo), when) in [(first, "first"), (second, "after that")] {
+                out.tell(format_args!(
+                    "hint: {when}, mdtool undo {} puts {} back",
+                    undo.display(),
+                    target.display()
+                ));
+            }
+        }
+        (None, _) => {}
+    }
+}
+
+fn tell_undo(undo: &Path, out: &mut Streams<'_>) {
+    out.tell(format_args!(
+        "hint: mdtool undo {} puts it back",
+        undo.display()
+    ));
 }

@@ -77,11 +77,7 @@ pub(super) fn check<R: ReadAt>(undo: &UndoFile<R>, target: &dyn ReadAt) -> Resul
     if found != expected && !is_cut {
         return Err(EditRefusal::TargetSize { found, expected }.into());
     }
-    let mut tally = Tally {
-        length_before: found == expected,
-        length_after: is_cut || undo.cut().is_none(),
-        ..Tally::default()
-    };
+    let mut tally = Tally::default();
     let mut present = Vec::new();
     let mut retired = Vec::new();
     for phase in Phase::ALL {
@@ -103,7 +99,7 @@ pub(super) fn check<R: ReadAt>(undo: &UndoFile<R>, target: &dyn ReadAt) -> Resul
             Ok(())
         })?;
     }
-    Ok(tally.verdict())
+    Ok(tally.verdict(found == expected, is_cut || undo.cut().is_none()))
 }
 
 /// What is there, and what it may be.
@@ -135,8 +131,6 @@ impl Compared<'_> {
 /// What was found so far.
 #[derive(Debug, Default)]
 struct Tally {
-    length_before: bool,
-    length_after: bool,
     records: u64,
     before: u64,
     after: u64,
@@ -227,9 +221,10 @@ impl Tally {
         }
     }
 
-    fn verdict(mut self) -> UndoCheck {
-        let all_before = self.before == self.records && self.length_before;
-        let all_after = self.after == self.records && self.length_after;
+    /// All in all, where the target's length is as before, or as after.
+    fn verdict(mut self, length_before: bool, length_after: bool) -> UndoCheck {
+        let all_before = self.before == self.records && length_before;
+        let all_after = self.after == self.records && length_after;
         let nothing_known = self.before == 0 && self.after == 0;
         if !all_before && !all_after && self.strange.count == 0 {
             // Neither a change nor its undoing leaves such a mixture, wherever it is cut off.

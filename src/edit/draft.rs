@@ -50,6 +50,14 @@ impl Summary {
         self.nothing
     }
 
+    /// Where the target is cut off, where that is part of the change.
+    #[must_use]
+    pub fn cut(&self) -> Option<ImagePos> {
+        let last = self.regions.last();
+        let cut = last.filter(|region| region.phase == Phase::Cut);
+        cut.map(|region| region.range.start)
+    }
+
     /// How many bytes are written in all; blocks that do not change are not.
     #[must_use]
     pub fn written(&self) -> Bytes {
