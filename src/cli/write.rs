@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::Streams;
 use super::undo_name;
-use crate::edit::{Draft, Summary, prepare, preview};
+use crate::edit::{Draft, Prepared, Summary, prepare, preview};
 use crate::error::{Error, IoOp, Result, TargetState};
-use crate::image::{ImageFile, ReadAt, WritableFile};
+use crate::image::{ImageFile, NewFile, ReadAt, WritableFile};
 use crate::units::{Bytes, ImagePos};
 
 /// A target, to be written or only looked at.
@@ -89,24 +89,26 @@ impl Writing<'_> {
         draft: impl FnOnce(&mut Draft<'_>) -> Result<()>,
         out: &mut Streams<'_>,
     ) -> anyhow::Result<Change> {
-        let size = target.size();
+        self.prepare(target, draft)?.make(target, out)
+    }
+
+    /// Drafts a change and writes its undo file, which gets its name when the change is made.
+    pub(super) fn prepare(
+        &self,
+        target: &WritableFile,
+        draft: impl FnOnce(&mut Draft<'_>) -> Result<()>,
+    ) -> anyhow::Result<Pending<'_>> {
         let block_device = target.is_block_device();
         let block_device = block_device.map_err(|error| self.blame(error))?;
         let (store, undo) = undo_name::begin(self.undo, self.target, block_device)?;
+        let size = target.size();
         let identity = undo_name::identity(self.target, block_device, size, self.command_line);
-        let prepared = prepare(&*target, &identity, store, draft);
-        let prepared = prepared.map_err(|error| self.blame(error))?;
-        let summary = prepared.summary().clone();
-        match prepared.apply(target) {
-            Ok(None) => Ok(self.change(size, summary, Written::Nothing, None)),
-            Ok(Some(_)) => Ok(self.change(size, summary, Written::Done, Some(undo))),
-            Err(error) => {
-                if matches!(&error, Error::Edit(edit) if edit.state == TargetState::NeedsUndo) {
-                    tell_undo(&undo, out);
-                }
-                Err(self.blame(error))
-            }
-        }
+        let prepared = prepare(target, &identity, store, draft);
+        Ok(Pending {
+            writing: self,
+            prepared: prepared.map_err(|error| self.blame(error))?,
+            undo,
+        })
     }
 
     fn change(
@@ -138,6 +140,36 @@ impl Writing<'_> {
             });
         let path = self.dump.filter(|_| of_dump).unwrap_or(self.target);
         error.context(path.display().to_string())
+    }
+}
+
+/// A change that is drafted, and not begun. Dropped, it leaves nothing behind.
+pub(super) struct Pending<'a> {
+    writing: &'a Writing<'a>,
+    prepared: Prepared<NewFile>,
+    undo: PathBuf,
+}
+
+impl Pending<'_> {
+    /// Makes it. Where it is left half done, the undo file is told at once.
+    pub(super) fn make(
+        self,
+        target: &mut WritableFile,
+        out: &mut Streams<'_>,
+    ) -> anyhow::Result<Change> {
+        let size = target.size();
+        let summary = self.prepared.summary().clone();
+        let change = |written, undo| self.writing.change(size, summary, written, undo);
+        match self.prepared.apply(target) {
+            Ok(None) => Ok(change(Written::Nothing, None)),
+            Ok(Some(_)) => Ok(change(Written::Done, Some(self.undo))),
+            Err(error) => {
+                if matches!(&error, Error::Edit(edit) if edit.state == TargetState::NeedsUndo) {
+                    tell_undo(&self.undo, out);
+                }
+                Err(self.writing.blame(error))
+            }
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use super::super::select::Chosen;
 use super::super::write::{Change, Target, Writing, tell_how_to_undo};
 use super::apply_al::warn_of_log;
 use crate::adopt::{
-    AdoptOptions, Adoption, Obstacle, Site, Truncation, external, relocate, truncate,
+    AdoptOptions, Adoption, External, Obstacle, Site, Truncation, external, relocate, truncate,
 };
 use crate::edit::Draft;
 use crate::error::{AdoptRefusal, Error, Result};
@@ -120,7 +120,7 @@ impl Job<'_> {
             self.name(),
             self.opened.image_pos(layout.whole.start)
         );
-        let change = self.edit(target, Some(&what), out, |adoption, draft| {
+        let change = self.edit(target, &what, out, |adoption, draft| {
             adoption.draft_here(draft, &layout)
         })?;
         Ok(self.adopted(vec![change], layout))
@@ -130,7 +130,7 @@ impl Job<'_> {
         let truncation = self.truncation(&target).with_context(|| self.name())?;
         let size = truncation.size;
         let what = format!("{}: the last {}", self.name(), truncation.cut);
-        let change = self.edit(target, Some(&what), out, |adoption, draft| {
+        let change = self.edit(target, &what, out, |adoption, draft| {
             adoption.draft_cut(draft, size)
         })?;
         Ok(self.adopted(vec![change], self.level.layout.clone()))
@@ -173,56 +173,80 @@ impl Job<'_> {
         let size = self.opened.window().size();
         let needs = external(self.level, size).map_err(AdoptRefusal::Obstacle);
         let needs = needs.map_err(Error::from).with_context(|| name.clone())?;
-        let on_meta = || path.display().to_string();
         let undo = self.args.writing.undo.as_deref().map(beside);
-        let writing = Writing {
+        let meta = Writing {
             target: path,
             undo: undo.as_deref(),
             command_line: self.command_line,
             dump: None,
         };
-        let (meta, layout) = match target {
-            Target::ReadOnly(_) => {
-                let meta: Box<dyn ReadAt> = if path.exists() {
-                    Box::new(ImageFile::open(path).with_context(on_meta)?)
-                } else {
-                    Box::new(MemImage::new(needs.whole))
-                };
-                let layout = self.meta_layout(meta.size(), needs.least);
-                let layout = layout.with_context(on_meta)?;
-                let change = writing.show(&meta, |draft| self.draft_meta(draft))?;
-                (change, layout)
-            }
-            Target::Ours(_) => {
+        let image_path = self.path().to_owned();
+        let image = writing(self.args, self.command_line, &image_path);
+        let (changes, layout) = match target {
+            Target::ReadOnly(target) => self.show_external(&target, &image, &meta, needs)?,
+            Target::Ours(target) => {
                 if !self.args.writing.yes {
                     let what = format!("{} and the superblocks of {name}", path.display());
                     confirm(&what, out)?;
                 }
-                let mut meta = open_or_create(path, needs.whole).with_context(on_meta)?;
-                let layout = self.meta_layout(meta.size(), needs.least);
-                let layout = layout.with_context(on_meta)?;
-                let change = writing.make(&mut meta, |draft| self.draft_meta(draft), out)?;
-                (change, layout)
+                self.make_external(target, &image, &meta, needs, out)?
             }
         };
-        let mut changes = vec![meta];
-        // Only now: as long as the image has its old superblocks, all is as it was.
-        let image = self.edit(target, None, out, |adoption, draft| {
-            adoption.draft_retirement(draft)
-        });
-        match image {
-            Ok(image) => changes.push(image),
-            Err(error) => {
-                tell_how_to_undo(&changes, out);
-                return Err(error);
-            }
-        }
         Ok(Adopted {
             changes,
             at: path.to_owned(),
             base: ImagePos::START,
             layout,
         })
+    }
+
+    fn show_external(
+        &mut self,
+        target: &ImageFile,
+        image: &Writing<'_>,
+        meta: &Writing<'_>,
+        needs: External,
+    ) -> anyhow::Result<(Vec<Change>, MdLayout)> {
+        let name = || meta.target.display().to_string();
+        let device: Box<dyn ReadAt> = if meta.target.exists() {
+            Box::new(ImageFile::open(meta.target).with_context(name)?)
+        } else {
+            Box::new(MemImage::new(needs.whole))
+        };
+        let layout = self.meta_layout(device.size(), needs.least);
+        let layout = layout.with_context(name)?;
+        let changes = vec![
+            meta.show(&device, |draft| self.draft_meta(draft))?,
+            image.show(target, |draft| self.adoption.draft_retirement(draft))?,
+        ];
+        Ok((changes, layout))
+    }
+
+    /// Writes the meta device, and then takes the superblocks from the image: till then that is as it was.
+    fn make_external(
+        &mut self,
+        mut target: WritableFile,
+        image: &Writing<'_>,
+        meta: &Writing<'_>,
+        needs: External,
+        out: &mut Streams<'_>,
+    ) -> anyhow::Result<(Vec<Change>, MdLayout)> {
+        let name = || meta.target.display().to_string();
+        let mut device = open_or_create(meta.target, needs.whole).with_context(name)?;
+        let layout = self.meta_layout(device.size(), needs.least);
+        let layout = layout.with_context(name)?;
+        // Both are drafted before either is written, so that most of what can fail does so in time.
+        let on_meta = meta.prepare(&device, |draft| self.draft_meta(draft))?;
+        let on_image = image.prepare(&target, |draft| self.adoption.draft_retirement(draft))?;
+        let mut changes = vec![on_meta.make(&mut device, out)?];
+        match on_image.make(&mut target, out) {
+            Ok(change) => changes.push(change),
+            Err(error) => {
+                tell_how_to_undo(&changes, out);
+                return Err(error);
+            }
+        }
+        Ok((changes, layout))
     }
 
     fn draft_meta(&mut self, draft: &mut Draft<'_>) -> Result<()> {
@@ -240,26 +264,21 @@ impl Job<'_> {
         Ok(layout.map_err(|misfit| AdoptRefusal::Obstacle(Obstacle::Layout(misfit)))?)
     }
 
-    /// Shows the change of the image, or asks and makes it; `what` is what to ask, where nobody was asked before.
+    /// Shows the change of the image, or asks whether `what` may go, and makes it.
     fn edit(
         &mut self,
         target: Target,
-        what: Option<&str>,
+        what: &str,
         out: &mut Streams<'_>,
         draft: impl FnOnce(&mut Adoption<'_>, &mut Draft<'_>) -> Result<()>,
     ) -> anyhow::Result<Change> {
         let path = self.path().to_owned();
-        let writing = Writing {
-            target: &path,
-            undo: self.args.writing.undo.as_deref(),
-            command_line: self.command_line,
-            dump: None,
-        };
+        let writing = writing(self.args, self.command_line, &path);
         let draft = |drafting: &mut Draft<'_>| draft(&mut self.adoption, drafting);
         match target {
             Target::ReadOnly(target) => writing.show(&target, draft),
             Target::Ours(mut target) => {
-                if let Some(what) = what.filter(|_| !self.args.writing.yes) {
+                if !self.args.writing.yes {
                     confirm(what, out)?;
                 }
                 writing.make(&mut target, draft, out)
@@ -326,6 +345,16 @@ impl Job<'_> {
                 seen.get()
             ));
         }
+    }
+}
+
+/// The change of the image.
+fn writing<'a>(args: &'a AdoptArgs, command_line: &'a str, path: &'a Path) -> Writing<'a> {
+    Writing {
+        target: path,
+        undo: args.writing.undo.as_deref(),
+        command_line,
+        dump: None,
     }
 }
 
