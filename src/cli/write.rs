@@ -1,5 +1,6 @@
 //! What every command does that changes a target: draft, keep an undo file, write, and say how to take it back.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::Streams;
@@ -82,14 +83,13 @@ impl Writing<'_> {
         Ok(self.change(target.size(), summary, written, None))
     }
 
-    /// Makes a change. Where it is left half done, the undo file is told at once.
+    /// Makes a change. Where it is left half done, the error says how it is taken back.
     pub(super) fn make(
         &self,
         target: &mut WritableFile,
         draft: impl FnOnce(&mut Draft<'_>) -> Result<()>,
-        out: &mut Streams<'_>,
     ) -> anyhow::Result<Change> {
-        self.prepare(target, draft)?.make(target, out)
+        self.prepare(target, draft)?.make(target)
     }
 
     /// Drafts a change and writes its undo file, which gets its name when the change is made.
@@ -129,6 +129,10 @@ impl Writing<'_> {
 
     /// Names the file that an error comes from.
     fn blame(&self, error: Error) -> anyhow::Error {
+        self.blame_with(error, None)
+    }
+
+    fn blame_with(&self, error: Error, hint: Option<String>) -> anyhow::Error {
         let error = anyhow::Error::from(error);
         let of_dump = error
             .chain()
@@ -139,7 +143,10 @@ impl Writing<'_> {
                 _ => false,
             });
         let path = self.dump.filter(|_| of_dump).unwrap_or(self.target);
-        error.context(path.display().to_string())
+        error.context(Blamed {
+            path: path.to_owned(),
+            hints: hint.into_iter().collect(),
+        })
     }
 }
 
@@ -151,12 +158,8 @@ pub(super) struct Pending<'a> {
 }
 
 impl Pending<'_> {
-    /// Makes it. Where it is left half done, the undo file is told at once.
-    pub(super) fn make(
-        self,
-        target: &mut WritableFile,
-        out: &mut Streams<'_>,
-    ) -> anyhow::Result<Change> {
+    /// Makes it. Where it is left half done, the error says how it is taken back.
+    pub(super) fn make(self, target: &mut WritableFile) -> anyhow::Result<Change> {
         let size = target.size();
         let summary = self.prepared.summary().clone();
         let change = |written, undo| self.writing.change(size, summary, written, undo);
@@ -164,13 +167,42 @@ impl Pending<'_> {
             Ok(None) => Ok(change(Written::Nothing, None)),
             Ok(Some(_)) => Ok(change(Written::Done, Some(self.undo))),
             Err(error) => {
-                if matches!(&error, Error::Edit(edit) if edit.state == TargetState::NeedsUndo) {
-                    tell_undo(&self.undo, out);
-                }
-                Err(self.writing.blame(error))
+                let half =
+                    matches!(&error, Error::Edit(edit) if edit.state == TargetState::NeedsUndo);
+                let hint = half.then(|| how_to_undo(&self.undo));
+                Err(self.writing.blame_with(error, hint))
             }
         }
     }
+}
+
+/// The file that an error is about, and what to do about what was written.
+#[derive(Debug)]
+pub(super) struct Blamed {
+    path: PathBuf,
+    pub(super) hints: Vec<String>,
+}
+
+impl fmt::Display for Blamed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())
+    }
+}
+
+/// Adds to an error how a change is taken back that was made before.
+pub(super) fn with_made(mut error: anyhow::Error, made: &[Change]) -> anyhow::Error {
+    if let Some(blamed) = error.downcast_mut::<Blamed>() {
+        for change in made {
+            if let Some(undo) = &change.undo {
+                blamed.hints.push(format!(
+                    "mdtool undo {} puts {} back, which was changed already",
+                    undo.display(),
+                    change.target.display()
+                ));
+            }
+        }
+    }
+    error
 }
 
 /// Says how changes are taken back: the last that was made first.
@@ -179,9 +211,8 @@ pub(super) fn tell_how_to_undo(changes: &[Change], out: &mut Streams<'_>) {
         .iter()
         .rev()
         .filter_map(|change| Some((&change.target, change.undo.as_ref()?)));
-    let (first, second) = (made.next(), made.next());
-    match (first, second) {
-        (Some((_, undo)), None) => tell_undo(undo, out),
+    match (made.next(), made.next()) {
+        (Some((_, undo)), None) => out.tell(format_args!("hint: {}", how_to_undo(undo))),
         (Some(first), Some(second)) => {
             for ((target, undo), when) in [(first, "first"), (second, "after that")] {
                 out.tell(format_args!(
@@ -195,9 +226,6 @@ pub(super) fn tell_how_to_undo(changes: &[Change], out: &mut Streams<'_>) {
     }
 }
 
-fn tell_undo(undo: &Path, out: &mut Streams<'_>) {
-    out.tell(format_args!(
-        "hint: mdtool undo {} puts it back",
-        undo.display()
-    ));
+fn how_to_undo(undo: &Path) -> String {
+    format!("mdtool undo {} puts it back", undo.display())
 }

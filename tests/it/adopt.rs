@@ -15,14 +15,14 @@ use tempfile::TempDir;
 
 use crate::support::{Drbdmeta, Run, kernel_image, mdtool, patch, peek, scratch, testdata};
 
-const MIB: u64 = 1 << 20;
+pub(crate) const MIB: u64 = 1 << 20;
 
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
 #[track_caller]
-fn ok(words: &[&str]) -> Run {
+pub(crate) fn ok(words: &[&str]) -> Run {
     let run = mdtool(words);
     assert_eq!(run.status, 0, "{words:?}: {run:?}");
     run
@@ -40,7 +40,7 @@ fn crc(bytes: &[u8]) -> u32 {
     crc32fast::hash(bytes)
 }
 
-fn whole(path: &Path) -> (usize, u32) {
+pub(crate) fn whole(path: &Path) -> (usize, u32) {
     let len = std::fs::metadata(path).unwrap().len() as usize;
     (len, crc(&peek(path, 0, len)))
 }
@@ -51,15 +51,15 @@ fn data(path: &Path, end: u64) -> u32 {
 }
 
 /// A stack of 64 MiB or so with data everywhere up to the inner device's end, and bits.
-struct Stack {
-    dir: TempDir,
-    image: PathBuf,
+pub(crate) struct Stack {
+    pub(crate) dir: TempDir,
+    pub(crate) image: PathBuf,
     /// Bytes of the inner DRBD device.
     inner: u64,
     format: &'static str,
 }
 
-fn v09(peers: u8) -> Level {
+pub(crate) fn v09(peers: u8) -> Level {
     let peer = Peer {
         bitmap_uuid: 0x1234_5678_9ABC_DEF0,
         flags: 0x1_0000,
@@ -68,7 +68,7 @@ fn v09(peers: u8) -> Level {
     Level::v09(peers).peer(NodeId::new(1), peer)
 }
 
-fn stack(levels: &[Level], size: u64, format: &'static str) -> Stack {
+pub(crate) fn stack(levels: &[Level], size: u64, format: &'static str) -> Stack {
     let dir = scratch();
     let image = dir.path().join("image.raw");
     let mut file = WritableFile::create_new(&image, Bytes::new(size)).unwrap();
@@ -87,7 +87,7 @@ fn stack(levels: &[Level], size: u64, format: &'static str) -> Stack {
     }
 }
 
-fn dirty(level: Level) -> Level {
+pub(crate) fn dirty(level: Level) -> Level {
     let range = |from: u64, to: u64| DevPos::new(from)..DevPos::new(to);
     let slot = BitmapIndex::new(0);
     let level = level.dirty(slot, range(MIB, 3 * MIB));
@@ -115,7 +115,7 @@ fn stacks() -> Vec<Stack> {
 }
 
 impl Stack {
-    fn adopt(&self, more: &[&str]) -> Vec<String> {
+    pub(crate) fn adopt(&self, more: &[&str]) -> Vec<String> {
         let mut words = vec!["adopt", text(&self.image), "--stacked", "--yes"];
         if self.format == "v09" {
             words.extend(["--node-id", "1"]);
@@ -135,7 +135,7 @@ impl Stack {
         run
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 

@@ -13,7 +13,7 @@ use super::super::outcome::Outcome;
 use super::super::report::adopt as report;
 use super::super::report::change::{self, Metadata};
 use super::super::select::Chosen;
-use super::super::write::{Change, Target, Writing, tell_how_to_undo};
+use super::super::write::{Change, Target, Writing, tell_how_to_undo, with_made};
 use super::apply_al::warn_of_log;
 use crate::adopt::{
     AdoptOptions, Adoption, External, Obstacle, Site, Truncation, external, relocate, truncate,
@@ -189,7 +189,7 @@ impl Job<'_> {
                     let what = format!("{} and the superblocks of {name}", path.display());
                     confirm(&what, out)?;
                 }
-                self.make_external(target, &image, &meta, needs, out)?
+                self.make_external(target, &image, &meta, needs)?
             }
         };
         Ok(Adopted {
@@ -229,7 +229,6 @@ impl Job<'_> {
         image: &Writing<'_>,
         meta: &Writing<'_>,
         needs: External,
-        out: &mut Streams<'_>,
     ) -> anyhow::Result<(Vec<Change>, MdLayout)> {
         let name = || meta.target.display().to_string();
         let mut device = open_or_create(meta.target, needs.whole).with_context(name)?;
@@ -238,14 +237,9 @@ impl Job<'_> {
         // Both are drafted before either is written, so that most of what can fail does so in time.
         let on_meta = meta.prepare(&device, |draft| self.draft_meta(draft))?;
         let on_image = image.prepare(&target, |draft| self.adoption.draft_retirement(draft))?;
-        let mut changes = vec![on_meta.make(&mut device, out)?];
-        match on_image.make(&mut target, out) {
-            Ok(change) => changes.push(change),
-            Err(error) => {
-                tell_how_to_undo(&changes, out);
-                return Err(error);
-            }
-        }
+        let mut changes = vec![on_meta.make(&mut device)?];
+        let on_image = on_image.make(&mut target);
+        changes.push(on_image.map_err(|error| with_made(error, &changes))?);
         Ok((changes, layout))
     }
 
@@ -281,7 +275,7 @@ impl Job<'_> {
                 if !self.args.writing.yes {
                     confirm(what, out)?;
                 }
-                writing.make(&mut target, draft, out)
+                writing.make(&mut target, draft)
             }
         }
     }

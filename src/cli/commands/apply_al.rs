@@ -38,7 +38,7 @@ pub(in super::super) fn run(
     if args.writing.json {
         json(&chosen, &change, &gained, out.stdout)?;
     } else {
-        report(level, &gained, change.written, out.stdout)?;
+        report(level, &gained, &change, out.stdout)?;
     }
     Ok(Outcome::Done)
 }
@@ -78,25 +78,19 @@ fn write(
     if shown.written == Written::Nothing {
         return Ok((shown, gained));
     }
-    if !args.writing.json {
-        regions(out.stdout, &shown.summary)?;
-    }
     if args.writing.dry_run {
         return Ok((shown, gained));
     }
     if !args.writing.yes {
         let written = shown.summary.written();
+        regions(out.stderr, &shown.summary)?;
         confirm(&format!("{}: {written} as listed", name()), out)?;
     }
     let mut target = WritableFile::open(path).with_context(name)?;
-    let made = writing.make(
-        &mut target,
-        |drafting| {
-            gained = draft(drafting, window, level, marking)?;
-            Ok(())
-        },
-        out,
-    )?;
+    let made = writing.make(&mut target, |drafting| {
+        gained = draft(drafting, window, level, marking)?;
+        Ok(())
+    })?;
     tell_how_to_undo(std::slice::from_ref(&made), out);
     Ok((made, gained))
 }
@@ -148,10 +142,10 @@ pub(in super::super) fn marking(
 fn report(
     level: &Level,
     gained: &[u64],
-    written: Written,
+    change: &Change,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    match written {
+    match change.written {
         Written::Nothing if level.superblock.al_state() == AlState::Clean => {
             writeln!(out, "nothing to do: the activity log is applied already")?;
             return Ok(());
@@ -165,7 +159,8 @@ fn report(
         }
         Written::DryRun | Written::Done => {}
     }
-    let verb = if written == Written::DryRun {
+    regions(out, &change.summary)?;
+    let verb = if change.written == Written::DryRun {
         "would gain"
     } else {
         "gained"

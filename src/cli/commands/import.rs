@@ -131,7 +131,7 @@ fn write(
                 let what = what.collect::<Vec<_>>().join(", ");
                 confirm(&format!("{}: {what}", args.target.display()), out)?;
             }
-            writing.make(&mut target, draft, out)
+            writing.make(&mut target, draft)
         }
     }
 }

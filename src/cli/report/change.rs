@@ -54,14 +54,22 @@ fn word(written: Written) -> &'static str {
 }
 
 fn change(change: &Change) -> Value {
+    let nothing = change.written == Written::Nothing;
+    let written = if nothing {
+        Bytes::ZERO
+    } else {
+        change.summary.written()
+    };
+    // What is announced, and found to be there already, is no change.
+    let changed = change.summary.regions.iter().filter(|_| !nothing);
     json!({
         "target": change.target.to_string_lossy(),
         "outcome": word(change.written),
         "target_bytes": change.size.get(),
         "target_bytes_after": change.size_after().get(),
-        "written_bytes": change.summary.written().get(),
+        "written_bytes": written.get(),
         "undo_file": change.undo.as_ref().map(|undo| undo.to_string_lossy()),
-        "regions": regions(change.summary.regions.iter()),
+        "regions": regions(changed),
     })
 }
 

@@ -66,6 +66,8 @@ fn exhaust(image: &MemImage, draft: impl Fn(&mut Draft<'_>) -> Result<()>) -> us
             .map(|level| metadata(&level.layout))
             .collect()
     };
+    let durable = disk.after_cut(disk.events(), &[], &mut || false);
+    assert!(durable == new, "all of it is synced when it is done");
     let judge = Judge {
         old_levels: all(&old),
         new_levels: all(&new),
@@ -164,6 +166,36 @@ fn adopting_cut_off_anywhere_leaves_no_mixture() {
         let tried = exhaust(&image, |draft| new().draft_retirement(draft));
         assert!(tried > 10, "{tried}");
     }
+}
+
+/// The meta device first, and when all of that is durable, the image: till then it is as before, and from then on the meta device has it all.
+#[test]
+fn moving_to_a_meta_device_cut_off_anywhere_leaves_no_mixture_on_either() {
+    let image = stack(Spec::v09(2), Spec::v08());
+    let located = levels(&image);
+    let device = Window::whole(&image);
+    let options = AdoptOptions::default();
+    let new = || Adoption::new(device, &located, &located.levels[1], options).unwrap();
+    // One that holds something else, and one that holds metadata already.
+    let mut used = MemImage::from_bytes(&vec![0x5A; 1 << 20]);
+    let draft_meta = |draft: &mut Draft<'_>| {
+        let meta = Window::whole(draft.target());
+        new().draft_meta(draft, meta)
+    };
+    assert!(exhaust(&used, draft_meta) > 30);
+    let identity = Identity {
+        path: "meta".to_owned(),
+        command: "test".to_owned(),
+        block_device: false,
+        size: used.size(),
+    };
+    let prepared = prepare(&used.clone(), &identity, Vec::new(), draft_meta).unwrap();
+    prepared.apply(&mut used).unwrap().expect("it changes");
+    let at = levels(&used).levels[0].layout.bm.start;
+    used.write_at(ImagePos::at(at.from_start()), &[0xFF; 4096])
+        .unwrap();
+    assert!(exhaust(&used, draft_meta) > 30);
+    assert!(exhaust(&image, |draft| new().draft_retirement(draft)) > 10);
 }
 
 #[test]
