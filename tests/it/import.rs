@@ -1,5 +1,6 @@
 //! What `mdtool import` refuses, what it asks for, and `mdtool undo`.
 
+mod fixed_point;
 mod occupied;
 mod undoing;
 
