@@ -58,8 +58,16 @@ pub fn run(args: &[OsString], out: &mut Streams<'_>) -> Outcome {
         Err(error) => return usage(&error, out),
     };
     let result = dispatch(&cli.command, &command_line(args), out).and_then(|outcome| {
-        out.stdout.flush()?;
-        Ok(outcome)
+        match out.stdout.flush() {
+            // What `probe` found is true whoever reads it; and 0 would say that all is well.
+            Err(error)
+                if error.kind() == io::ErrorKind::BrokenPipe
+                    && matches!(outcome, Outcome::Probed(_)) =>
+            {
+                Ok(outcome)
+            }
+            flushed => Ok(flushed.map(|()| outcome)?),
+        }
     });
     result.unwrap_or_else(|error| {
         if is_broken_pipe(&error) {
@@ -103,6 +111,7 @@ fn dispatch(
 ) -> anyhow::Result<Outcome> {
     match command {
         Command::Locate(args) => commands::locate::run(args, out),
+        Command::Probe(args) => commands::probe::run(args, out),
         Command::Export(args) => commands::export::run(args, command_line, out),
         Command::Al(args) => commands::al::run(args, out),
         Command::ApplyAl(args) => commands::apply_al::run(args, command_line, out),

@@ -27,5 +27,6 @@ pub mod metadata;
 pub mod occupant;
 pub mod ondisk;
 pub mod place;
+pub mod probe;
 pub mod superblock;
 pub mod units;

@@ -1,6 +1,7 @@
 //! The arguments, typed and without side effects.
 
 mod adopt;
+mod probe;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -13,6 +14,7 @@ use crate::error::UtilsVersion;
 use crate::locate::{IndexChoice, ScanMode};
 use crate::superblock::DeviceFlags;
 pub(super) use adopt::{AdoptArgs, PlanArgs, Strategy};
+pub(super) use probe::ProbeArgs;
 
 /// Find, export and move DRBD metadata in disks and disk images
 #[derive(Debug, Parser)]
@@ -25,7 +27,8 @@ pub struct Cli {
 /// How every command's exit status is to be read.
 const EXIT_STATUS: &str = "\
 Exit status: 0 done, or yes; 1 ran, and the answer is no, or there are findings; 2 could not run
-(bad usage, I/O error, damaged beyond reading, refused). A closed pipe is no error.
+(bad usage, I/O error, damaged beyond reading, refused). `probe` has more: see its help.
+A closed pipe is no error.
 
 Sizes and positions: 4096, 0x1000, 4KiB, 9TB, 8s (sectors of 512 bytes).";
 
@@ -33,6 +36,9 @@ Sizes and positions: 4096, 0x1000, 4KiB, 9TB, 8s (sectors of 512 bytes).";
 pub(super) enum Command {
     /// Find every level of a stack, outermost first
     Locate(LocateArgs),
+    /// Tell in one line and one exit status whether metadata is there, for scripts
+    #[command(after_help = probe::STATUSES)]
+    Probe(ProbeArgs),
     /// Print a resource's metadata as drbdmeta's dump-md does, for restore-md
     Export(ExportArgs),
     /// Show a resource's activity log, and which extents it marks
@@ -56,7 +62,7 @@ pub(super) enum Command {
 pub(super) struct ImageArgs {
     /// Regular file or block device
     pub(super) image: PathBuf,
-    /// Expect a stack; `export`, `plan` and `adopt` then mean its innermost resource
+    /// Expect a stack; `export`, `plan`, `adopt` and `probe` then mean its innermost resource
     #[arg(long)]
     pub(super) stacked: bool,
     /// Where to look

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use super::confirm::Unconfirmed;
 use crate::error::{AdoptRefusal, EditRefusal, Error, IoOp, PlaceRefusal, Refused, Unsupported};
 use crate::foreign::Foreign;
+use crate::probe::Status;
 use crate::superblock::Format;
 
 /// A command's exit status.
@@ -18,6 +19,8 @@ pub enum Outcome {
     No,
     /// 2: could not run.
     Failed,
+    /// What `probe` found.
+    Probed(Status),
 }
 
 impl Outcome {
@@ -28,6 +31,7 @@ impl Outcome {
             Self::Done => 0,
             Self::No => 1,
             Self::Failed => 2,
+            Self::Probed(status) => status.code(),
         }
     }
 }
