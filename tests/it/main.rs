@@ -37,6 +37,8 @@ mod import_drbdmeta;
 mod kernel_images;
 /// `locate` on every shape of stack.
 mod locate;
+/// `probe`: each status by a real image.
+mod probe;
 /// What the commands print, whole.
 mod snapshots;
 /// How the program, drbdmeta and images are handled in tests.
