@@ -179,6 +179,13 @@ pub enum Damage {
         /// Whether DRBD looks there.
         in_place: bool,
     },
+    /// A superblock that fits its place, and that a kernel would refuse to attach all the same.
+    Refused {
+        /// The rule of [`crate::check`] that says so.
+        rule: &'static str,
+        /// What was found, and what was expected.
+        found: String,
+    },
     /// A block is a superblock but for its magic.
     Magic {
         /// The block.

@@ -1,6 +1,7 @@
 //! The arguments, typed and without side effects.
 
 mod adopt;
+mod check;
 mod probe;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use crate::error::UtilsVersion;
 use crate::locate::{IndexChoice, ScanMode};
 use crate::superblock::DeviceFlags;
 pub(super) use adopt::{AdoptArgs, PlanArgs, Strategy};
+pub(super) use check::CheckArgs;
 pub(super) use probe::ProbeArgs;
 
 /// Find, export and move DRBD metadata in disks and disk images
@@ -41,6 +43,8 @@ pub(super) enum Command {
     Probe(ProbeArgs),
     /// Print a resource's metadata as drbdmeta's dump-md does, for restore-md
     Export(ExportArgs),
+    /// Judge every resource: what DRBD would refuse, what is damaged, and what to do
+    Check(CheckArgs),
     /// Show a resource's activity log, and which extents it marks
     Al(AlArgs),
     /// Mark what the activity log names out of sync, as must be before DRBD attaches

@@ -5,7 +5,8 @@ use super::remains::{BlockAt, block_at, remains};
 use super::resemblance::is_superblock;
 use super::{Answer, Damage, Moved, ProbeOptions, Probed, Unseen, Which};
 use crate::apply_al::LogState;
-use crate::error::{Corrupt, Error, Expected, Field, Misfit, Refused, Result, Unsupported};
+use crate::check::{Kernel, Severity, Subject, attach};
+use crate::error::{Corrupt, Error, Misfit, Refused, Result, Unsupported};
 use crate::foreign::{BEGINNING, recognise};
 use crate::image::Window;
 use crate::layout::{MdIndex, MdLayout};
@@ -112,9 +113,16 @@ impl<'a> Prober<'a> {
         let around = number
             .checked_sub(1)
             .and_then(|outer| located.levels.get(outer));
-        let answer = match self.state(level)? {
+        // An outer device of more than 64 bits is none: its size was found to fit.
+        let holder = around.map_or(Some(self.device.size()), |outer| {
+            outer.drbd_device().to_bytes()
+        });
+        let holder = holder.unwrap_or_else(|| self.device.size());
+        let answer = match self.state(level, holder)? {
             damaged @ Answer::Damaged(_) => damaged,
-            state => self.moved(level, around).map_or(state, Answer::Moved),
+            state => self
+                .moved(level, holder, around.is_none())
+                .map_or(state, Answer::Moved),
         };
         Ok(Probed {
             number,
@@ -122,21 +130,11 @@ impl<'a> Prober<'a> {
         })
     }
 
-    /// What the superblock and, where it matters, the activity log say.
-    fn state(&self, level: &Level) -> Result<Answer> {
+    /// What kernels would say to the superblock and, where it matters, what the activity log says.
+    fn state(&self, level: &Level, holder: Bytes) -> Result<Answer> {
         let superblock = &level.superblock;
-        let (said, most) = (superblock.la_size(), level.layout.usable);
-        if said > most {
-            return Ok(Answer::Damaged(Damage::Superblock {
-                at: level.layout.md,
-                format: superblock.format(),
-                misfit: Misfit {
-                    field: Field::LaSizeSect,
-                    found: i128::from(said.get()),
-                    expected: Expected::AtMost(i128::from(most.get())),
-                },
-                in_place: true,
-            }));
+        if let Some(damage) = refused(level, holder) {
+            return Ok(Answer::Damaged(damage));
         }
         if superblock.al_state() == AlState::Clean {
             return Ok(Answer::Clean);
@@ -156,17 +154,13 @@ impl<'a> Prober<'a> {
     }
 
     /// Where DRBD will look instead; `None` where it looks just there.
-    fn moved(&self, level: &Level, around: Option<&Level>) -> Option<Moved> {
-        let device = match around {
-            Some(outer) => outer.drbd_device().to_bytes()?,
-            None => self.device.size(),
-        };
+    fn moved(&self, level: &Level, device: Bytes, outermost: bool) -> Option<Moved> {
         let index = level.layout.index;
         let asked = self.asked().filter(|asked| match asked {
             MdIndex::Internal | MdIndex::FlexInternal => !index.is_internal(),
             other => *other != index,
         });
-        let asked = asked.filter(|_| around.is_none());
+        let asked = asked.filter(|_| outermost);
         let expected = asked.unwrap_or(index).superblock_pos(device);
         let made_for_this = !index.is_internal() || level.device == device;
         if asked.is_none() && made_for_this && expected == Some(level.layout.md) {
@@ -399,6 +393,23 @@ fn just(level: Level) -> Located {
 
 fn unseen(why: Unseen) -> Probed {
     Probed::of(Answer::Unseen(why), Located::default())
+}
+
+/// The first reason, other than an activity log to be applied, for which a kernel that reads the format would refuse to attach.
+fn refused(level: &Level, holder: Bytes) -> Option<Damage> {
+    let format = level.superblock.format();
+    let findings = attach(&Subject::of_level(level, holder));
+    let refusal = findings.into_iter().find(|finding| {
+        let refuses = |kernel: Kernel| {
+            let answers = finding.attach.unwrap_or_default();
+            kernel.knows(format) && answers.of(kernel).is_some()
+        };
+        finding.rule.severity == Severity::Error && Kernel::ALL.into_iter().any(refuses)
+    })?;
+    Some(Damage::Refused {
+        rule: refusal.rule.id,
+        found: refusal.found,
+    })
 }
 
 fn damaged(at: DevPos, superblock: &Superblock, misfit: Misfit, in_place: bool) -> Probed {

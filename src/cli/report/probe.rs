@@ -79,6 +79,9 @@ impl Report<'_> {
             Answer::Damaged(Damage::Log(_)) => Some(
                 "`mdtool al` shows the log; `mdtool apply-al --mark-all` marks everything out of sync instead",
             ),
+            Answer::Damaged(Damage::Refused { .. }) => {
+                Some("`mdtool check` explains it, and says what to do")
+            }
             Answer::Damaged(_) => Some(
                 "keep the disk as it is, or a copy of it: `mdtool locate --scan full` lists every superblock there is",
             ),

@@ -171,6 +171,9 @@ fn damaged(opened: &Opened, damage: &Damage) -> (Option<()>, String) {
                 format!("{}: {misfit}{elsewhere}", named(*at, *format)),
             )
         }
+        Damage::Refused { rule, found } => {
+            (Some(()), format!("DRBD would refuse it: {found} ({rule})"))
+        }
         Damage::Magic { at, format, found } => (
             None,
             format!(
