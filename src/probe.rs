@@ -29,7 +29,7 @@ use crate::activity_log::Verdict;
 use crate::error::{Misfit, Result};
 use crate::image::Window;
 use crate::layout::MdIndex;
-use crate::locate::{IndexChoice, Level, Located, ScanMode};
+use crate::locate::{IndexChoice, Level, Located, ScanMode, Why};
 use crate::occupant::Occupant;
 use crate::superblock::Format;
 use crate::units::{Bytes, DevPos};
@@ -220,12 +220,14 @@ pub enum Moved {
         /// The placement that was asked for, where the metadata has another.
         asked: Option<MdIndex>,
     },
-    /// External metadata, not at the start of a meta device.
-    External {
+    /// A superblock that is no level of the stack.
+    Stray {
         /// The superblock.
         at: DevPos,
         /// Its format.
         format: Format,
+        /// Why it is none.
+        why: Why,
     },
 }
 

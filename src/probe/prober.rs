@@ -14,7 +14,7 @@ use crate::locate::{
     IndexChoice, Level, LocateOptions, Located, Rejected, Role, ScanMode, Why, locate, locate_at,
 };
 use crate::superblock::{AlState, DeviceFlags, Superblock};
-use crate::units::{Bytes, DevPos};
+use crate::units::{Bytes, DevPos, MD_BLOCK, SectorDelta};
 
 /// One look.
 pub(super) struct Prober<'a> {
@@ -299,23 +299,28 @@ impl<'a> Prober<'a> {
         if !is_superblock(&superblock, rejected.at) {
             return Ok(None);
         }
-        Ok(match rejected.why {
-            Why::Misfit(misfit) => {
-                let (at, format) = (rejected.at, rejected.format);
-                let in_place = self.places().iter().any(|(_, place)| *place == at);
-                Some(Answer::Damaged(Damage::Superblock {
-                    at,
-                    format,
-                    misfit,
-                    in_place,
-                }))
-            }
-            Why::External => Some(Answer::Moved(Moved::External {
-                at: rejected.at,
-                format: rejected.format,
-            })),
-            _ => None,
-        })
+        let Rejected { at, format, why } = *rejected;
+        let misfit = match why {
+            Why::Misfit(misfit) => Some(misfit),
+            // External by the sign of an offset that external metadata does not have.
+            Why::External => internal_misfit(&superblock, at),
+            Why::Outside { .. } | Why::Leftover { .. } => None,
+            Why::Stale { .. } | Why::OtherSlot { .. } => return Ok(None),
+        };
+        Ok(Some(match misfit {
+            Some(misfit) => Answer::Damaged(Damage::Superblock {
+                at,
+                format,
+                misfit,
+                in_place: self.is_place(at),
+            }),
+            None => Answer::Moved(Moved::Stray { at, format, why }),
+        }))
+    }
+
+    /// Whether DRBD might look there.
+    fn is_place(&self, at: DevPos) -> bool {
+        self.places().iter().any(|(_, place)| *place == at)
     }
 
     /// Looks inside the innermost level found as if its DRBD device were the image.
@@ -346,7 +351,16 @@ impl<'a> Prober<'a> {
             },
             nested: true,
         };
-        let inner = inside.look()?;
+        let mut inner = inside.look()?;
+        if matches!(inner.answer, Answer::None(_)) {
+            // What lies outside the outer DRBD device may have been inside when that was larger.
+            for rejected in &located.rejected {
+                if let Some(answer) = self.reconsidered(rejected)? {
+                    inner.answer = answer;
+                    break;
+                }
+            }
+        }
         located.levels.extend(inner.located.levels);
         located.searched = located.searched.max(inner.located.searched);
         Ok(Probed {
@@ -360,22 +374,23 @@ impl<'a> Prober<'a> {
         match locate_at(self.device, at, self.options.index) {
             Ok(level) => self.judge(just(level), 0),
             Err(Error::Corrupt(Corrupt::Magic { .. })) => Ok(unseen(Unseen::NotThere { at })),
-            Err(Error::Corrupt(Corrupt::Superblock { format, misfit, .. })) => {
-                let in_place = self.places().iter().any(|(_, place)| *place == at);
-                Ok(Probed::of(
-                    Answer::Damaged(Damage::Superblock {
-                        at,
-                        format,
-                        misfit,
-                        in_place,
-                    }),
-                    Located::default(),
-                ))
-            }
+            Err(Error::Corrupt(Corrupt::Superblock { format, misfit, .. })) => Ok(Probed::of(
+                Answer::Damaged(Damage::Superblock {
+                    at,
+                    format,
+                    misfit,
+                    in_place: self.is_place(at),
+                }),
+                Located::default(),
+            )),
             Err(Error::Corrupt(
                 Corrupt::External { format, .. } | Corrupt::Elsewhere { format, .. },
             )) => Ok(Probed::of(
-                Answer::Moved(Moved::External { at, format }),
+                Answer::Moved(Moved::Stray {
+                    at,
+                    format,
+                    why: Why::External,
+                }),
                 Located::default(),
             )),
             Err(error) => Err(error),
@@ -410,6 +425,16 @@ fn refused(level: &Level, holder: Bytes) -> Option<Damage> {
         rule: refusal.rule.id,
         found: refusal.found,
     })
+}
+
+/// What is wrong with a superblock that has neither external nor internal metadata's offsets.
+fn internal_misfit(superblock: &Superblock, at: DevPos) -> Option<Misfit> {
+    let behind = SectorDelta::new(8);
+    if superblock.al_offset() == behind {
+        return None;
+    }
+    let device = at.checked_add(MD_BLOCK)?.from_start();
+    MdLayout::of(superblock, MdIndex::FlexInternal, device).err()
 }
 
 fn damaged(at: DevPos, superblock: &Superblock, misfit: Misfit, in_place: bool) -> Probed {

@@ -199,10 +199,9 @@ fn damaged(opened: &Opened, damage: &Damage) -> (Option<()>, String) {
 /// Where metadata is, and where DRBD will look.
 fn moved_to(opened: &Opened, moved: Moved, level: Option<&Level>) -> String {
     match moved {
-        Moved::External { at, format } => format!(
-            "{format} external metadata at {}, which is not the start of a meta device",
-            opened.image_pos(at)
-        ),
+        Moved::Stray { at, format, why } => {
+            format!("{format} metadata at {}: {why}", opened.image_pos(at))
+        }
         Moved::Level {
             expected,
             made_for,
