@@ -111,6 +111,11 @@ fn a_file_that_may_not_be_read_is_no_empty_answer() {
         std::os::unix::process::CommandExt::uid(&mut command, 65534);
         let run: Run = command.args(["locate", &image]).output().unwrap().into();
         assert_refused(&run, 2, "Permission denied");
+        let mut command = std::process::Command::new(&program);
+        std::os::unix::process::CommandExt::uid(&mut command, 65534);
+        let run: Run = command.args(["probe", &image]).output().unwrap().into();
+        assert_eq!(run.status, 2, "{run:?}");
+        assert!(run.stdout.contains(": error cannot open"), "{run:?}");
     } else {
         assert_refused(&mdtool(["locate", &image]), 2, "Permission denied");
     }
@@ -315,6 +320,7 @@ fn a_closed_pipe_is_no_error() {
     for args in [
         &["export", image.as_str()][..],
         &["locate", image.as_str()],
+        &["probe", image.as_str()],
         &["--help"],
     ] {
         let mut child = mdtool_command(args)
@@ -339,6 +345,7 @@ fn help_and_version_are_on_stdout() {
         &["--version"],
         &["locate", "--help"],
         &["export", "-h"],
+        &["probe", "--help"],
     ] {
         let run = mdtool(args);
         assert_eq!((run.status, run.stderr.as_str()), (0, ""), "{args:?}");
@@ -377,6 +384,7 @@ fn reading_commands_change_no_byte_and_no_time_stamp() {
     for args in [
         &["locate", image.as_str(), "--scan", "full"][..],
         &["locate", image.as_str(), "--json"],
+        &["probe", image.as_str(), "--scan", "full", "--json"],
         &["export", image.as_str(), "--stacked"],
         &["export", image.as_str(), "--level", "0", "--force"],
     ] {
