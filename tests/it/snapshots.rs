@@ -8,7 +8,7 @@ use mdtool::builder::{
 use mdtool::image::{WritableFile, WriteAt};
 use mdtool::units::{BitmapIndex, Bytes, DevPos, ImagePos, NodeId, Sectors};
 
-use crate::support::{Run, kernel_image, mdtool_command, scratch};
+use crate::support::{Run, cut, kernel_image, mdtool_command, patch, scratch};
 
 const MIB: u64 = 1 << 20;
 
@@ -165,4 +165,43 @@ fn export_prints_each_format() {
         "v09_dump",
         transcript(dir.path(), &["export", "stack.raw", "--stacked"])
     );
+}
+
+#[test]
+fn probe_has_a_line_for_each_image() {
+    let dir = scratch();
+    let size = Bytes::new(64 * MIB);
+    for (name, levels) in [
+        ("stack.raw", vec![Level::v09(3), Level::v08().unclean()]),
+        ("crashed.raw", vec![Level::v08().unclean()]),
+        ("grown.raw", vec![Level::v08()]),
+        ("gone.raw", vec![Level::v09(1)]),
+    ] {
+        let mut file = image(dir.path(), name, size.get());
+        build(&mut file, ImagePos::START, size, &levels).unwrap();
+    }
+    image(dir.path(), "blank.raw", MIB);
+    image(dir.path(), "empty.raw", 0);
+    cut(&dir.path().join("grown.raw"), 80 * MIB);
+    patch(&dir.path().join("gone.raw"), 64 * MIB - 4096, &[0; 4096]);
+    let images = [
+        "probe",
+        "stack.raw",
+        "crashed.raw",
+        "grown.raw",
+        "gone.raw",
+        "blank.raw",
+        "empty.raw",
+        "missing.raw",
+    ];
+    insta::assert_snapshot!("probe", transcript(dir.path(), &images));
+    let expected = [
+        "probe",
+        "stack.raw",
+        "--expect-node-id",
+        "2",
+        "--stacked",
+        "--json",
+    ];
+    insta::assert_snapshot!("probe_json", transcript(dir.path(), &expected));
 }
