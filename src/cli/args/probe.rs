@@ -26,7 +26,6 @@ one of them has no metadata, not that all have none: probe one at a time before 
 
 /// Arguments of `probe`.
 #[derive(Args, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(in super::super) struct ProbeArgs {
     #[command(flatten)]
     image: ImageArgs,

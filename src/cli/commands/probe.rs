@@ -36,7 +36,7 @@ pub(in super::super) fn run(args: &ProbeArgs, out: &mut Streams<'_>) -> anyhow::
     }
     let worst = Status::worst(&statuses);
     if args.json {
-        print(out, format_args!("{:#}", document(worst, entries)))?;
+        print(out, format_args!("{:#}", document(worst, &entries)))?;
     }
     if !args.quiet {
         for hint in hints {

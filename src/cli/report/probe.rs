@@ -65,7 +65,6 @@ impl Report<'_> {
             _ if !probed.differences.is_empty() => Some(
                 "`mdtool locate` shows everything that is on it; it may be another disk than you think",
             ),
-            Answer::Clean => None,
             Answer::None(_) => Some(
                 "if the metadata is external, give the meta device; if the disk has partitions, give --offset and --size",
             ),
@@ -94,7 +93,7 @@ impl Report<'_> {
             Answer::Unseen(Unseen::CutOff(_)) => {
                 Some("the rest of the disk or image is needed to tell")
             }
-            Answer::Unseen(_) => None,
+            Answer::Clean | Answer::Unseen(_) => None,
         };
         hint.into_iter().map(str::to_owned).collect()
     }
@@ -147,7 +146,7 @@ impl Report<'_> {
 }
 
 /// The one document, whatever the number of images.
-pub(in super::super) fn document(worst: Status, images: Vec<Value>) -> Value {
+pub(in super::super) fn document(worst: Status, images: &[Value]) -> Value {
     json!({
         "status": worst.code(),
         "answer": worst.to_string(),

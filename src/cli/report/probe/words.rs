@@ -107,7 +107,7 @@ fn none(opened: &Opened, probed: &Probed, contents: &Contents) -> String {
     let alike = probed.located.rejected.len();
     if alike > 0 {
         let blocks = if alike == 1 { "block" } else { "blocks" };
-        words.push_str(&format!("; {alike} {blocks} in it only look like metadata"));
+        words = format!("{words}; {alike} {blocks} in it only look like metadata");
     }
     words
 }
