@@ -227,6 +227,9 @@ pub(super) struct WritingArgs {
     /// Overwrite what is there without being asked
     #[arg(long)]
     pub(super) yes: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -239,6 +242,9 @@ pub(super) struct UndoArgs {
     /// Put it back even over what was written since
     #[arg(long)]
     pub(super) yes: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -5,6 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use super::confirm::Unconfirmed;
+use super::write::Blamed;
 use crate::error::{AdoptRefusal, EditRefusal, Error, IoOp, PlaceRefusal, Refused, Unsupported};
 use crate::foreign::Foreign;
 use crate::probe::Status;
@@ -99,7 +100,10 @@ pub(super) fn hints(error: &anyhow::Error) -> Vec<String> {
         .chain()
         .filter_map(|cause| cause.downcast_ref::<Error>())
         .find_map(hint_of);
-    hint.into_iter().map(str::to_owned).collect()
+    let of_target = error.downcast_ref::<Blamed>();
+    let of_target = of_target.map_or(&[][..], |blamed| &blamed.hints);
+    let hint = hint.map(str::to_owned);
+    of_target.iter().cloned().chain(hint).collect()
 }
 
 fn hint_of_adopt(refusal: &AdoptRefusal) -> &'static str {
@@ -138,6 +142,9 @@ fn hint_of(error: &Error) -> Option<&'static str> {
         }
         Error::Io(error) if error.source.kind() == io::ErrorKind::ResourceBusy => {
             Some("it is mounted, attached to DRBD or otherwise claimed: let go of it there first")
+        }
+        Error::Io(error) if error.op == IoOp::WriteUndo => {
+            Some("--undo FILE writes it elsewhere, to a disk that has room for it")
         }
         Error::Io(error) if error.op == IoOp::Lock => {
             Some("another process is writing to it: let that finish first")

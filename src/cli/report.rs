@@ -1,6 +1,7 @@
-//! What locate prints: the same facts as text for people and as JSON for programs.
+//! What commands print: the same facts as text for people and as JSON for programs.
 
 pub(super) mod adopt;
+pub(super) mod change;
 pub(super) mod check;
 pub(super) mod json;
 mod picture;

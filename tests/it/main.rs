@@ -25,10 +25,14 @@ mod apply_al;
 mod builder;
 /// What every command owes its user.
 mod contracts;
+/// Block devices as targets.
+mod devices;
 /// The dump parser, held against `drbdmeta verify-dump`.
 mod dump_parse;
 /// What the dump of every resource looks like, held against `drbdmeta dump-md`.
 mod export_drbdmeta;
+/// Faults while something is written.
+mod faults;
 /// What `import` refuses and asks for, and `undo`.
 mod import;
 /// What `import` writes, held against `drbdmeta restore-md`.
@@ -43,3 +47,5 @@ mod probe;
 mod snapshots;
 /// How the program, drbdmeta and images are handled in tests.
 mod support;
+/// The JSON documents of commands that write.
+mod writing_json;
