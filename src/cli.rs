@@ -103,6 +103,7 @@ fn dispatch(
 ) -> anyhow::Result<Outcome> {
     match command {
         Command::Locate(args) => commands::locate::run(args, out),
+        Command::Show(args) => commands::show::run(args, out),
         Command::Export(args) => commands::export::run(args, command_line, out),
         Command::Al(args) => commands::al::run(args, out),
         Command::ApplyAl(args) => commands::apply_al::run(args, command_line, out),

@@ -18,6 +18,7 @@ pub mod cli;
 pub mod dump;
 pub mod edit;
 pub mod error;
+pub mod evidence;
 pub mod foreign;
 pub mod image;
 pub mod import;

@@ -1,6 +1,7 @@
 //! The arguments, typed and without side effects.
 
 mod adopt;
+mod show;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -13,6 +14,7 @@ use crate::error::UtilsVersion;
 use crate::locate::{IndexChoice, ScanMode};
 use crate::superblock::DeviceFlags;
 pub(super) use adopt::{AdoptArgs, PlanArgs, Strategy};
+pub(super) use show::{Rate, ShowArgs};
 
 /// Find, export and move DRBD metadata in disks and disk images
 #[derive(Debug, Parser)]
@@ -33,6 +35,8 @@ Sizes and positions: 4096, 0x1000, 4KiB, 9TB, 8s (sectors of 512 bytes).";
 pub(super) enum Command {
     /// Find every level of a stack, outermost first
     Locate(LocateArgs),
+    /// Show all that the metadata says, decoded, and how much is out of sync
+    Show(ShowArgs),
     /// Print a resource's metadata as drbdmeta's dump-md does, for restore-md
     Export(ExportArgs),
     /// Show a resource's activity log, and which extents it marks
@@ -56,7 +60,7 @@ pub(super) enum Command {
 pub(super) struct ImageArgs {
     /// Regular file or block device
     pub(super) image: PathBuf,
-    /// Expect a stack; `export`, `plan` and `adopt` then mean its innermost resource
+    /// Expect a stack; commands about one resource then mean its innermost one
     #[arg(long)]
     pub(super) stacked: bool,
     /// Where to look

@@ -8,4 +8,5 @@ pub(super) mod export;
 pub(super) mod import;
 pub(super) mod locate;
 pub(super) mod plan;
+pub(super) mod show;
 pub(super) mod undo;

@@ -4,6 +4,7 @@ pub(super) mod adopt;
 pub(super) mod json;
 mod picture;
 pub(super) mod plan;
+pub(super) mod show;
 mod story;
 pub(super) mod text;
 pub(super) mod ways;

@@ -37,6 +37,10 @@ mod import_drbdmeta;
 mod kernel_images;
 /// `locate` on every shape of stack.
 mod locate;
+/// What else lives on a disk.
+mod occupants;
+/// `show`.
+mod show;
 /// What the commands print, whole.
 mod snapshots;
 /// How the program, drbdmeta and images are handled in tests.
