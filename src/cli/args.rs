@@ -1,6 +1,7 @@
 //! The arguments, typed and without side effects.
 
 mod adopt;
+mod pages;
 mod show;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use crate::error::UtilsVersion;
 use crate::locate::{IndexChoice, ScanMode};
 use crate::superblock::DeviceFlags;
 pub(super) use adopt::{AdoptArgs, PlanArgs, Strategy};
+pub(super) use pages::{CompletionsArgs, ManArgs};
 pub(super) use show::{Rate, ShowArgs};
 
 /// Find, export and move DRBD metadata in disks and disk images
@@ -53,6 +55,12 @@ pub(super) enum Command {
     Undo(UndoArgs),
     /// Build an image like GitLab's and walk through finding and exporting its inner resource
     Demo(DemoArgs),
+    /// Write a man page for each command
+    #[command(hide = true)]
+    Man(ManArgs),
+    /// Print completions for a shell
+    #[command(hide = true)]
+    Completions(CompletionsArgs),
 }
 
 /// What every command that takes an image takes.

@@ -19,6 +19,8 @@
 mod activity_log;
 /// `plan` and `adopt`.
 mod adopt;
+/// What messages and documents advise.
+mod advice;
 /// Applying activity logs.
 mod apply_al;
 /// Images of the builder's making, held against drbdmeta's own and given to it to read.
@@ -39,6 +41,8 @@ mod kernel_images;
 mod locate;
 /// What else lives on a disk.
 mod occupants;
+/// Help, man pages and completions.
+mod pages;
 /// `show`.
 mod show;
 /// What the commands print, whole.

@@ -190,11 +190,10 @@ fn found(image: &Path) -> Vec<(OccupantKind, Option<u64>)> {
         .collect()
 }
 
-/// What blkid sees: the values of `TYPE`, `PTTYPE` and `FSSIZE`.
+/// What blkid sees: the values of `TYPE` and `PTTYPE`.
 fn blkid(image: &Path) -> Vec<String> {
-    let Some(blkid) = tool_path("blkid") else {
-        return Vec::new();
-    };
+    // OK to unwrap: util-linux is on every Linux.
+    let blkid = tool_path("blkid").unwrap();
     let text = run(&blkid, &["-p", "-o", "export"], image, "");
     let wanted = ["TYPE=", "PTTYPE="];
     text.lines()
@@ -221,7 +220,12 @@ fn what_the_real_makers_make_is_found_as_blkid_finds_it() {
         let what = format!("{} {:?}", maker.tool, maker.words);
         let found = found(&image);
         assert_eq!(found, [(maker.kind, maker.end)], "{what}");
-        assert_eq!(blkid(&image), [maker.blkid], "{what}");
+        // Of an exFAT, blkid 2.38 says that it is a DOS partition table, too.
+        assert_eq!(
+            blkid(&image).first().map(String::as_str),
+            Some(maker.blkid),
+            "{what}"
+        );
     }
 }
 

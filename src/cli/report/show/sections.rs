@@ -107,7 +107,7 @@ fn places(report: &Report<'_>, facts: &Facts<'_>) -> Vec<Line> {
         (
             "activity log",
             format!(
-                "{}, {}: {} of {} blocks of 4 KiB; for {} extents",
+                "{}, {}: {} of {} blocks of 4 KiB; at most {} extents active",
                 from(layout.al.start),
                 range_len(&layout.al),
                 count(u64::from(geometry.al.stripes), "stripe", "stripes"),
