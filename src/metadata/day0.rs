@@ -108,7 +108,7 @@ mod tests {
         }
         assert!(generation.day0(3).never_rotated);
         assert_eq!(generation.day0(3).uuid, None);
-        let mut used = generation.clone();
+        let mut used = generation;
         used.history_uuids[3] = Uuid(6);
         assert!(!used.day0(3).never_rotated);
         generation.current_uuid = Uuid::JUST_CREATED;

@@ -13,9 +13,9 @@ pub enum DiskState {
     Inconsistent,
     /// Consistent, and known to be older than a peer's.
     Outdated,
-    /// Consistent, and UpToDate as soon as nothing speaks against it.
+    /// Consistent, and `UpToDate` as soon as nothing speaks against it.
     Consistent,
-    /// v08 that knew its peer to be outdated: UpToDate at once.
+    /// v08 that knew its peer to be outdated: `UpToDate` at once.
     UpToDate,
 }
 

@@ -50,7 +50,7 @@ fn create_md_is_in_no_command_of_the_documents() {
     for document in documents {
         let text = std::fs::read_to_string(&document).unwrap();
         for line in text.lines() {
-            let words: Vec<&str> = line.trim_start().split_whitespace().collect();
+            let words: Vec<&str> = line.split_whitespace().collect();
             let is_command = words
                 .first()
                 .is_some_and(|word| ["$", "#", "drbdadm", "drbdmeta", "sudo"].contains(word));
