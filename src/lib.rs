@@ -19,6 +19,7 @@ pub mod cli;
 pub mod dump;
 pub mod edit;
 pub mod error;
+pub mod evidence;
 pub mod foreign;
 pub mod image;
 pub mod import;

@@ -2,7 +2,9 @@
 
 mod adopt;
 mod check;
+mod pages;
 mod probe;
+mod show;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -16,7 +18,9 @@ use crate::locate::{IndexChoice, ScanMode};
 use crate::superblock::DeviceFlags;
 pub(super) use adopt::{AdoptArgs, PlanArgs, Strategy};
 pub(super) use check::CheckArgs;
+pub(super) use pages::{CompletionsArgs, ManArgs};
 pub(super) use probe::ProbeArgs;
+pub(super) use show::{Rate, ShowArgs};
 
 /// Find, export and move DRBD metadata in disks and disk images
 #[derive(Debug, Parser)]
@@ -41,6 +45,8 @@ pub(super) enum Command {
     /// Tell in one line and one exit status whether metadata is there, for scripts
     #[command(after_help = probe::STATUSES)]
     Probe(ProbeArgs),
+    /// Show all that the metadata says, decoded, and how much is out of sync
+    Show(ShowArgs),
     /// Print a resource's metadata as drbdmeta's dump-md does, for restore-md
     Export(ExportArgs),
     /// Judge every resource: what DRBD would refuse, what is damaged, and what to do
@@ -59,6 +65,12 @@ pub(super) enum Command {
     Undo(UndoArgs),
     /// Build an image like GitLab's and walk through finding and exporting its inner resource
     Demo(DemoArgs),
+    /// Write a man page for each command
+    #[command(hide = true)]
+    Man(ManArgs),
+    /// Print completions for a shell
+    #[command(hide = true)]
+    Completions(CompletionsArgs),
 }
 
 /// What every command that takes an image takes.
@@ -66,7 +78,7 @@ pub(super) enum Command {
 pub(super) struct ImageArgs {
     /// Regular file or block device
     pub(super) image: PathBuf,
-    /// Expect a stack; `export`, `plan`, `adopt` and `probe` then mean its innermost resource
+    /// Expect a stack; commands about one resource then mean its innermost one
     #[arg(long)]
     pub(super) stacked: bool,
     /// Where to look

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
+use rustix::io::Errno;
+
 use super::confirm::Unconfirmed;
 use super::write::Blamed;
 use crate::error::{AdoptRefusal, EditRefusal, Error, IoOp, PlaceRefusal, Refused, Unsupported};
@@ -145,6 +147,17 @@ fn hint_of(error: &Error) -> Option<&'static str> {
         }
         Error::Io(error) if error.op == IoOp::WriteUndo => {
             Some("--undo FILE writes it elsewhere, to a disk that has room for it")
+        }
+        Error::Io(error) if error.source.kind() == io::ErrorKind::PermissionDenied => {
+            Some("run it as somebody who may open it: for most disks that is root")
+        }
+        Error::Io(error)
+            if error.op == IoOp::Read
+                && error.source.raw_os_error() == Some(Errno::IO.raw_os_error()) =>
+        {
+            Some(
+                "the disk cannot read this itself: copy what it can with ddrescue, and look at the copy",
+            )
         }
         Error::Io(error) if error.op == IoOp::Lock => {
             Some("another process is writing to it: let that finish first")

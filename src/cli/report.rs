@@ -7,6 +7,7 @@ pub(super) mod json;
 mod picture;
 pub(super) mod plan;
 pub(super) mod probe;
+pub(super) mod show;
 mod story;
 pub(super) mod text;
 pub(super) mod ways;

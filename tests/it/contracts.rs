@@ -87,6 +87,7 @@ fn bad_images_get_a_clear_answer() {
     ];
     for (image, status, says) in cases {
         assert_refused(&mdtool(["export", &image]), status, says);
+        assert_refused(&mdtool(["show", &image]), status, says);
         let run = mdtool(["locate", &image]);
         assert_eq!(run.status, status, "{run:?}");
         assert!(run.stderr.contains(says), "{run:?}");
@@ -321,6 +322,7 @@ fn a_closed_pipe_is_no_error() {
         &["export", image.as_str()][..],
         &["locate", image.as_str()],
         &["probe", image.as_str()],
+        &["show", image.as_str()],
         &["--help"],
     ] {
         let mut child = mdtool_command(args)
@@ -385,6 +387,8 @@ fn reading_commands_change_no_byte_and_no_time_stamp() {
         &["locate", image.as_str(), "--scan", "full"][..],
         &["locate", image.as_str(), "--json"],
         &["probe", image.as_str(), "--scan", "full", "--json"],
+        &["show", image.as_str()],
+        &["show", image.as_str(), "--json"],
         &["export", image.as_str(), "--stacked"],
         &["export", image.as_str(), "--level", "0", "--force"],
     ] {

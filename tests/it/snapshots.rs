@@ -142,6 +142,36 @@ fn locate_tells_of_nothing_and_of_one() {
 }
 
 #[test]
+fn show_decodes_each_format() {
+    let dir = scratch();
+    make_stack(dir.path());
+    insta::assert_snapshot!("show", transcript(dir.path(), &["show", "stack.raw"]));
+    let mut file = image(dir.path(), "v07.raw", 160 * MIB);
+    let level = Level::v07().la_size(LaSize::Exactly(Sectors::new(10_000)));
+    build(&mut file, ImagePos::START, Bytes::new(160 * MIB), &[level]).unwrap();
+    insta::assert_snapshot!("show_v07", transcript(dir.path(), &["show", "v07.raw"]));
+    let path = kernel_image("v09-stack-live-copy");
+    let name = path.file_name().unwrap().to_str().unwrap();
+    insta::assert_snapshot!(
+        "show_live_copy",
+        transcript(path.parent().unwrap(), &["show", name, "--stacked"])
+    );
+}
+
+/// What lives on a disk is evidence for the right level.
+#[test]
+fn locate_tells_what_lives_on_the_stack() {
+    let dir = scratch();
+    make_stack(dir.path());
+    let path = dir.path().join("stack.raw");
+    // An XFS of 4 KiB blocks that fills the inner device but for one.
+    crate::support::patch(&path, 0, b"XFSB\0\0\x10\0");
+    let blocks = 66_519_040_u64 / 4096 - 1;
+    crate::support::patch(&path, 8, &blocks.to_be_bytes());
+    insta::assert_snapshot!("evidence", transcript(dir.path(), &["locate", "stack.raw"]));
+}
+
+#[test]
 fn export_prints_each_format() {
     let dir = scratch();
     let mut file = image(dir.path(), "v07.raw", 160 * MIB);
