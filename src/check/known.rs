@@ -6,7 +6,7 @@ use super::rule::{Judge, Rule};
 use super::run::Case;
 use super::subject::{At, Subject};
 use crate::error::{Expected, Field, Misfit, Result};
-use crate::layout::{MAX_PEERS, MdIndex, MdLayout};
+use crate::layout::{MAX_PEERS, MD_RESERVED, MdIndex, MdLayout};
 use crate::superblock::{DeviceFlags, Format, Superblock, Uuid};
 use crate::units::{Bytes, MD_BLOCK};
 
@@ -93,7 +93,13 @@ pub(super) fn drbdmeta_refuses(subject: &Subject<'_>) -> Option<Misfit> {
         sb.bm_max_peers = sb.bm_max_peers.min(MAX_PEERS);
     }
     let lenient = superblock.format() != Format::V08 || subject.index != MdIndex::FlexInternal;
-    let refused = MdLayout::of(&superblock, subject.index, subject.device).err();
+    // Whether a meta device has all of a slot is not asked.
+    let least = match subject.index {
+        MdIndex::Indexed(slot) => MD_RESERVED.checked_mul(u64::from(slot).saturating_add(1)),
+        _ => None,
+    };
+    let device = least.map_or(subject.device, |least| subject.device.max(least));
+    let refused = MdLayout::of(&superblock, subject.index, device).err();
     if let Some(misfit) = refused.filter(|misfit| !(lenient && misfit.field == Field::MdSizeSect)) {
         return Some(misfit);
     }
