@@ -69,6 +69,7 @@ fn whole_log() -> Vec<u8> {
 fn spotted_log() -> Vec<u8> {
     let mut area = initialised_block().repeat(8);
     area[3 * 4096 + 9] ^= 1;
+    area[5 * 4096 + 9] ^= 1;
     area
 }
 
