@@ -25,6 +25,8 @@ mod advice;
 mod apply_al;
 /// Images of the builder's making, held against drbdmeta's own and given to it to read.
 mod builder;
+/// `check`: every rule, no false alarms, and what drbdmeta says.
+mod check;
 /// What every command owes its user.
 mod contracts;
 /// Block devices as targets.

@@ -12,6 +12,9 @@ use crate::check::{Attach, Finding, Judged, Kernel, Severity};
 use crate::locate::{Located, Searched};
 use crate::units::{Bytes, DevPos};
 
+/// Where lines for people are broken.
+const COLUMNS: usize = 110;
+
 /// What was judged.
 pub(in super::super) struct Report<'a> {
     pub(in super::super) opened: &'a Opened,
@@ -57,7 +60,7 @@ pub(in super::super) fn text(report: &Report<'_>, out: &mut dyn Write) -> anyhow
             judged.subject.index,
             report.opened.image_pos(judged.subject.at)
         )?;
-        writeln!(out, "  attach: {}", answers(&judged.attach))?;
+        writeln!(out, "  attach: {}", answers(judged.attach))?;
         if let Some(misfit) = judged.drbdmeta {
             writeln!(out, "  drbdmeta: would refuse: {misfit}")?;
         }
@@ -82,16 +85,40 @@ fn finding(
 ) -> std::io::Result<()> {
     let rule = finding.rule;
     writeln!(out, "\n  {} {}: {}", rule.severity, rule.id, rule.title)?;
+    let mut line = |label: &str, text: &str| wrapped(&format!("    {label:8} "), text, out);
     if let Some(place) = &finding.place {
-        writeln!(out, "    where:   {}", self::place(report, place))?;
+        line("where:", &self::place(report, place))?;
     }
-    writeln!(out, "    found:   {}", finding.found)?;
+    line("found:", &finding.found)?;
     if let Some(attach) = finding.attach {
         let words = attach.words(judged.subject.superblock.format());
-        writeln!(out, "    attach:  {words}")?;
+        line("attach:", &words)?;
     }
-    writeln!(out, "    meaning: {}", rule.meaning)?;
-    writeln!(out, "    do:      {}", rule.remedy)
+    line("meaning:", rule.meaning)?;
+    line("do:", rule.remedy)
+}
+
+/// Prints words behind a label, further lines indented as far as the first.
+fn wrapped(label: &str, text: &str, out: &mut dyn Write) -> std::io::Result<()> {
+    let mut line = label.trim_end().to_owned();
+    let indent = label.chars().count();
+    let mut words = 0_u32;
+    for word in text.split(' ') {
+        let column = line.chars().count().max(indent);
+        let full = column.saturating_add(word.chars().count()) > COLUMNS;
+        if full && words > 0 {
+            writeln!(out, "{}", line.trim_end())?;
+            line.clear();
+            words = 0;
+        }
+        while words == 0 && line.chars().count() < indent {
+            line.push(' ');
+        }
+        line.push_str(word);
+        line.push(' ');
+        words = words.saturating_add(1);
+    }
+    writeln!(out, "{}", line.trim_end())
 }
 
 fn place(report: &Report<'_>, place: &Range<DevPos>) -> String {
@@ -107,7 +134,7 @@ fn len(place: &Range<DevPos>) -> u64 {
 }
 
 /// `drbd 8.4: 119 ERR_MD_INVALID; drbd 9.0, 9.2, 9.3: accepted`.
-fn answers(attach: &Attach) -> String {
+fn answers(attach: Attach) -> String {
     let each = Kernel::ALL.map(|kernel| {
         let answer = attach.of(kernel);
         let words = answer.map_or_else(|| "accepted".to_owned(), |code| code.to_string());
@@ -191,7 +218,7 @@ fn level(report: &Report<'_>, judged: &Judged<'_>) -> Value {
         "state": superblock.al_state().to_string(),
         "md_offset": report.opened.image_pos(judged.subject.at).get(),
         "judged_on_bytes": judged.subject.device.get(),
-        "attach": codes(&judged.attach),
+        "attach": codes(judged.attach),
         "drbdmeta": judged.drbdmeta.map(|misfit| misfit.to_string()),
         "not_looked_at": judged.not_looked,
     })
@@ -211,12 +238,12 @@ fn one(report: &Report<'_>, judged: &Judged<'_>, finding: &Finding) -> Value {
         "found": finding.found,
         "meaning": finding.rule.meaning,
         "remedy": finding.rule.remedy,
-        "attach": finding.attach.as_ref().map(codes),
+        "attach": finding.attach.map(codes),
     })
 }
 
 /// Each kernel's number; 0 where it has no objection.
-fn codes(attach: &Attach) -> Value {
+fn codes(attach: Attach) -> Value {
     let codes = Kernel::ALL.into_iter().map(|kernel| {
         let number = attach.of(kernel).map_or(0, crate::check::Code::number);
         (kernel.name().to_owned(), Value::from(number))
