@@ -76,21 +76,9 @@ impl Tally {
     }
 
     fn add_whole(&mut self, first: u64, words: &[[u8; 4]]) {
+        let set = |word: &[u8; 4]| u64::from(u32::from_le_bytes(*word).count_ones());
         if let [only] = self.slots.as_mut_slice() {
-            // Two words at a time: this is the common case, and may be gigabytes.
-            let (pairs, odd) = words.as_chunks::<2>();
-            let (low, high) = (
-                pairs
-                    .iter()
-                    .map(|[a, _]| u64::from(u32::from_le_bytes(*a).count_ones())),
-                pairs
-                    .iter()
-                    .map(|[_, b]| u64::from(u32::from_le_bytes(*b).count_ones())),
-            );
-            let odd = odd
-                .iter()
-                .map(|a| u64::from(u32::from_le_bytes(*a).count_ones()));
-            *only = only.saturating_add(low.chain(high).chain(odd).sum());
+            *only = only.saturating_add(words.iter().map(set).sum());
             return;
         }
         let Some(turn) = first.checked_rem(self.max_peers) else {
@@ -98,9 +86,8 @@ impl Tally {
         };
         let mut slot = usize::try_from(turn).unwrap_or(0);
         for word in words {
-            let counted = u64::from(u32::from_le_bytes(*word).count_ones());
             if let Some(sum) = self.slots.get_mut(slot) {
-                *sum = sum.saturating_add(counted);
+                *sum = sum.saturating_add(set(word));
             }
             slot = slot.saturating_add(1);
             if slot >= self.slots.len() {

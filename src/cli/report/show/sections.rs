@@ -342,10 +342,12 @@ fn peers(facts: &Facts<'_>, generation: &GenerationV09, out: &mut dyn Write) -> 
 /// How much each slot marks.
 fn slots(show: &Show<'_>, facts: &Facts<'_>, out: &mut dyn Write) -> io::Result<()> {
     let Some(slots) = &facts.slots else {
-        return writeln!(
-            out,
-            "  the bitmap means nothing yet: no size was ever agreed on"
-        );
+        let why = if facts.level.superblock.la_size() == Sectors::ZERO {
+            "it means nothing yet: no size was ever agreed on"
+        } else {
+            "not counted: external metadata in the midst of something else"
+        };
+        return writeln!(out, "  {:<16}  {why}", "out of sync");
     };
     let rate = format!("resync at {}/s", binary(show.rate.0));
     let headings = [
