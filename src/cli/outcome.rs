@@ -8,7 +8,9 @@ use rustix::io::Errno;
 
 use super::confirm::Unconfirmed;
 use super::write::Blamed;
-use crate::error::{AdoptRefusal, EditRefusal, Error, IoError, IoOp, PlaceRefusal, Refused, Unsupported};
+use crate::error::{
+    AdoptRefusal, EditRefusal, Error, IoError, IoOp, PlaceRefusal, Refused, Unsupported,
+};
 use crate::foreign::Foreign;
 use crate::probe::Status;
 use crate::superblock::Format;

@@ -83,7 +83,7 @@ fn import_cuts_off_the_end_of_none_of_them() {
 fn import_does_not_overwrite_an_array_s_superblock() {
     let dir = scratch();
     let run = import(&dir, |disk| {
-        patch(disk, SIZE - 8192, &md_1(SIZE - 8192, 0, 100))
+        patch(disk, SIZE - 8192, &md_1(SIZE - 8192, 0, 100));
     });
     assert_eq!(run.status, 2, "{run:?}");
     let says = format!(
