@@ -19,10 +19,14 @@
 mod activity_log;
 /// `plan` and `adopt`.
 mod adopt;
+/// What messages and documents advise.
+mod advice;
 /// Applying activity logs.
 mod apply_al;
 /// Images of the builder's making, held against drbdmeta's own and given to it to read.
 mod builder;
+/// `check`: every rule, no false alarms, and what drbdmeta says.
+mod check;
 /// What every command owes its user.
 mod contracts;
 /// Block devices as targets.
@@ -41,6 +45,14 @@ mod import_drbdmeta;
 mod kernel_images;
 /// `locate` on every shape of stack.
 mod locate;
+/// What else lives on a disk.
+mod occupants;
+/// Help, man pages and completions.
+mod pages;
+/// `probe`: each status by a real image.
+mod probe;
+/// `show`.
+mod show;
 /// What the commands print, whole.
 mod snapshots;
 /// How the program, drbdmeta and images are handled in tests.
