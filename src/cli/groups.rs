@@ -6,23 +6,37 @@ use clap::{Command, CommandFactory};
 
 use super::Cli;
 
-/// What a person wants, and the commands for it: each with how its exit status is to be read.
-pub(super) const GROUPS: [(&str, &[(&str, &str)]); 5] = [
+/// A command, and how its exit status is to be read; nothing where its own definition says so.
+type Entry = (&'static str, Option<&'static str>);
+
+/// What a person wants, and the commands for it.
+pub(super) const GROUPS: [(&str, &[Entry]); 5] = [
     (
         "Look",
         &[
+            ("probe", None),
             (
                 "locate",
-                "0 metadata was found; 1 there is none, or no stack with --stacked (the report is printed all the same); \
+                Some(
+                    "0 metadata was found; 1 there is none, or no stack with --stacked (the report is printed all the same); \
                  2 could not look",
+                ),
             ),
             (
                 "show",
-                "0 shown; 1 there is no metadata, or no such level; 2 could not look",
+                Some("0 shown; 1 there is no metadata, or no such level; 2 could not look"),
+            ),
+            (
+                "check",
+                Some(
+                    "0 nothing above a note was found; 1 there are warnings or errors, or there is no metadata; 2 could not look",
+                ),
             ),
             (
                 "al",
-                "0 the log names all that may have been written to; 1 it does not, or there is no metadata; 2 could not look",
+                Some(
+                    "0 the log names all that may have been written to; 1 it does not, or there is no metadata; 2 could not look",
+                ),
             ),
         ],
     ),
@@ -30,7 +44,9 @@ pub(super) const GROUPS: [(&str, &[(&str, &str)]); 5] = [
         "Take out",
         &[(
             "export",
-            "0 exported; 1 there is no metadata, or no such level; 2 could not, or refused: unclean metadata wants --apply-al",
+            Some(
+                "0 exported; 1 there is no metadata, or no such level; 2 could not, or refused: unclean metadata wants --apply-al",
+            ),
         )],
     ),
     (
@@ -38,16 +54,22 @@ pub(super) const GROUPS: [(&str, &[(&str, &str)]); 5] = [
         &[
             (
                 "plan",
-                "0 at least one way works; 1 none does, or there is no metadata; 2 could not look",
+                Some(
+                    "0 at least one way works; 1 none does, or there is no metadata; 2 could not look",
+                ),
             ),
             (
                 "adopt",
-                "0 done; 1 there is no metadata, or no such level; 2 refused, or could not: the disk is as it was, or the message \
+                Some(
+                    "0 done; 1 there is no metadata, or no such level; 2 refused, or could not: the disk is as it was, or the message \
                  names the undo file",
+                ),
             ),
             (
                 "import",
-                "0 done; 2 refused, or could not: the disk is as it was, or the message names the undo file",
+                Some(
+                    "0 done; 2 refused, or could not: the disk is as it was, or the message names the undo file",
+                ),
             ),
         ],
     ),
@@ -56,18 +78,22 @@ pub(super) const GROUPS: [(&str, &[(&str, &str)]); 5] = [
         &[
             (
                 "apply-al",
-                "0 applied; 1 there is no metadata, or no such level; 2 refused, or could not: a log that does not show all \
+                Some(
+                    "0 applied; 1 there is no metadata, or no such level; 2 refused, or could not: a log that does not show all \
                  wants --mark-all",
+                ),
             ),
             (
                 "undo",
-                "0 everything is as it was before; 2 refused, or could not: it can be run again",
+                Some(
+                    "0 everything is as it was before; 2 refused, or could not: it can be run again",
+                ),
             ),
         ],
     ),
     (
         "Rehearse",
-        &[("demo", "0 all went well; 2 something did not")],
+        &[("demo", Some("0 all went well; 2 something did not"))],
     ),
 ];
 
@@ -76,6 +102,9 @@ pub(super) fn command() -> Command {
     let mut command = Cli::command();
     for (_, commands) in GROUPS {
         for (name, statuses) in commands {
+            let Some(statuses) = statuses else {
+                continue;
+            };
             let statuses = format!("Exit status: {statuses}.");
             command = command.mut_subcommand(name, |command| command.after_help(statuses));
         }

@@ -50,7 +50,7 @@ fn each_command_tells_its_exit_statuses() {
     for command in commands() {
         let run = mdtool([command.as_str(), "--help"]);
         assert!(
-            run.stdout.contains("\nExit status: 0 "),
+            run.stdout.contains("\nExit status"),
             "{command}: {}",
             run.stdout
         );
