@@ -29,6 +29,8 @@ mod contracts;
 mod dump_parse;
 /// What the dump of every resource looks like, held against `drbdmeta dump-md`.
 mod export_drbdmeta;
+/// What the fuzz targets hold, on their seeds and on every crash that was found.
+mod fuzz;
 /// What `import` refuses and asks for, and `undo`.
 mod import;
 /// What `import` writes, held against `drbdmeta restore-md`.
