@@ -29,6 +29,8 @@ mod contracts;
 mod dump_parse;
 /// What the dump of every resource looks like, held against `drbdmeta dump-md`.
 mod export_drbdmeta;
+/// Faults in reading and writing.
+mod faults;
 /// What the fuzz targets hold, on their seeds and on every crash that was found.
 mod fuzz;
 /// What `import` refuses and asks for, and `undo`.
@@ -37,6 +39,8 @@ mod import;
 mod import_drbdmeta;
 /// Images that real kernels wrote.
 mod kernel_images;
+/// Numbers at their limits.
+mod limits;
 /// `locate` on every shape of stack.
 mod locate;
 /// What the commands print, whole.
