@@ -16,7 +16,7 @@ use mdtool::units::{BitmapIndex, Bytes, ImagePos, NodeId};
 use crate::support::alone_in_little_memory;
 
 /// Where counts, sizes and signs end, by 32 and by 64 bits.
-const LIMITS: [u64; 12] = [
+pub(crate) const LIMITS: [u64; 12] = [
     0,
     1,
     (1 << 31) - 1,
@@ -32,9 +32,9 @@ const LIMITS: [u64; 12] = [
 ];
 
 /// A field of a superblock: its name, its place, its width in bytes.
-type Field = (&'static str, usize, usize);
+pub(crate) type Field = (&'static str, usize, usize);
 
-const V07: &[Field] = &[
+pub(crate) const V07: &[Field] = &[
     ("la_kb", 0, 8),
     ("gc[Flags]", 8, 4),
     ("gc[Human]", 12, 4),
@@ -43,7 +43,7 @@ const V07: &[Field] = &[
     ("al_nr_extents", 40, 4),
     ("bm_offset", 44, 4),
 ];
-const V08: &[Field] = &[
+pub(crate) const V08: &[Field] = &[
     ("la_size_sect", 0, 8),
     ("uuid[0]", 8, 8),
     ("device_uuid", 40, 8),
@@ -57,7 +57,7 @@ const V08: &[Field] = &[
     ("al_stripes", 88, 4),
     ("al_stripe_size_4k", 92, 4),
 ];
-const V09: &[Field] = &[
+pub(crate) const V09: &[Field] = &[
     ("effective_size", 0, 8),
     ("current_uuid", 8, 8),
     ("members", 16, 8),
@@ -190,7 +190,7 @@ fn one(level: &Level, size: Bytes) -> (MemImage, ImagePos, Vec<u8>) {
 }
 
 /// A number cut to a field's width.
-fn put(block: &mut [u8], (_, at, width): Field, number: u64) {
+pub(crate) fn put(block: &mut [u8], (_, at, width): Field, number: u64) {
     block[at..at + width].copy_from_slice(&number.to_be_bytes()[8 - width..]);
 }
 

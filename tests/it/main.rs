@@ -43,6 +43,8 @@ mod kernel_images;
 mod limits;
 /// `locate` on every shape of stack.
 mod locate;
+/// One number off, in superblocks and dumps, held against drbdmeta.
+mod one_field_off;
 /// What the commands print, whole.
 mod snapshots;
 /// How the program, drbdmeta and images are handled in tests.
