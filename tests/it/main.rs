@@ -35,18 +35,26 @@ mod devices;
 mod dump_parse;
 /// What the dump of every resource looks like, held against `drbdmeta dump-md`.
 mod export_drbdmeta;
+/// Faults in reading, and outputs that are full.
+mod faults_reading;
 /// Faults while something is written.
-mod faults;
+mod faults_writing;
+/// What the fuzz targets hold, on their seeds and on every crash that was found.
+mod fuzz;
 /// What `import` refuses and asks for, and `undo`.
 mod import;
 /// What `import` writes, held against `drbdmeta restore-md`.
 mod import_drbdmeta;
 /// Images that real kernels wrote.
 mod kernel_images;
+/// Numbers at their limits.
+mod limits;
 /// `locate` on every shape of stack.
 mod locate;
 /// What else lives on a disk.
 mod occupants;
+/// One number off, in superblocks and dumps, held against drbdmeta.
+mod one_field_off;
 /// Help, man pages and completions.
 mod pages;
 /// `probe`: each status by a real image.

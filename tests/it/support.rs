@@ -268,3 +268,28 @@ fn unpack(blocks: &Path, image: &Path) {
         patch(image, at.parse().unwrap(), &hex::decode(hex).unwrap());
     }
 }
+
+/// Whether this process is the one to run a test in: with 512 MiB of address space, so that whoever asks for as much as an input says is
+/// killed. Another process starts such a one, waits for it, and insists that all went well.
+pub(crate) fn alone_in_little_memory(test: &str) -> bool {
+    const CHILD: &str = "MDTOOL_TEST_CHILD";
+    if std::env::var_os(CHILD).is_some_and(|name| name == test) {
+        return true;
+    }
+    let ran = Command::new("sh")
+        .args([
+            "-c",
+            "ulimit -v 524288; exec \"$0\" --exact --nocapture --test-threads 1 \"$1\"",
+        ])
+        .arg(std::env::current_exe().unwrap())
+        .arg(test)
+        .env(CHILD, test)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout);
+    let complained = String::from_utf8_lossy(&ran.stderr);
+    assert!(said.contains("running 1 test"), "{test}: {said}");
+    assert!(ran.status.success(), "{test}: {said}\n{complained}");
+    eprint!("{complained}");
+    false
+}
