@@ -104,6 +104,7 @@ fn dispatch(
     match command {
         Command::Locate(args) => commands::locate::run(args, out),
         Command::Export(args) => commands::export::run(args, command_line, out),
+        Command::Check(args) => commands::check::run(args, out),
         Command::Al(args) => commands::al::run(args, out),
         Command::ApplyAl(args) => commands::apply_al::run(args, command_line, out),
         Command::Plan(args) => commands::plan::run(args, out),

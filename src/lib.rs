@@ -13,6 +13,7 @@ pub mod apply_al;
 pub mod bitmap;
 #[cfg(any(test, feature = "builder"))]
 pub mod builder;
+pub mod check;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod dump;

@@ -1,6 +1,7 @@
 //! The arguments, typed and without side effects.
 
 mod adopt;
+mod check;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -13,6 +14,7 @@ use crate::error::UtilsVersion;
 use crate::locate::{IndexChoice, ScanMode};
 use crate::superblock::DeviceFlags;
 pub(super) use adopt::{AdoptArgs, PlanArgs, Strategy};
+pub(super) use check::CheckArgs;
 
 /// Find, export and move DRBD metadata in disks and disk images
 #[derive(Debug, Parser)]
@@ -35,6 +37,8 @@ pub(super) enum Command {
     Locate(LocateArgs),
     /// Print a resource's metadata as drbdmeta's dump-md does, for restore-md
     Export(ExportArgs),
+    /// Judge every resource: what DRBD would refuse, what is damaged, and what to do
+    Check(CheckArgs),
     /// Show a resource's activity log, and which extents it marks
     Al(AlArgs),
     /// Mark what the activity log names out of sync, as must be before DRBD attaches

@@ -3,6 +3,7 @@
 pub(super) mod adopt;
 pub(super) mod al;
 pub(super) mod apply_al;
+pub(super) mod check;
 pub(super) mod demo;
 pub(super) mod export;
 pub(super) mod import;

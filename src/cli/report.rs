@@ -1,6 +1,7 @@
 //! What locate prints: the same facts as text for people and as JSON for programs.
 
 pub(super) mod adopt;
+pub(super) mod check;
 pub(super) mod json;
 mod picture;
 pub(super) mod plan;
