@@ -5,29 +5,30 @@
 # shellcheck source=lib.sh
 . /lab/lib.sh
 
-# Nothing may be left of the last one that attached, such as the size of /dev/drbd0.
-fresh_device() {
-    drbdsetup-84 down r0 2>/dev/null || true
-    drbdsetup-84 new-resource r0
-    drbdsetup-84 new-minor r0 0 0
+# A minor of its own for each that attaches: one that had a disk keeps that one's size.
+next_minor() {
+    minor=$((minor + 1))
+    mknod "/dev/drbd$minor" b 147 "$minor"
+    drbdsetup-84 new-minor r0 "$minor" "$minor"
 }
 
-kernel_said() {
-    dmesg -r -c | sed "s/^/K| $1: /"
-}
-
-mknod /dev/drbd0 b 147 0
-fresh_device
-dmesg -c >/dev/null
 fact drbd-version "$(sed -n 's/^version: \([^ ]*\).*/\1/p' /proc/drbd)"
+drbdsetup-84 new-resource r0
+minor=-1
+next_minor
 while read -r name disk block index; do
     dd if="/lab/$name.sb" of="$disk" bs=4096 seek="$block" oflag=direct conv=notrunc 2>/dev/null
     data=$disk
     [ "$index" = internal ] || data=/dev/vda
+    # The kernel's own lines come between these.
+    echo "drbd lab: case $name" >/dev/kmsg
     status=0
-    drbdsetup-84 attach 0 "$data" "$disk" "$index" >/tmp/said 2>&1 || status=$?
-    fact "$name" "$status $(tr '\n' ' ' </tmp/said)"
-    kernel_said "$name"
-    [ "$status" != 0 ] || fresh_device
+    drbdsetup-84 attach "$minor" "$data" "$disk" "$index" >/tmp/said 2>&1 || status=$?
+    said=
+    [ ! -s /tmp/said ] || read -r said </tmp/said
+    fact "$name" "$status $said"
+    [ "$status" = 0 ] || continue
+    drbdsetup-84 detach "$minor"
+    next_minor
 done </lab/cases
-drbdsetup-84 down r0
+echo "drbd lab: case none" >/dev/kmsg

@@ -46,7 +46,7 @@ run_machine() {
     timeout --foreground "${LAB_TIMEOUT:-180}" "$(tool_path qemu-system-x86_64)" \
         -accel tcg -smp 1 -m 768 -display none -serial stdio -monitor none -nic none -no-reboot \
         -kernel "$kernel/vmlinux" -initrd "$scenario_dir/initrd" \
-        -append 'console=ttyS0 panic=-1 quiet cryptomgr.notests' "$@" </dev/null 2>&1 || true
+        -append 'console=ttyS0 panic=-1 quiet cryptomgr.notests log_buf_len=2M' "$@" </dev/null 2>&1 || true
 }
 
 # Only the guest's own word counts: a machine that stops for any other reason has failed.
