@@ -37,7 +37,7 @@ pub(super) static RULES: &[Rule] = &[
         row: Some(7),
         title: "metadata of DRBD 0.7",
         meaning: "no kernel since 8.0 attaches it",
-        remedy: "`mdtool export` keeps it as text; attach it with DRBD 0.7, or ask LINBIT how to convert it",
+        remedy: "attach it with DRBD 0.7; `mdtool export` keeps it as text",
         source: "drbd_md_decode (drbd_nl.c)",
         judge: Judge::Kernel(Stage::First, format_v07),
     },

@@ -6,7 +6,7 @@ use super::rule::{Judge, Rule};
 use super::run::Case;
 use super::subject::{At, Subject};
 use crate::error::{Expected, Field, Misfit, Result};
-use crate::layout::{MdIndex, MdLayout};
+use crate::layout::{MAX_PEERS, MdIndex, MdLayout};
 use crate::superblock::{DeviceFlags, Format, Superblock, Uuid};
 use crate::units::{Bytes, MD_BLOCK};
 
@@ -19,7 +19,7 @@ pub(super) static RULES: &[Rule] = &[
         severity: Severity::Error,
         row: None,
         title: "something is not where DRBD's formulas have it",
-        meaning: "drbdmeta does not take this for metadata; kernels attach it and then reckon the places anew, so that the bitmap and the \
+        meaning: "no kernel refuses this: they attach it and then reckon the places anew, so that the bitmap and the \
             log are read where they are not",
         remedy: "do not attach it; look for an intact copy (`mdtool locate IMAGE --scan full`), and try on a snapshot first",
         source: "is_valid_md (drbdmeta.c), drbd_md_set_sector_offsets (drbd_nl.c)",
@@ -29,7 +29,7 @@ pub(super) static RULES: &[Rule] = &[
         id: "layout-8.9.1",
         severity: Severity::Error,
         row: None,
-        title: "metadata a little too small, as drbd-utils 8.9.0 and 8.9.1 made it",
+        title: "the metadata is a little too small, as drbd-utils 8.9.0 and 8.9.1 made it",
         meaning: "they did not round each slot up to 64 bits; newer drbdmeta says \"strange md_size_sect\"",
         remedy: "take the metadata out with the drbd-utils that made it (dump-md), and put it back with `mdtool import`",
         source: "drbd-utils 8.9.2, commit 7969b9dc",
@@ -62,7 +62,7 @@ pub(super) static RULES: &[Rule] = &[
         title: "no size was agreed on, and yet the data has a history",
         meaning: "drbd-utils 9.28 to 9.32 lost the size when they converted metadata; drbd 8.4 and 9.2.18 and newer then sync everything",
         remedy: "if a dump from before the conversion exists, take la-size-sect from there; else expect a full sync",
-        source: "drbd-utils 9.28 to 9.32; section 6 of the kernel's bitmap reading",
+        source: "drbd-utils 9.28 to 9.32; drbd_bm_read (drbd_bitmap.c)",
         judge: Judge::Case(la_size_unset),
     },
     Rule {
@@ -78,13 +78,26 @@ pub(super) static RULES: &[Rule] = &[
     },
 ];
 
+/// The first field that is not what the formulas give here.
+fn misfit(subject: &Subject<'_>) -> Option<Misfit> {
+    MdLayout::of(subject.superblock, subject.index, subject.device).err()
+}
+
 /// What drbdmeta would not take, of what it looks at.
+///
+/// It takes more than 31 slots for 31, and looks at `md_size_sect` of internal v08 metadata only: in v09 it says "strange", and goes on.
 #[must_use]
 pub(super) fn drbdmeta_refuses(subject: &Subject<'_>) -> Option<Misfit> {
-    if let Err(misfit) = MdLayout::of(subject.superblock, subject.index, subject.device) {
+    let mut superblock = subject.superblock.clone();
+    if let Superblock::V09(sb) = &mut superblock {
+        sb.bm_max_peers = sb.bm_max_peers.min(MAX_PEERS);
+    }
+    let lenient = superblock.format() != Format::V08 || subject.index != MdIndex::FlexInternal;
+    let refused = MdLayout::of(&superblock, subject.index, subject.device).err();
+    if let Some(misfit) = refused.filter(|misfit| !(lenient && misfit.field == Field::MdSizeSect)) {
         return Some(misfit);
     }
-    let Superblock::V09(sb) = subject.superblock else {
+    let Superblock::V09(sb) = &superblock else {
         return None;
     };
     let looked_at = (0..=31)
@@ -101,10 +114,10 @@ pub(super) fn drbdmeta_refuses(subject: &Subject<'_>) -> Option<Misfit> {
 /// A misfit that no kernel refused for.
 fn unnoticed(case: &Case<'_>) -> Option<Misfit> {
     let told = case.attach.iter().any(|finding| {
-        let about_layout = matches!(finding.rule.row, Some(9..=23 | 25 | 26));
+        let about_layout = matches!(finding.rule.row, Some(9..=23 | 26));
         about_layout && finding.rule.severity == Severity::Error
     });
-    drbdmeta_refuses(&case.subject).filter(|_| !told)
+    misfit(&case.subject).filter(|_| !told)
 }
 
 fn place_of(subject: &Subject<'_>, field: Field) -> Option<std::ops::Range<crate::units::DevPos>> {
@@ -152,7 +165,7 @@ fn is_8_9_1(subject: &Subject<'_>) -> bool {
         .size()
         .zip(bitmap)
         .and_then(|(al, bitmap)| bitmap.checked_add(al)?.checked_add(MD_BLOCK));
-    v09 && drbdmeta_refuses(subject).is_some()
+    v09 && misfit(subject).is_some()
         && size.map(Bytes::to_sectors_floor) == Some(subject.superblock.md_size())
         && subject.bm_offset() == subject.md_size().saturating_neg().saturating_add(8)
         && Some(subject.al_offset())

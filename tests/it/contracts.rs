@@ -87,10 +87,12 @@ fn bad_images_get_a_clear_answer() {
     ];
     for (image, status, says) in cases {
         assert_refused(&mdtool(["export", &image]), status, says);
-        let run = mdtool(["locate", &image]);
-        assert_eq!(run.status, status, "{run:?}");
-        assert!(run.stderr.contains(says), "{run:?}");
-        assert_eq!(run.stdout.is_empty(), status == 2, "{run:?}");
+        for command in ["locate", "check"] {
+            let run = mdtool([command, &image]);
+            assert_eq!(run.status, status, "{run:?}");
+            assert!(run.stderr.contains(says), "{run:?}");
+            assert_eq!(run.stdout.is_empty(), status == 2, "{run:?}");
+        }
     }
 }
 
@@ -149,6 +151,10 @@ fn bad_usage_ends_with_2() {
             "outer, inner or a number",
         ),
         (&["locate", image, "--size", "4M"], "MiB"),
+        (
+            &["check", image, "--at", "4096", "--level", "0"],
+            "cannot be used with",
+        ),
         (&["export", image, "--json"], "--output"),
         (
             &["export", image, "--compat", "nine"],
@@ -315,6 +321,7 @@ fn a_closed_pipe_is_no_error() {
     for args in [
         &["export", image.as_str()][..],
         &["locate", image.as_str()],
+        &["check", image.as_str()],
         &["--help"],
     ] {
         let mut child = mdtool_command(args)
@@ -338,6 +345,7 @@ fn help_and_version_are_on_stdout() {
         &["--help"][..],
         &["--version"],
         &["locate", "--help"],
+        &["check", "--help"],
         &["export", "-h"],
     ] {
         let run = mdtool(args);
@@ -377,6 +385,8 @@ fn reading_commands_change_no_byte_and_no_time_stamp() {
     for args in [
         &["locate", image.as_str(), "--scan", "full"][..],
         &["locate", image.as_str(), "--json"],
+        &["check", image.as_str(), "--scan", "full", "--full"],
+        &["check", image.as_str(), "--json"],
         &["export", image.as_str(), "--stacked"],
         &["export", image.as_str(), "--level", "0", "--force"],
     ] {

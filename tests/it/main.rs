@@ -23,6 +23,8 @@ mod adopt;
 mod apply_al;
 /// Images of the builder's making, held against drbdmeta's own and given to it to read.
 mod builder;
+/// `check`: every rule, no false alarms, and what drbdmeta says.
+mod check;
 /// What every command owes its user.
 mod contracts;
 /// The dump parser, held against `drbdmeta verify-dump`.

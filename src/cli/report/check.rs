@@ -12,6 +12,9 @@ use crate::check::{Attach, Finding, Judged, Kernel, Severity};
 use crate::locate::{Located, Searched};
 use crate::units::{Bytes, DevPos};
 
+/// Where lines for people are broken.
+const COLUMNS: usize = 110;
+
 /// What was judged.
 pub(in super::super) struct Report<'a> {
     pub(in super::super) opened: &'a Opened,
@@ -82,16 +85,40 @@ fn finding(
 ) -> std::io::Result<()> {
     let rule = finding.rule;
     writeln!(out, "\n  {} {}: {}", rule.severity, rule.id, rule.title)?;
+    let mut line = |label: &str, text: &str| wrapped(&format!("    {label:8} "), text, out);
     if let Some(place) = &finding.place {
-        writeln!(out, "    where:   {}", self::place(report, place))?;
+        line("where:", &self::place(report, place))?;
     }
-    writeln!(out, "    found:   {}", finding.found)?;
+    line("found:", &finding.found)?;
     if let Some(attach) = finding.attach {
         let words = attach.words(judged.subject.superblock.format());
-        writeln!(out, "    attach:  {words}")?;
+        line("attach:", &words)?;
     }
-    writeln!(out, "    meaning: {}", rule.meaning)?;
-    writeln!(out, "    do:      {}", rule.remedy)
+    line("meaning:", rule.meaning)?;
+    line("do:", rule.remedy)
+}
+
+/// Prints words behind a label, further lines indented as far as the first.
+fn wrapped(label: &str, text: &str, out: &mut dyn Write) -> std::io::Result<()> {
+    let mut line = label.trim_end().to_owned();
+    let indent = label.chars().count();
+    let mut words = 0_u32;
+    for word in text.split(' ') {
+        let column = line.chars().count().max(indent);
+        let full = column.saturating_add(word.chars().count()) > COLUMNS;
+        if full && words > 0 {
+            writeln!(out, "{}", line.trim_end())?;
+            line.clear();
+            words = 0;
+        }
+        while words == 0 && line.chars().count() < indent {
+            line.push(' ');
+        }
+        line.push_str(word);
+        line.push(' ');
+        words = words.saturating_add(1);
+    }
+    writeln!(out, "{}", line.trim_end())
 }
 
 fn place(report: &Report<'_>, place: &Range<DevPos>) -> String {
