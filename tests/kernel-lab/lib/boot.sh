@@ -43,7 +43,7 @@ pack_work() {
 
 # Software emulation: it needs no rights, and works where KVM hangs.
 run_machine() {
-    timeout --foreground "${LAB_TIMEOUT:-180}" "$(tool_path qemu-system-x86_64)" \
+    timeout --foreground "${LAB_TIMEOUT:-300}" "$(tool_path qemu-system-x86_64)" \
         -accel tcg -smp 1 -m 768 -display none -serial stdio -monitor none -nic none -no-reboot \
         -kernel "$kernel/vmlinux" -initrd "$scenario_dir/initrd" \
         -append 'console=ttyS0 panic=-1 quiet cryptomgr.notests log_buf_len=2M' "$@" </dev/null 2>&1 || true
@@ -52,7 +52,7 @@ run_machine() {
 # Only the guest's own word counts: a machine that stops for any other reason has failed.
 judge_boot() {
     if ! grep -qx 'LAB: done' "$boot_log"; then
-        die "$scenario: boot '$1' did not reach its end (it had ${LAB_TIMEOUT:-180} s)"
+        die "$scenario: boot '$1' did not reach its end (it had ${LAB_TIMEOUT:-300} s)"
     fi
     ! grep -E '^K\|.*(BUG:|Oops|ASSERT|Call Trace)' "$boot_log" >&2 ||
         die "$scenario: the kernel was in trouble during boot '$1'"

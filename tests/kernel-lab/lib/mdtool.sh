@@ -3,7 +3,7 @@
 
 # run_mdtool ARGUMENT…: in the scenario's directory; it must succeed.
 run_mdtool() {
-    if ! (cd "$scenario_dir" && "$mdtool" "$@" >mdtool.out 2>&1); then
+    if ! (cd "$scenario_dir" && timeout 120 "$mdtool" "$@" >mdtool.out 2>&1); then
         sed 's/^/    /' "$scenario_dir/mdtool.out"
         die "$scenario: mdtool $* did not succeed"
     fi

@@ -68,7 +68,7 @@ check_all() {
         status=0
         dd if="$scenario_dir/$name.sb" of="$(disk "$base")" bs=4096 seek=$((base_at[$base] / 4096)) \
             conv=notrunc status=none
-        "$mdtool" check "$(disk "$base")" --index "${base_index[$base]}" --json \
+        timeout 60 "$mdtool" check "$(disk "$base")" --index "${base_index[$base]}" --json \
             >"$scenario_dir/$name.json" 2>"$scenario_dir/check.err" || status=$?
         check_code[$name]=unreadable
         ((status < 2)) || check_code[$name]="status $status, $(head -n 1 "$scenario_dir/check.err")"
