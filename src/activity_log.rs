@@ -48,6 +48,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::error::{Result, Unsupported};
+use crate::layout::AlStriping;
 use crate::superblock::Format;
 use crate::units::{AlExtent, Bytes, DevPos};
 
@@ -66,53 +67,6 @@ pub const AL_EXTENT: Bytes = Bytes::new(4 << 20);
 /// Blocks in the largest log that a kernel accepts: 16 GiB (`drbd_check_al_size`, `drbd_nl.c`).
 const MAX_BLOCKS: u32 = 4_194_304;
 
-/// How a log is laid out on disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AlGeometry {
-    /// `al_stripes`.
-    pub stripes: u32,
-    /// `al_stripe_size_4k`: blocks in a stripe.
-    pub stripe_size_4k: u32,
-}
-
-impl AlGeometry {
-    /// One stripe of 32 KiB, the only layout before 8.4.
-    pub const DEFAULT: Self = Self {
-        stripes: 1,
-        stripe_size_4k: 8,
-    };
-
-    /// The layout a superblock means: no stripes of no blocks are the default.
-    #[must_use]
-    pub const fn of(al_stripes: u32, al_stripe_size_4k: u32) -> Self {
-        match (al_stripes, al_stripe_size_4k) {
-            (0, 0) => Self::DEFAULT,
-            (stripes, stripe_size_4k) => Self {
-                stripes,
-                stripe_size_4k,
-            },
-        }
-    }
-
-    /// Blocks in the whole log, or `None` where there are none.
-    #[must_use]
-    pub fn blocks(self) -> Option<u64> {
-        let blocks = u64::from(self.stripes).checked_mul(u64::from(self.stripe_size_4k));
-        blocks.filter(|blocks| *blocks > 0)
-    }
-
-    /// The block on disk at a position of the ring, or `None` where there are no blocks. The ring has no end.
-    #[must_use]
-    pub fn block_of(self, position: u64) -> Option<u64> {
-        let position = position.checked_rem(self.blocks()?)?;
-        let stripe = position.checked_rem(u64::from(self.stripes))?;
-        let row = position.checked_div(u64::from(self.stripes))?;
-        stripe
-            .checked_mul(u64::from(self.stripe_size_4k))?
-            .checked_add(row)
-    }
-}
-
 /// What a superblock says of its activity log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AlArea {
@@ -120,8 +74,8 @@ pub struct AlArea {
     pub format: Format,
     /// The magic is `DRBD_MD_MAGIC_84_UNCLEAN`.
     pub unclean_84: bool,
-    /// The layout on disk; [`AlGeometry::DEFAULT`] for v07.
-    pub geometry: AlGeometry,
+    /// How it is laid out on disk; [`AlStriping::DEFAULT`] for v07.
+    pub striping: AlStriping,
     /// `al_nr_extents`: the size of the table, where the log does not say it itself.
     pub al_nr_extents: u32,
 }
@@ -202,7 +156,7 @@ pub fn replay(
     read_block: &mut ReadBlock<'_>,
     visit: &mut dyn FnMut(&Entry),
 ) -> Result<Replay> {
-    let geometry = area.geometry;
+    let geometry = area.striping;
     let too_large = Unsupported::ActivityLogSize {
         stripes: geometry.stripes,
         stripe_size_4k: geometry.stripe_size_4k,
@@ -229,33 +183,25 @@ pub fn replay(
     Ok(Replay::of(kind, outcome))
 }
 
-/// The bytes of the device that these extents cover, neighbours merged. The extents are sorted, as [`Replay::active`] is.
+/// The bytes of the device that an extent stands for.
 #[must_use]
-pub fn byte_ranges(extents: &[AlExtent]) -> Vec<Range<DevPos>> {
-    let mut ranges: Vec<Range<DevPos>> = Vec::new();
-    for extent in extents {
-        let number = u64::from(extent.get());
-        let ends = [number, number.saturating_add(1)].map(|number| AL_EXTENT.checked_mul(number));
-        let [Some(start), Some(end)] = ends else {
-            continue;
-        };
-        match ranges.last_mut() {
-            Some(last) if last.end == DevPos::at(start) => last.end = DevPos::at(end),
-            _ => ranges.push(DevPos::at(start)..DevPos::at(end)),
-        }
-    }
-    ranges
+pub fn extent_range(extent: AlExtent) -> Range<DevPos> {
+    // OK to fall back: 2^32 extents of 2^22 bytes are far below 64 bits.
+    let start = AL_EXTENT
+        .checked_mul(u64::from(extent.get()))
+        .map_or(DevPos::new(u64::MAX), DevPos::at);
+    start..start.checked_add(AL_EXTENT).unwrap_or(start)
 }
 
 fn replay_blocks(
-    geometry: AlGeometry,
+    striping: AlStriping,
     blocks: u32,
     read_block: &mut ReadBlock<'_>,
     visit: &mut dyn FnMut(&Entry),
 ) -> Result<Outcome> {
     // OK to expect: `replay` asked for the blocks.
     let block_of = |position: u32| {
-        geometry
+        striping
             .block_of(u64::from(position))
             .expect("there are blocks")
     };

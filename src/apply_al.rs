@@ -13,10 +13,10 @@ mod marking;
 mod overlay;
 
 pub use draft::{Gained, draft, superblock_after};
-pub use marking::{Marking, extent_range};
+pub use marking::Marking;
 pub use overlay::Applied;
 
-use crate::activity_log::{AlArea, AlGeometry, Entry, Replay, Verdict, replay};
+use crate::activity_log::{AlArea, Entry, Replay, Verdict, replay};
 use crate::error::{Refused, Result};
 use crate::image::Window;
 use crate::locate::Level;
@@ -42,14 +42,10 @@ impl LogState {
     /// As [`replay`].
     pub fn read(device: Window<'_>, level: &Level, visit: &mut dyn FnMut(&Entry)) -> Result<Self> {
         let superblock = &level.superblock;
-        let striping = level.layout.geometry.al;
         let area = AlArea {
             format: superblock.format(),
             unclean_84: matches!(superblock, Superblock::V08(sb) if sb.magic == MAGIC_84_UNCLEAN),
-            geometry: AlGeometry {
-                stripes: striping.stripes,
-                stripe_size_4k: striping.stripe_size_4k,
-            },
+            striping: level.layout.geometry.al,
             al_nr_extents: superblock.al_nr_extents(),
         };
         let mut read = |block: u64, bytes: &mut [u8; 4096]| {

@@ -1,11 +1,12 @@
 //! Which of its formats a log is in.
 
 use crate::error::Result;
+use crate::layout::AlStriping;
 use crate::superblock::Format;
 
 use super::pmem::PMEM_MAGIC;
 use super::record::{AL_MAGIC, Content};
-use super::{AlArea, AlGeometry, AlKind, ReadBlock};
+use super::{AlArea, AlKind, ReadBlock};
 
 /// Decides as `meta_apply_al` (`drbdmeta.c`) does, but for one case.
 ///
@@ -19,7 +20,7 @@ pub(super) fn choose(area: &AlArea, blocks: u32, read_block: &mut ReadBlock<'_>)
     }
     let first = magic(0, read_block)?;
     let known =
-        area.format == Format::V09 || area.unclean_84 || area.geometry != AlGeometry::DEFAULT;
+        area.format == Format::V09 || area.unclean_84 || area.striping != AlStriping::DEFAULT;
     let ring = known || first == AL_MAGIC || (blocks > 1 && magic(1, read_block)? == AL_MAGIC);
     Ok(if ring && first == PMEM_MAGIC {
         AlKind::Pmem

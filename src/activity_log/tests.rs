@@ -11,7 +11,7 @@ fn v09(stripes: u32, stripe_size_4k: u32) -> AlArea {
     AlArea {
         format: Format::V09,
         unclean_84: false,
-        geometry: AlGeometry::of(stripes, stripe_size_4k),
+        striping: AlStriping::on_disk(stripes, stripe_size_4k),
         al_nr_extents: 257,
     }
 }
@@ -67,28 +67,17 @@ fn full(size: u16, count: u32) -> KernelLog {
 
 #[test]
 fn positions_take_turns_among_the_stripes() {
-    let geometry = AlGeometry::of(2, 4);
+    let geometry = AlStriping::on_disk(2, 4);
     let blocks: Vec<u64> = (0..9)
         .map(|position| geometry.block_of(position).unwrap())
         .collect();
     assert_eq!(blocks, [0, 4, 1, 5, 2, 6, 3, 7, 0]);
-    assert_eq!(AlGeometry::of(0, 0), AlGeometry::DEFAULT);
-    assert_eq!(AlGeometry::of(0, 8).block_of(0), None);
+    assert_eq!(AlStriping::on_disk(0, 0), AlStriping::DEFAULT);
+    assert_eq!(AlStriping::on_disk(0, 8).block_of(0), None);
     assert_eq!(
-        AlGeometry::of(u32::MAX, u32::MAX).blocks(),
+        AlStriping::on_disk(u32::MAX, u32::MAX).blocks(),
         Some(0xFFFF_FFFE_0000_0001)
     );
-}
-
-#[test]
-fn neighbouring_extents_are_one_range_of_bytes() {
-    let extents = [0, 1, 3, u32::MAX - 1].map(AlExtent::new);
-    let ranges: Vec<(u64, u64)> = byte_ranges(&extents)
-        .iter()
-        .map(|range| (range.start.get(), range.end.get()))
-        .collect();
-    let last = (0x003F_FFFF_FF80_0000, 0x003F_FFFF_FFC0_0000);
-    assert_eq!(ranges, [(0, 8 << 20), (12 << 20, 16 << 20), last]);
 }
 
 #[test]
@@ -331,4 +320,12 @@ fn a_transaction_that_overwrites_the_one_before_it_may_not_be_interrupted() {
         invalid: 1,
     };
     assert_eq!(doubts(&replay), [lost]);
+}
+
+#[test]
+fn an_extent_stands_for_four_mebibytes_up_to_the_last_one() {
+    for (extent, start) in [(0, 0), (3, 12 << 20), (u32::MAX, 0x003F_FFFF_FFC0_0000)] {
+        let bytes = extent_range(AlExtent::new(extent));
+        assert_eq!(bytes, DevPos::new(start)..DevPos::new(start + (4 << 20)));
+    }
 }

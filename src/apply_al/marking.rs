@@ -2,22 +2,10 @@
 
 use std::ops::Range;
 
+use crate::activity_log::AL_EXTENT;
 use crate::bitmap::WORD_BITS;
 use crate::layout::MdGeometry;
-use crate::units::{AlExtent, Bytes, DevPos};
-
-/// Bytes of an activity log extent: `AL_EXTENT_SIZE` (`drbd_int.h`).
-const EXTENT: Bytes = Bytes::new(4 << 20);
-
-/// The bytes of the device that an extent stands for.
-#[must_use]
-pub fn extent_range(extent: AlExtent) -> Range<DevPos> {
-    // OK to fall back: 2^32 extents of 2^22 bytes are far below 64 bits.
-    let start = EXTENT
-        .checked_mul(u64::from(extent.get()))
-        .map_or(DevPos::new(u64::MAX), DevPos::at);
-    start..start.checked_add(EXTENT).unwrap_or(start)
-}
+use crate::units::{AlExtent, Bytes};
 
 /// Words of a slot, and the bits that are set in each of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +26,7 @@ impl Marking {
     /// What `extents`, sorted and each once, stand for at a granularity. Nothing is clipped here: a bitmap ends where it ends.
     #[must_use]
     pub fn of(extents: &[AlExtent], geometry: &MdGeometry) -> Self {
-        let bits = EXTENT.whole_units(Bytes::new(u64::from(geometry.bytes_per_bit)));
+        let bits = AL_EXTENT.whole_units(Bytes::new(u64::from(geometry.bytes_per_bit)));
         let mut marks: Vec<Mark> = Vec::new();
         for extent in extents {
             let mark = mark_of(*extent, bits);

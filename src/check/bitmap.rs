@@ -27,7 +27,7 @@ pub(super) static RULES: &[Rule] = &[
         meaning: "kernels and apply-al leave such bits, and they stand for nothing; they count once the device grows",
         remedy: "nothing",
         source: "drbd_bm_resize (drbd_bitmap.c)",
-        judge: Judge::Case(bits_beyond_end),
+        judge: Judge::Read(bits_beyond_end),
     },
     Rule {
         id: "bits-without-uuid",
@@ -39,7 +39,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "before connecting, find out whether the disks are equal (`drbdadm verify` afterwards does); where not, `drbdadm invalidate` on the \
             side that is to be overwritten",
         source: "w_after_state_change (drbd_state.c), drbd_sync_handshake (drbd_receiver.c)",
-        judge: Judge::Case(bits_without_uuid),
+        judge: Judge::Read(bits_without_uuid),
     },
     Rule {
         id: "last-extent",
@@ -50,7 +50,7 @@ pub(super) static RULES: &[Rule] = &[
             told any more",
         remedy: "if such a version applied the log of a crashed Primary: `drbdadm verify` once connected",
         source: "apply_al (drbdmeta.c), drbd-utils 9.33, commit 84a261cd",
-        judge: Judge::Case(last_extent),
+        judge: Judge::Read(last_extent),
     },
 ];
 
@@ -110,12 +110,12 @@ fn bits_beyond_end(case: &Case<'_>) -> Result<Vec<Fault>> {
         .fold(0, u64::saturating_add);
     let len = WORD.checked_mul(Bytes::of_len(words.len()).get());
     let end = len.and_then(|len| at.checked_add(len)).unwrap_or(at);
-    maybe((set > 0).then(|| {
+    Ok(maybe((set > 0).then(|| {
         Fault::at(
             at..end,
             format!("{set} bits are set from bit {bits} on, expected none"),
         )
-    }))
+    })))
 }
 
 /// The slots whose bits count from no generation, with the entries that say so.
@@ -204,11 +204,11 @@ fn last_extent(case: &Case<'_>) -> Result<Vec<Fault>> {
     let blank = words
         .as_ref()
         .filter(|(_, words)| left_out && words.iter().all(|word| *word == 0));
-    maybe(blank.map(|(at, _)| {
+    Ok(maybe(blank.map(|(at, _)| {
         let text = format!(
             "no bit from bit {} on is set, and MDF_PRIMARY_IND and MDF_AL_CLEAN are",
             range.start
         );
         Fault::at(*at..*at, text)
-    }))
+    })))
 }

@@ -5,7 +5,6 @@ use super::known::maybe;
 use super::rule::{Judge, Rule};
 use super::run::Case;
 use super::subject::At;
-use crate::error::Result;
 use crate::superblock::{DeviceFlags, Format, Superblock, Uuid};
 
 /// `MDF_FULL_SYNC`, v08.
@@ -82,9 +81,9 @@ pub(super) static RULES: &[Rule] = &[
     },
 ];
 
-fn flags_unset(case: &Case<'_>) -> Result<Vec<Fault>> {
+fn flags_unset(case: &Case<'_>) -> Vec<Fault> {
     let Superblock::V08(sb) = case.subject.superblock else {
-        return Ok(Vec::new());
+        return Vec::new();
     };
     let unset = sb.flags & !DeviceFlags::AL_CLEAN.0 == 0;
     let used = Uuid(sb.uuid[0]).names_a_generation() && sb.la_size_sect != 0;
@@ -109,7 +108,7 @@ fn all_peers_have(superblock: &Superblock, bit: u32) -> bool {
     others.all(|(_, peer)| peer.flags & bit != 0)
 }
 
-fn flag_fault(case: &Case<'_>, found: bool, text: &str) -> Result<Vec<Fault>> {
+fn flag_fault(case: &Case<'_>, found: bool, text: &str) -> Vec<Fault> {
     maybe(found.then(|| {
         let flags = case.subject.superblock.flags();
         Fault::at(
@@ -131,7 +130,7 @@ fn al_disabled(superblock: &Superblock) -> bool {
     superblock.format() != Format::V07 && superblock.flags().contains(DeviceFlags::AL_DISABLED)
 }
 
-fn full_sync_flags(case: &Case<'_>) -> Result<Vec<Fault>> {
+fn full_sync_flags(case: &Case<'_>) -> Vec<Fault> {
     let superblock = case.subject.superblock;
     let found = al_disabled(superblock) && full_sync(superblock);
     flag_fault(
@@ -141,7 +140,7 @@ fn full_sync_flags(case: &Case<'_>) -> Result<Vec<Fault>> {
     )
 }
 
-fn al_disabled_slots(case: &Case<'_>) -> Result<Vec<Fault>> {
+fn al_disabled_slots(case: &Case<'_>) -> Vec<Fault> {
     let superblock = case.subject.superblock;
     let slots = superblock.geometry().max_peers;
     let found = al_disabled(superblock) && slots > 1 && !full_sync(superblock);
@@ -149,7 +148,7 @@ fn al_disabled_slots(case: &Case<'_>) -> Result<Vec<Fault>> {
     flag_fault(case, found, &text)
 }
 
-fn al_disabled_crashed(case: &Case<'_>) -> Result<Vec<Fault>> {
+fn al_disabled_crashed(case: &Case<'_>) -> Vec<Fault> {
     let superblock = case.subject.superblock;
     let crashed = superblock.flags().contains(DeviceFlags::CRASHED_PRIMARY);
     let found = al_disabled(superblock) && crashed;
@@ -160,7 +159,7 @@ fn al_disabled_crashed(case: &Case<'_>) -> Result<Vec<Fault>> {
     )
 }
 
-fn node_exists_everywhere(case: &Case<'_>) -> Result<Vec<Fault>> {
+fn node_exists_everywhere(case: &Case<'_>) -> Vec<Fault> {
     let superblock = case.subject.superblock;
     // 31 peers with a slot each do exist.
     let has_free = matches!(superblock, Superblock::V09(sb) if sb.bm_max_peers < 31);
@@ -173,11 +172,11 @@ fn node_exists_everywhere(case: &Case<'_>) -> Result<Vec<Fault>> {
     }))
 }
 
-fn flags_unknown(case: &Case<'_>) -> Result<Vec<Fault>> {
+fn flags_unknown(case: &Case<'_>) -> Vec<Fault> {
     let superblock = case.subject.superblock;
     let mut known = KNOWN_FLAGS.into_iter();
     let Some((_, known)) = known.find(|(format, _)| *format == superblock.format()) else {
-        return Ok(Vec::new());
+        return Vec::new();
     };
     let unknown = superblock.flags().0 & !known;
     let text = format!("0x{unknown:08X} of that is unknown");

@@ -150,7 +150,7 @@ impl Attach {
         parts.join("; ")
     }
 
-    fn names(&self, wanted: impl Fn(Kernel, Option<Code>) -> bool) -> String {
+    fn names(self, wanted: impl Fn(Kernel, Option<Code>) -> bool) -> String {
         let names: Vec<&str> = Kernel::ALL
             .into_iter()
             .filter(|kernel| wanted(*kernel, self.of(*kernel)))

@@ -5,8 +5,8 @@ use super::kernel::Kernel;
 use super::rule::{Judge, Rule};
 use super::run::Case;
 use super::subject::{At, Subject};
-use crate::error::{Expected, Field, Misfit, Result};
-use crate::layout::{MAX_PEERS, MdIndex, MdLayout};
+use crate::error::{Expected, Field, Misfit};
+use crate::layout::{MAX_PEERS, MD_RESERVED, MdIndex, MdLayout};
 use crate::superblock::{DeviceFlags, Format, Superblock, Uuid};
 use crate::units::{Bytes, MD_BLOCK};
 
@@ -93,7 +93,13 @@ pub(super) fn drbdmeta_refuses(subject: &Subject<'_>) -> Option<Misfit> {
         sb.bm_max_peers = sb.bm_max_peers.min(MAX_PEERS);
     }
     let lenient = superblock.format() != Format::V08 || subject.index != MdIndex::FlexInternal;
-    let refused = MdLayout::of(&superblock, subject.index, subject.device).err();
+    // Whether a meta device has all of a slot is not asked.
+    let least = match subject.index {
+        MdIndex::Indexed(slot) => MD_RESERVED.checked_mul(u64::from(slot).saturating_add(1)),
+        _ => None,
+    };
+    let device = least.map_or(subject.device, |least| subject.device.max(least));
+    let refused = MdLayout::of(&superblock, subject.index, device).err();
     if let Some(misfit) = refused.filter(|misfit| !(lenient && misfit.field == Field::MdSizeSect)) {
         return Some(misfit);
     }
@@ -135,9 +141,9 @@ fn place_of(subject: &Subject<'_>, field: Field) -> Option<std::ops::Range<crate
     })
 }
 
-fn layout(case: &Case<'_>) -> Result<Vec<Fault>> {
+fn layout(case: &Case<'_>) -> Vec<Fault> {
     let misfit = unnoticed(case).filter(|_| !is_8_9_1(&case.subject));
-    Ok(misfit
+    misfit
         .map(|misfit| {
             let mut found = misfit.to_string();
             if misfit.field == Field::BmMaxPeers && misfit.found == UNSAFE_SLOTS {
@@ -149,7 +155,7 @@ fn layout(case: &Case<'_>) -> Result<Vec<Fault>> {
             }
         })
         .into_iter()
-        .collect())
+        .collect()
 }
 
 /// Whether the offsets are what the formula gives without rounding a slot to 64 bits.
@@ -175,23 +181,23 @@ fn is_8_9_1(subject: &Subject<'_>) -> bool {
                 .map(|al| super::subject::signed(al.to_sectors_floor().get()).saturating_neg())
 }
 
-fn layout_8_9_1(case: &Case<'_>) -> Result<Vec<Fault>> {
+fn layout_8_9_1(case: &Case<'_>) -> Vec<Fault> {
     let found = unnoticed(case).filter(|_| is_8_9_1(&case.subject));
-    Ok(found
+    found
         .map(|misfit| Fault {
             place: place_of(&case.subject, misfit.field),
             found: misfit.to_string(),
         })
         .into_iter()
-        .collect())
+        .collect()
 }
 
 /// One fault, where there is one.
-pub(super) fn maybe(fault: Option<Fault>) -> Result<Vec<Fault>> {
-    Ok(fault.into_iter().collect())
+pub(super) fn maybe(fault: Option<Fault>) -> Vec<Fault> {
+    fault.into_iter().collect()
 }
 
-fn al_striping_unset(case: &Case<'_>) -> Result<Vec<Fault>> {
+fn al_striping_unset(case: &Case<'_>) -> Vec<Fault> {
     let subject = &case.subject;
     // In an indexed slot it is row 17's.
     let told = case
@@ -206,11 +212,11 @@ fn al_striping_unset(case: &Case<'_>) -> Result<Vec<Fault>> {
     }))
 }
 
-fn la_size_clipped(case: &Case<'_>) -> Result<Vec<Fault>> {
+fn la_size_clipped(case: &Case<'_>) -> Vec<Fault> {
     let subject = &case.subject;
     let la_size = subject.superblock.la_size();
     let Some(level) = case.level else {
-        return Ok(Vec::new());
+        return Vec::new();
     };
     let consistent = subject.superblock.flags().contains(DeviceFlags::CONSISTENT);
     let shrinks = la_size > level.layout.usable;
@@ -240,7 +246,7 @@ fn has_history(superblock: &Superblock) -> bool {
     superblock.generations().iter().any(older)
 }
 
-fn la_size_unset(case: &Case<'_>) -> Result<Vec<Fault>> {
+fn la_size_unset(case: &Case<'_>) -> Vec<Fault> {
     let superblock = case.subject.superblock;
     let named = superblock
         .current_uuid()
@@ -254,11 +260,11 @@ fn la_size_unset(case: &Case<'_>) -> Result<Vec<Fault>> {
     }))
 }
 
-fn flex_external_slots(case: &Case<'_>) -> Result<Vec<Fault>> {
+fn flex_external_slots(case: &Case<'_>) -> Vec<Fault> {
     if case.subject.index != MdIndex::FlexExternal
         || case.subject.superblock.format() != Format::V09
     {
-        return Ok(Vec::new());
+        return Vec::new();
     }
     let kernels = super::attach::most_sectors(&case.subject, Kernel::V9_3);
     let layout = case.subject.planned();

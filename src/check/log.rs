@@ -6,7 +6,6 @@ use super::rule::{Judge, Rule};
 use super::run::Case;
 use crate::activity_log::{AlKind, Complete, Unusable, Verdict};
 use crate::apply_al::LogState;
-use crate::error::Result;
 use crate::superblock::{AlState, Format};
 
 pub(super) static RULES: &[Rule] = &[
@@ -65,12 +64,12 @@ pub(super) static RULES: &[Rule] = &[
 ];
 
 /// One fault about the log's area.
-fn fault(case: &Case<'_>, found: impl FnOnce(&LogState) -> Option<String>) -> Result<Vec<Fault>> {
+fn fault(case: &Case<'_>, found: impl FnOnce(&LogState) -> Option<String>) -> Vec<Fault> {
     let log = case.log.as_ref().zip(case.level);
     maybe(log.and_then(|(log, level)| Some(Fault::at(level.layout.al.clone(), found(log)?))))
 }
 
-fn al_unusable(case: &Case<'_>) -> Result<Vec<Fault>> {
+fn al_unusable(case: &Case<'_>) -> Vec<Fault> {
     fault(case, |log| match &log.replay.verdict {
         Verdict::Unusable(unusable) if log.primary_ind => {
             Some(format!("{unusable}, expected one; MDF_PRIMARY_IND is set"))
@@ -79,7 +78,7 @@ fn al_unusable(case: &Case<'_>) -> Result<Vec<Fault>> {
     })
 }
 
-fn al_incomplete(case: &Case<'_>) -> Result<Vec<Fault>> {
+fn al_incomplete(case: &Case<'_>) -> Vec<Fault> {
     fault(case, |log| match &log.replay.verdict {
         Verdict::Incomplete(_) if log.primary_ind && log.state == AlState::Unclean => {
             Some(format!("{}; MDF_PRIMARY_IND is set", log.replay.verdict))
@@ -88,7 +87,7 @@ fn al_incomplete(case: &Case<'_>) -> Result<Vec<Fault>> {
     })
 }
 
-fn al_not_initialised(case: &Case<'_>) -> Result<Vec<Fault>> {
+fn al_not_initialised(case: &Case<'_>) -> Vec<Fault> {
     // No log of 512-byte sectors says that it is empty: v07's is blank from the beginning.
     let says_so = case.subject.superblock.format() != Format::V07;
     fault(case, |log| match &log.replay.verdict {
@@ -100,7 +99,7 @@ fn al_not_initialised(case: &Case<'_>) -> Result<Vec<Fault>> {
     })
 }
 
-fn al_damaged(case: &Case<'_>) -> Result<Vec<Fault>> {
+fn al_damaged(case: &Case<'_>) -> Vec<Fault> {
     fault(case, |log| match &log.replay.verdict {
         Verdict::Complete(complete @ Complete::Damaged { .. }) => Some(complete.to_string()),
         Verdict::Unusable(unusable @ Unusable::NoTransaction { .. }) if !log.primary_ind => {
@@ -110,7 +109,7 @@ fn al_damaged(case: &Case<'_>) -> Result<Vec<Fault>> {
     })
 }
 
-fn al_not_empty(case: &Case<'_>) -> Result<Vec<Fault>> {
+fn al_not_empty(case: &Case<'_>) -> Vec<Fault> {
     fault(case, |log| {
         let kept = log.replay.transactions > 0 && log.replay.kind != AlKind::Pmem;
         (kept && log.state == AlState::Clean).then(|| {

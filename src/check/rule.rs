@@ -51,8 +51,10 @@ pub(super) struct Refusal {
 pub(super) enum Judge {
     /// By the superblock and its place alone, for each kernel.
     Kernel(Stage, fn(&Subject<'_>, Kernel) -> Option<Refusal>),
-    /// By whatever it takes.
-    Case(fn(&Case<'_>) -> Result<Vec<Fault>>),
+    /// By whatever was found.
+    Case(fn(&Case<'_>) -> Vec<Fault>),
+    /// By reading more.
+    Read(fn(&Case<'_>) -> Result<Vec<Fault>>),
 }
 
 /// Every rule, by subject; attach rules come first, in the kernel's order.

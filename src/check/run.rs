@@ -170,12 +170,14 @@ fn judge<'a>(
     }
     let mut more = Vec::new();
     for rule in rules() {
-        let Judge::Case(judge) = rule.judge else {
-            continue;
+        let faults = match rule.judge {
+            Judge::Kernel(..) => continue,
+            Judge::Case(judge) => judge(&case),
+            Judge::Read(judge) => judge(&case)?,
         };
         // A rule with a row that is no kernel's question about fields: DRBD does not find the superblock at all.
         let answers = rule.row.map(|_| Attach::all(Code::MdInvalid));
-        more.extend(judge(&case)?.into_iter().map(|fault| Finding {
+        more.extend(faults.into_iter().map(|fault| Finding {
             rule,
             place: fault.place,
             found: fault.found,

@@ -82,7 +82,7 @@ pub(super) static RULES: &[Rule] = &[
             may have overwritten some of it",
         remedy: "do not mount it read-write: shrink it to the DRBD device on a copy, or make the device larger, or use external metadata (`mdtool plan`)",
         source: "DRBD user's guide, \"Using internal metadata with an existing file system\"",
-        judge: Judge::Case(data_cut_off),
+        judge: Judge::Read(data_cut_off),
     },
 ];
 
@@ -102,7 +102,7 @@ fn displaced(case: &Case<'_>, what: &str) -> Option<Fault> {
     let expected = case
         .device
         .image_pos(expected)
-        .map_or(expected.get(), |at| at.get());
+        .map_or(expected.get(), crate::units::ImagePos::get);
     Some(Fault::at(
         case.subject.whole(),
         format!(
@@ -112,24 +112,24 @@ fn displaced(case: &Case<'_>, what: &str) -> Option<Fault> {
     ))
 }
 
-fn not_where_drbd_looks(case: &Case<'_>) -> Result<Vec<Fault>> {
+fn not_where_drbd_looks(case: &Case<'_>) -> Vec<Fault> {
     let outermost = case.outer.is_none();
     maybe(displaced(case, "the device").filter(|_| outermost))
 }
 
-fn outer_grown(case: &Case<'_>) -> Result<Vec<Fault>> {
+fn outer_grown(case: &Case<'_>) -> Vec<Fault> {
     let grown = case.level.is_some_and(|level| level.device < case.holder);
     maybe(displaced(case, "the outer DRBD device").filter(|_| case.outer.is_some() && grown))
 }
 
-fn outer_shrunk(case: &Case<'_>) -> Result<Vec<Fault>> {
+fn outer_shrunk(case: &Case<'_>) -> Vec<Fault> {
     let grown = case.level.is_some_and(|level| level.device < case.holder);
     maybe(displaced(case, "the outer DRBD device").filter(|_| case.outer.is_some() && !grown))
 }
 
-fn outer_size_unset(case: &Case<'_>) -> Result<Vec<Fault>> {
+fn outer_size_unset(case: &Case<'_>) -> Vec<Fault> {
     let Some(next) = case.number.and_then(|number| number.checked_add(1)) else {
-        return Ok(Vec::new());
+        return Vec::new();
     };
     let superblock = case.subject.superblock;
     let unset = superblock.la_size() == Sectors::ZERO && superblock.format() != Format::V07;
@@ -157,23 +157,23 @@ fn rejected(case: &Case<'_>, wanted: impl Fn(&Rejected, usize) -> Option<String>
     found.collect()
 }
 
-fn stale_copy(case: &Case<'_>) -> Result<Vec<Fault>> {
-    Ok(rejected(case, |rejected, number| match rejected.why {
+fn stale_copy(case: &Case<'_>) -> Vec<Fault> {
+    rejected(case, |rejected, number| match rejected.why {
         Why::Stale { level, device } if level == number => Some(format!(
             "a superblock ({}) for a device of {device}, expected none",
             rejected.format
         )),
         _ => None,
-    }))
+    })
 }
 
-fn leftover(case: &Case<'_>) -> Result<Vec<Fault>> {
-    Ok(rejected(case, |rejected, number| match rejected.why {
+fn leftover(case: &Case<'_>) -> Vec<Fault> {
+    rejected(case, |rejected, number| match rejected.why {
         Why::Leftover { level } if level == number => {
             Some(format!("a superblock ({}), expected none", rejected.format))
         }
         _ => None,
-    }))
+    })
 }
 
 fn data_cut_off(case: &Case<'_>) -> Result<Vec<Fault>> {

@@ -7,7 +7,7 @@ use crate::layout::{MD_RESERVED, MdIndex};
 use crate::locate::{FoundBy, IndexChoice, Located};
 use crate::ondisk::SUPERBLOCK_LEN;
 use crate::superblock::{Format, Superblock};
-use crate::units::{Bytes, DevPos, MD_BLOCK};
+use crate::units::{Bytes, DevPos, MD_BLOCK, Sectors};
 
 /// `md_size_sect` of an indexed slot.
 const INDEXED_MD_SIZE: u64 = 262_144;
@@ -63,7 +63,7 @@ pub fn standing(
         && level.layout.index.is_internal()
     {
         let sizes = [level.drbd_device(), level.layout.usable];
-        for size in sizes.into_iter().filter_map(|size| size.to_bytes()) {
+        for size in sizes.into_iter().filter_map(Sectors::to_bytes) {
             let places = &[MdIndex::FlexInternal, MdIndex::Internal];
             let inner = first_of(device, located, places, size, Some(last))?;
             if inner.is_some() {
@@ -172,7 +172,7 @@ pub fn standing_at(device: Window<'_>, at: DevPos, index: IndexChoice) -> Result
 /// The block at a position, if it is inside and carries a magic.
 fn block(device: Window<'_>, at: DevPos) -> Result<Option<Superblock>> {
     let end = at.checked_add(MD_BLOCK);
-    if !end.is_some_and(|end| end.from_start() <= device.size()) {
+    if end.is_none_or(|end| end.from_start() > device.size()) {
         return Ok(None);
     }
     let mut block = [0; SUPERBLOCK_LEN];

@@ -5,7 +5,6 @@ use super::known::maybe;
 use super::rule::{Judge, Rule};
 use super::run::Case;
 use super::subject::At;
-use crate::error::Result;
 use crate::ondisk::PeerV09;
 use crate::superblock::{Superblock, Uuid};
 
@@ -72,9 +71,9 @@ fn peers<'a>(case: &Case<'a>) -> Option<(&'a [PeerV09; 32], Option<usize>)> {
     }
 }
 
-fn slot_twice(case: &Case<'_>) -> Result<Vec<Fault>> {
+fn slot_twice(case: &Case<'_>) -> Vec<Fault> {
     let Some((peers, _)) = peers(case) else {
-        return Ok(Vec::new());
+        return Vec::new();
     };
     let mut faults = Vec::new();
     for (node, peer) in peers.iter().enumerate() {
@@ -90,10 +89,10 @@ fn slot_twice(case: &Case<'_>) -> Result<Vec<Fault>> {
             ));
         }
     }
-    Ok(faults)
+    faults
 }
 
-fn current_uuid_unset(case: &Case<'_>) -> Result<Vec<Fault>> {
+fn current_uuid_unset(case: &Case<'_>) -> Vec<Fault> {
     let unset = case.subject.superblock.current_uuid() == Some(Uuid::NONE);
     maybe(unset.then(|| {
         let text = format!(
@@ -105,11 +104,11 @@ fn current_uuid_unset(case: &Case<'_>) -> Result<Vec<Fault>> {
     }))
 }
 
-fn bitmap_uuid_fresh(case: &Case<'_>) -> Result<Vec<Fault>> {
+fn bitmap_uuid_fresh(case: &Case<'_>) -> Vec<Fault> {
     let superblock = case.subject.superblock;
     let current = superblock.current_uuid();
     if current.is_none_or(|current| current.0 | 1 != Uuid::JUST_CREATED.0 | 1) {
-        return Ok(Vec::new());
+        return Vec::new();
     }
     let bitmap = match superblock {
         Superblock::V07(_) => None,
@@ -131,9 +130,9 @@ fn bitmap_uuid_fresh(case: &Case<'_>) -> Result<Vec<Fault>> {
     }))
 }
 
-fn day0_uuids_differ(case: &Case<'_>) -> Result<Vec<Fault>> {
+fn day0_uuids_differ(case: &Case<'_>) -> Vec<Fault> {
     let Some((peers, own)) = peers(case) else {
-        return Ok(Vec::new());
+        return Vec::new();
     };
     let mut day0 = peers
         .iter()
@@ -141,7 +140,7 @@ fn day0_uuids_differ(case: &Case<'_>) -> Result<Vec<Fault>> {
         .filter(|(node, peer)| Some(*node) != own && peer.bitmap_index == -1 && peer.flags == 0);
     // Which of them is right nobody knows; drbdmeta's repair-md trusts the last.
     let Some((last, trusted)) = day0.next_back() else {
-        return Ok(Vec::new());
+        return Vec::new();
     };
     let odd = day0.find(|(_, peer)| peer.bitmap_uuid != trusted.bitmap_uuid);
     maybe(odd.map(|(node, peer)| {
@@ -156,9 +155,9 @@ fn day0_uuids_differ(case: &Case<'_>) -> Result<Vec<Fault>> {
     }))
 }
 
-fn day0_current(case: &Case<'_>) -> Result<Vec<Fault>> {
+fn day0_current(case: &Case<'_>) -> Vec<Fault> {
     let Superblock::V09(sb) = case.subject.superblock else {
-        return Ok(Vec::new());
+        return Vec::new();
     };
     let named = Uuid(sb.current_uuid).names_a_generation();
     let alone = sb.history_uuids.iter().all(|uuid| *uuid == 0)

@@ -41,15 +41,31 @@ impl AlStriping {
         }
     }
 
+    /// Blocks in the whole log, or `None` where there are none.
+    #[must_use]
+    pub fn blocks(self) -> Option<u64> {
+        let blocks = u64::from(self.stripes).checked_mul(u64::from(self.stripe_size_4k));
+        blocks.filter(|blocks| *blocks > 0)
+    }
+
+    /// The block on disk at a position of the ring, or `None` where there are no blocks. The ring has no end.
+    ///
+    /// Source: `al_tr_number_to_on_disk_sector` (`drbd_actlog.c`): neighbours in time lie in different stripes.
+    #[must_use]
+    pub fn block_of(self, position: u64) -> Option<u64> {
+        let position = position.checked_rem(self.blocks()?)?;
+        let stripe = position.checked_rem(u64::from(self.stripes))?;
+        let row = position.checked_div(u64::from(self.stripes))?;
+        stripe
+            .checked_mul(u64::from(self.stripe_size_4k))?
+            .checked_add(row)
+    }
+
     /// Bytes of the whole log; `None` where DRBD would not attach to such a log.
     #[must_use]
     pub fn size(self) -> Option<Bytes> {
-        let blocks = u64::from(self.stripes).checked_mul(u64::from(self.stripe_size_4k))?;
-        if AL_BLOCKS.contains(&blocks) {
-            MD_BLOCK.checked_mul(blocks)
-        } else {
-            None
-        }
+        let blocks = self.blocks().filter(|blocks| AL_BLOCKS.contains(blocks))?;
+        MD_BLOCK.checked_mul(blocks)
     }
 }
 

@@ -5,8 +5,9 @@ mod crashed;
 /// Where drbdmeta 9.22 is wrong.
 mod mistakes;
 
-use mdtool::activity_log::{AlArea, AlGeometry, Complete, Unusable, Verdict, initialised_block};
+use mdtool::activity_log::{AlArea, Complete, Unusable, Verdict, initialised_block};
 use mdtool::builder::activity_log::{KernelLog, SectorLog, Write};
+use mdtool::layout::AlStriping;
 use mdtool::superblock::Format;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -101,8 +102,8 @@ const IMAGES: [Shape; 9] = [
 ];
 
 impl Case {
-    fn log(&self, geometry: AlGeometry) -> KernelLog {
-        let blocks = u32::try_from(geometry.blocks().unwrap()).unwrap();
+    fn log(&self, striping: AlStriping) -> KernelLog {
+        let blocks = u32::try_from(striping.blocks().unwrap()).unwrap();
         let most = u16::try_from((blocks - 1) * 919).unwrap_or(65534);
         let size = self.table_size.min(most).min(65534);
         // Where numbers start over in mid-ring, drbdmeta goes wrong; another test has that.
@@ -111,7 +112,7 @@ impl Case {
         } else {
             self.number % MIDDLE
         };
-        let (stripes, stripe_size_4k) = (geometry.stripes, geometry.stripe_size_4k);
+        let (stripes, stripe_size_4k) = (striping.stripes, striping.stripe_size_4k);
         let mut log = KernelLog::new(stripes, stripe_size_4k, size, number);
         if self.fill {
             let slots: Vec<(u16, u32)> = (0..size).map(|i| (i, u32::from(i) % 2000)).collect();
@@ -149,7 +150,7 @@ fn random_logs_are_replayed_as_drbdmeta_applies_them() {
     TestRunner::new(config)
         .run(&case(), |case| {
             let image = &images[case.image];
-            let log = case.log(image.geometry);
+            let log = case.log(image.striping);
             let (ours, status) = image.compare(&drbdmeta, log.area());
             prop_assert_eq!(
                 status,
@@ -227,7 +228,7 @@ fn logs_that_kernels_wrote_are_complete() {
         let area = AlArea {
             format,
             unclean_84: true,
-            geometry: AlGeometry::DEFAULT,
+            striping: AlStriping::DEFAULT,
             al_nr_extents: 1237,
         };
         let replay = replayed(&area, &log);

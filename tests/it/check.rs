@@ -9,11 +9,11 @@ mod oracle;
 
 use mdtool::builder::{Built, External, Level, build, build_external};
 use mdtool::check::{CheckOptions, Finding, Judged, Kernel, Severity, check, rules, standing};
-use mdtool::image::{MemImage, ReadAt, Window, WriteAt};
+use mdtool::image::{MemImage, ReadAt, Window, WritableFile, WriteAt};
 use mdtool::locate::{IndexChoice, LocateOptions, ScanMode, locate};
 use mdtool::units::{Bytes, ImagePos};
 
-use crate::support::{kernel_image, mdtool, scratch, testdata};
+use crate::support::{kernel_image, mdtool, patch, scratch, sparse, testdata};
 
 const MIB: u64 = 1 << 20;
 
@@ -89,13 +89,13 @@ impl Found {
             id: finding.rule.id,
             severity: finding.rule.severity,
             text: finding.found.clone(),
-            attach: finding.attach.as_ref().map(numbers),
+            attach: finding.attach.map(numbers),
         }
     }
 }
 
 /// Each kernel's code.
-fn numbers(attach: &mdtool::check::Attach) -> [u16; 4] {
+fn numbers(attach: mdtool::check::Attach) -> [u16; 4] {
     Kernel::ALL.map(|kernel| attach.of(kernel).map_or(0, mdtool::check::Code::number))
 }
 
@@ -193,10 +193,12 @@ fn the_document_tells_what_the_text_tells() {
     assert_eq!(inner["findings"][0]["level"], 1);
     let text = mdtool(["check", image]);
     assert_eq!(text.status, 1);
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let told = words(&text.stdout);
     for finding in document["findings"].as_array().unwrap() {
         for key in ["id", "found", "meaning", "remedy"] {
             assert!(
-                text.stdout.contains(finding[key].as_str().unwrap()),
+                told.contains(&words(finding[key].as_str().unwrap())),
                 "{finding}"
             );
         }
@@ -212,7 +214,8 @@ fn statuses_are_0_for_nothing_to_do_and_1_for_something() {
         made.image
             .read_exact_at(ImagePos::START, &mut bytes)
             .unwrap();
-        std::fs::write(&path, bytes).unwrap();
+        sparse(&path, made.image.size().get());
+        patch(&path, 0, &bytes);
         path.to_str().unwrap().to_owned()
     };
     let good = write(
@@ -252,4 +255,24 @@ fn statuses_are_0_for_nothing_to_do_and_1_for_something() {
     assert_eq!(mdtool(["check", &good, "--at", "0"]).status, 2);
     assert_eq!(mdtool(["check", &good, "--level", "7"]).status, 1);
     assert_eq!(mdtool(["check", "/nowhere"]).status, 2);
+}
+
+#[test]
+fn positions_count_from_the_images_start() {
+    let dir = scratch();
+    let path = dir.path().join("partition.raw");
+    let mut image = WritableFile::create_new(&path, Bytes::new(80 * MIB)).unwrap();
+    let (base, size) = (ImagePos::new(MIB), Bytes::new(64 * MIB));
+    let built = build(&mut image, base, size, &[Level::v08().unclean()]).unwrap();
+    drop(image);
+    let path = path.to_str().unwrap();
+    let (status, document) = run_json(&[path, "--offset", "1MiB", "--size", "64MiB"]);
+    assert_eq!(status, 1);
+    let magic = MIB + built[0].md().get() + 60;
+    assert_eq!(document["findings"][0]["offset"], magic, "{document}");
+    assert_eq!(document["warnings"], 1);
+    // The whole image is no device of DRBD's: what was found in it would not be found by DRBD.
+    let (_, document) = run_json(&[path]);
+    let found = document["findings"].as_array().unwrap();
+    assert!(found.is_empty() || found[0]["id"] == "not-where-drbd-looks");
 }

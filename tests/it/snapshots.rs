@@ -122,6 +122,30 @@ fn locate_tells_what_a_live_copy_holds() {
 }
 
 #[test]
+fn check_tells_what_to_do() {
+    let path = kernel_image("v08-stack-live-copy");
+    let name = path.file_name().unwrap().to_str().unwrap();
+    insta::assert_snapshot!(
+        "check_live_copy",
+        transcript(path.parent().unwrap(), &["check", name])
+    );
+    let dir = scratch();
+    let mut file = image(dir.path(), "damaged.raw", 64 * MIB);
+    let levels = [Level::v09(3)];
+    let built = build(&mut file, ImagePos::START, Bytes::new(64 * MIB), &levels).unwrap();
+    let bm_offset = ImagePos::new(built[0].md().get() + 76);
+    file.write_all_at(bm_offset, &[0; 4]).unwrap();
+    insta::assert_snapshot!(
+        "check_damaged",
+        transcript(dir.path(), &["check", "damaged.raw"])
+    );
+    insta::assert_snapshot!(
+        "check_damaged_json",
+        transcript(dir.path(), &["check", "damaged.raw", "--json"])
+    );
+}
+
+#[test]
 fn locate_tells_of_nothing_and_of_one() {
     let dir = scratch();
     let mut file = image(dir.path(), "one.raw", 160 * MIB);

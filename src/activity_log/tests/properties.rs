@@ -128,7 +128,7 @@ proptest! {
             }
         }
         for format in [Format::V07, Format::V08, Format::V09] {
-            let area = AlArea { format, unclean_84, geometry: AlGeometry::DEFAULT, al_nr_extents };
+            let area = AlArea { format, unclean_84, striping: AlStriping::DEFAULT, al_nr_extents };
             let (replay, _) = replay_bytes(&area, &bytes).unwrap();
             prop_assert!(!replay.is_initialised());
         }

@@ -8,7 +8,7 @@ fn v08(al_nr_extents: u32) -> AlArea {
     AlArea {
         format: Format::V08,
         unclean_84: false,
-        geometry: AlGeometry::DEFAULT,
+        striping: AlStriping::DEFAULT,
         al_nr_extents,
     }
 }
@@ -157,7 +157,7 @@ fn v08_metadata_has_blocks_where_its_magic_striping_or_blocks_say_so() {
     assert_eq!(kind(&|_| {}, &second), AlKind::Blocks);
     assert_eq!(kind(&|area| area.unclean_84 = true, &zeros), AlKind::Blocks);
     assert_eq!(
-        kind(&|area| area.geometry = AlGeometry::of(2, 4), &zeros),
+        kind(&|area| area.striping = AlStriping::on_disk(2, 4), &zeros),
         AlKind::Blocks
     );
     assert_eq!(

@@ -11,8 +11,8 @@ use super::super::args::AlArgs;
 use super::super::open::Opened;
 use super::super::outcome::Outcome;
 use super::super::select::Chosen;
-use crate::activity_log::{Content, Entry, Transaction, Verdict};
-use crate::apply_al::{LogState, extent_range};
+use crate::activity_log::{Content, Entry, Transaction, Verdict, extent_range};
+use crate::apply_al::LogState;
 use crate::locate::{Level, ScanMode};
 use crate::units::{AlExtent, Bytes, DevPos};
 

@@ -8,7 +8,7 @@ use super::super::open::Opened;
 use super::super::outcome::Outcome;
 use super::super::report::check::{Report, json, text};
 use super::super::select::{choose, find, no_stack, nothing_found};
-use crate::check::{CheckOptions, Severity, Standing, check, standing, standing_at};
+use crate::check::{CheckOptions, Judged, Severity, Standing, check, standing, standing_at};
 use crate::locate::{Located, locate_at};
 
 pub(in super::super) fn run(args: &CheckArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
@@ -41,7 +41,7 @@ pub(in super::super) fn run(args: &CheckArgs, out: &mut Streams<'_>) -> anyhow::
     if let Some(no) = no_stack(&located, &args.image).filter(|_| args.image.stacked) {
         return Err(no.into());
     }
-    let worst = judged.iter().filter_map(|one| one.worst()).max();
+    let worst = judged.iter().filter_map(Judged::worst).max();
     Ok(if worst >= Some(Severity::Warning) {
         Outcome::No
     } else {

@@ -60,7 +60,7 @@ pub(in super::super) fn text(report: &Report<'_>, out: &mut dyn Write) -> anyhow
             judged.subject.index,
             report.opened.image_pos(judged.subject.at)
         )?;
-        writeln!(out, "  attach: {}", answers(&judged.attach))?;
+        writeln!(out, "  attach: {}", answers(judged.attach))?;
         if let Some(misfit) = judged.drbdmeta {
             writeln!(out, "  drbdmeta: would refuse: {misfit}")?;
         }
@@ -134,7 +134,7 @@ fn len(place: &Range<DevPos>) -> u64 {
 }
 
 /// `drbd 8.4: 119 ERR_MD_INVALID; drbd 9.0, 9.2, 9.3: accepted`.
-fn answers(attach: &Attach) -> String {
+fn answers(attach: Attach) -> String {
     let each = Kernel::ALL.map(|kernel| {
         let answer = attach.of(kernel);
         let words = answer.map_or_else(|| "accepted".to_owned(), |code| code.to_string());
@@ -218,7 +218,7 @@ fn level(report: &Report<'_>, judged: &Judged<'_>) -> Value {
         "state": superblock.al_state().to_string(),
         "md_offset": report.opened.image_pos(judged.subject.at).get(),
         "judged_on_bytes": judged.subject.device.get(),
-        "attach": codes(&judged.attach),
+        "attach": codes(judged.attach),
         "drbdmeta": judged.drbdmeta.map(|misfit| misfit.to_string()),
         "not_looked_at": judged.not_looked,
     })
@@ -238,12 +238,12 @@ fn one(report: &Report<'_>, judged: &Judged<'_>, finding: &Finding) -> Value {
         "found": finding.found,
         "meaning": finding.rule.meaning,
         "remedy": finding.rule.remedy,
-        "attach": finding.attach.as_ref().map(codes),
+        "attach": finding.attach.map(codes),
     })
 }
 
 /// Each kernel's number; 0 where it has no objection.
-fn codes(attach: &Attach) -> Value {
+fn codes(attach: Attach) -> Value {
     let codes = Kernel::ALL.into_iter().map(|kernel| {
         let number = attach.of(kernel).map_or(0, crate::check::Code::number);
         (kernel.name().to_owned(), Value::from(number))

@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
-use mdtool::activity_log::{AlArea, AlGeometry, Replay, initialised_block, replay};
+use mdtool::activity_log::{AlArea, Replay, initialised_block, replay};
+use mdtool::layout::AlStriping;
 use mdtool::superblock::Format;
 
 use crate::support::{Drbdmeta, patch, peek, sparse};
@@ -15,7 +16,7 @@ pub(super) struct Image {
     pub(super) path: PathBuf,
     pub(super) format: &'static str,
     pub(super) peers: usize,
-    pub(super) geometry: AlGeometry,
+    pub(super) striping: AlStriping,
     pub(super) superblock: Vec<u8>,
 }
 
@@ -43,12 +44,12 @@ impl Image {
         if format == "v08" {
             superblock[63] = 0x6c;
         }
-        let geometry = AlGeometry::of(stripes, stripe_size_4k);
+        let striping = AlStriping::on_disk(stripes, stripe_size_4k);
         Self {
             path,
             format,
             peers,
-            geometry,
+            striping,
             superblock,
         }
     }
@@ -63,7 +64,7 @@ impl Image {
                 Format::V09
             },
             unclean_84: self.superblock[63] == 0x6c,
-            geometry: self.geometry,
+            striping: self.striping,
             al_nr_extents: u32::from_be_bytes(al_nr_extents),
         }
     }
@@ -89,7 +90,7 @@ impl Image {
     }
 
     pub(super) fn log(&self) -> Vec<u8> {
-        let blocks = usize::try_from(self.geometry.blocks().unwrap()).unwrap();
+        let blocks = usize::try_from(self.striping.blocks().unwrap()).unwrap();
         peek(&self.path, self.start(68), blocks * 4096)
     }
 

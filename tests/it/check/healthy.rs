@@ -53,6 +53,8 @@ proptest! {
         let Some(drbdmeta) = Drbdmeta::new() else { return Ok(()) };
         let dir = scratch();
         let path = dir.path().join("made.img");
+        // drbdmeta makes a slot on a meta device that has not all of it; kernels refuse that.
+        prop_assume!(kind.index.0 != "1" || size >= 256 * MIB);
         if create(&drbdmeta, &path, size, &kind).is_none() {
             return Ok(());
         }
