@@ -31,6 +31,7 @@ unpack_blocks() {
 }
 
 from_hex() {
+    # shellcheck disable=SC2001  # where & stands for the match depends on the version of bash
     printf '%b' "$(sed 's/../\\x&/g' <<<"$1")"
 }
 

@@ -6,7 +6,7 @@
 
 # make_disks: every base as a disk, in the table's order behind the data; from /dev/vdb on.
 make_disks() {
-    local name index at letter=98
+    local name index at letters=bcdefghijklmnopqrstuvwxyz
     empty_disk data 16
     bases=(data)
     while read -r name index at; do
@@ -14,8 +14,8 @@ make_disks() {
         bases+=("$name")
         base_index[$name]=$index
         base_at[$name]=$at
-        printf -v "base_disk[$name]" "/dev/vd\\x$(printf %x "$letter")"
-        letter=$((letter + 1))
+        base_disk[$name]=/dev/vd${letters:0:1}
+        letters=${letters:1}
     done < <(attach_lines base)
 }
 
