@@ -23,6 +23,8 @@ mod adopt;
 mod advice;
 /// Applying activity logs.
 mod apply_al;
+/// What `check` says that DRBD 8.4 would answer, held against what its kernel answered.
+mod attach;
 /// Images of the builder's making, held against drbdmeta's own and given to it to read.
 mod builder;
 /// `check`: every rule, no false alarms, and what drbdmeta says.

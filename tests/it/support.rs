@@ -253,7 +253,7 @@ pub(crate) fn testdata(name: &str) -> PathBuf {
 }
 
 /// Makes a sparse image from a list of its blocks that are not zero; testdata/README.md has the form.
-fn unpack(blocks: &Path, image: &Path) {
+pub(crate) fn unpack(blocks: &Path, image: &Path) {
     let text = std::fs::read_to_string(blocks).unwrap();
     let mut lines = text.lines().filter(|line| !line.starts_with('#'));
     let size = lines
