@@ -354,9 +354,9 @@ fn dumps(level: &Level, most: usize) {
     for (i, (first, hexadecimal)) in numbers.iter().enumerate() {
         for one in LIMITS {
             let one = written(one, &text[first.clone()], *hexadecimal);
-            let once = [&text[..first.start], &one, &text[first.end..]].concat();
+            let changed = [&text[..first.start], &one, &text[first.end..]].concat();
             cases += 1;
-            accepted += usize::from(read(&once, &devices));
+            accepted += usize::from(read(&changed, &devices));
             // Head and tail: of v09's many peers, one is as good as another.
             let few = |i: usize| i < most / 2 || i + most / 2 >= numbers.len();
             for (j, (second, hexadecimal)) in numbers.iter().enumerate().skip(i + 1) {
