@@ -10,18 +10,18 @@ use crate::metadata::{Bitmap, Run, SlotWords};
 use crate::units::{BitmapIndex, Bytes, DevPos, Sectors};
 
 /// Bytes of a word.
-const WORD: Bytes = Bytes::new(4);
+pub(super) const WORD: Bytes = Bytes::new(4);
 /// Bytes read at once, about: a chunk has a whole number of words of every slot.
 const CHUNK: Bytes = Bytes::new(256 << 10);
 
 /// A resource's bitmap area on its device.
 #[derive(Clone, Copy)]
 pub struct OnDiskBitmap<'a> {
-    device: Window<'a>,
-    start: DevPos,
+    pub(super) device: Window<'a>,
+    pub(super) start: DevPos,
     /// Words of the area that la-size needs.
-    words: u64,
-    max_peers: u64,
+    pub(super) words: u64,
+    pub(super) max_peers: u64,
 }
 
 impl<'a> OnDiskBitmap<'a> {

@@ -8,5 +8,8 @@ pub(super) mod demo;
 pub(super) mod export;
 pub(super) mod import;
 pub(super) mod locate;
+pub(super) mod pages;
 pub(super) mod plan;
+pub(super) mod probe;
+pub(super) mod show;
 pub(super) mod undo;

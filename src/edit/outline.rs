@@ -20,11 +20,19 @@ pub enum Phase {
     Commit,
     /// Old copies elsewhere.
     Cleanup,
+    /// A file loses its end.
+    Cut,
 }
 
 impl Phase {
     /// All of them, in their order.
-    pub const ALL: [Self; 4] = [Self::Retire, Self::Body, Self::Commit, Self::Cleanup];
+    pub const ALL: [Self; 5] = [
+        Self::Retire,
+        Self::Body,
+        Self::Commit,
+        Self::Cleanup,
+        Self::Cut,
+    ];
 }
 
 impl fmt::Display for Phase {
@@ -34,6 +42,7 @@ impl fmt::Display for Phase {
             Self::Body => "body",
             Self::Commit => "commit",
             Self::Cleanup => "clean up",
+            Self::Cut => "cut off",
         })
     }
 }
@@ -70,13 +79,17 @@ impl Outline {
     ) -> Result<(), EditRefusal> {
         let at = range.start;
         let length = range.end.bytes_since(at).unwrap_or(Bytes::ZERO);
-        if range.end < at || range.end.from_start() > size {
-            let end = ImagePos::at(size);
+        let end = ImagePos::at(size);
+        // All that lies behind is cut off, and that is something.
+        let not_the_rest = phase == Phase::Cut && (range.end != end || range.is_empty());
+        if range.end < at || range.end > end || not_the_rest {
             return Err(EditRefusal::Outside { at, length, end });
         }
         let whole = |bytes: Bytes| bytes.to_sectors_exact().is_some();
         let one_block = matches!(phase, Phase::Retire | Phase::Commit);
-        if !whole(at.from_start()) || !whole(length) || (one_block && length != MD_BLOCK) {
+        // A file may end within a sector.
+        let whole_length = whole(length) || phase == Phase::Cut;
+        if !whole(at.from_start()) || !whole_length || (one_block && length != MD_BLOCK) {
             return Err(EditRefusal::Unaligned { at, length });
         }
         if self.regions.last().is_some_and(|last| last.phase > phase) {

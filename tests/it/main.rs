@@ -19,6 +19,8 @@
 mod activity_log;
 /// `plan` and `adopt`.
 mod adopt;
+/// What messages and documents advise.
+mod advice;
 /// Applying activity logs.
 mod apply_al;
 /// What `check` says that DRBD 8.4 would answer, held against what its kernel answered.
@@ -29,10 +31,14 @@ mod builder;
 mod check;
 /// What every command owes its user.
 mod contracts;
+/// Block devices as targets.
+mod devices;
 /// The dump parser, held against `drbdmeta verify-dump`.
 mod dump_parse;
 /// What the dump of every resource looks like, held against `drbdmeta dump-md`.
 mod export_drbdmeta;
+/// Faults while something is written.
+mod faults;
 /// What `import` refuses and asks for, and `undo`.
 mod import;
 /// What `import` writes, held against `drbdmeta restore-md`.
@@ -41,7 +47,17 @@ mod import_drbdmeta;
 mod kernel_images;
 /// `locate` on every shape of stack.
 mod locate;
+/// What else lives on a disk.
+mod occupants;
+/// Help, man pages and completions.
+mod pages;
+/// `probe`: each status by a real image.
+mod probe;
+/// `show`.
+mod show;
 /// What the commands print, whole.
 mod snapshots;
 /// How the program, drbdmeta and images are handled in tests.
 mod support;
+/// The JSON documents of commands that write.
+mod writing_json;
