@@ -7,7 +7,7 @@ use crate::superblock::Format;
 /// A generation of DRBD's kernel module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kernel {
-    /// 8.4, as of 8.4.7 to 8.4.11.
+    /// 8.4, as of the 8.4.11 in Linux 6.1.
     V8_4,
     /// 9.0 and 9.1.
     V9_0,

@@ -69,10 +69,24 @@ pub(super) fn backward(
     found: &mut dyn FnMut(Hit) -> ControlFlow<()>,
 ) -> Result<()> {
     let mut end = range.end;
+    let mut step = STEP;
     while end > range.start {
         let start = end
-            .checked_sub(STEP)
+            .checked_sub(step)
             .map_or(range.start, |start| start.max(range.start));
+        // Through a hole in ever larger steps: one of exbibytes would take hours. Towards data in ever smaller ones.
+        if device
+            .next_data(start)?
+            .is_none_or(|data| data.start >= end)
+        {
+            end = start;
+            step = step.checked_mul(2).unwrap_or(step);
+            continue;
+        }
+        if step > STEP {
+            step = Bytes::new(step.get() / 2);
+            continue;
+        }
         let mut hits = Vec::new();
         forward(device, start..end, &mut |hit| {
             hits.push(hit);

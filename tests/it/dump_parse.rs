@@ -90,6 +90,11 @@ impl Verifier {
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests make dumps by hand")]
+/// What the known differences are called.
+pub(crate) fn difference_names() -> impl Iterator<Item = &'static str> {
+    DIFFERENCES.iter().map(|difference| difference.name)
+}
+
 fn write(path: &Path, text: &[u8]) {
     std::fs::write(path, text).unwrap();
 }

@@ -23,6 +23,8 @@ mod adopt;
 mod advice;
 /// Applying activity logs.
 mod apply_al;
+/// What `check` says that DRBD 8.4 would answer, held against what its kernel answered.
+mod attach;
 /// Images of the builder's making, held against drbdmeta's own and given to it to read.
 mod builder;
 /// `check`: every rule, no false alarms, and what drbdmeta says.
@@ -35,18 +37,26 @@ mod devices;
 mod dump_parse;
 /// What the dump of every resource looks like, held against `drbdmeta dump-md`.
 mod export_drbdmeta;
+/// Faults in reading, and outputs that are full.
+mod faults_reading;
 /// Faults while something is written.
-mod faults;
+mod faults_writing;
+/// What the fuzz targets hold, on their seeds and on every crash that was found.
+mod fuzz;
 /// What `import` refuses and asks for, and `undo`.
 mod import;
 /// What `import` writes, held against `drbdmeta restore-md`.
 mod import_drbdmeta;
 /// Images that real kernels wrote.
 mod kernel_images;
+/// Numbers at their limits.
+mod limits;
 /// `locate` on every shape of stack.
 mod locate;
 /// What else lives on a disk.
 mod occupants;
+/// One number off, in superblocks and dumps, held against drbdmeta.
+mod one_field_off;
 /// Help, man pages and completions.
 mod pages;
 /// `probe`: each status by a real image.

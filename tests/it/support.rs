@@ -253,7 +253,7 @@ pub(crate) fn testdata(name: &str) -> PathBuf {
 }
 
 /// Makes a sparse image from a list of its blocks that are not zero; testdata/README.md has the form.
-fn unpack(blocks: &Path, image: &Path) {
+pub(crate) fn unpack(blocks: &Path, image: &Path) {
     let text = std::fs::read_to_string(blocks).unwrap();
     let mut lines = text.lines().filter(|line| !line.starts_with('#'));
     let size = lines
@@ -267,4 +267,29 @@ fn unpack(blocks: &Path, image: &Path) {
         let (at, hex) = line.split_once(' ').unwrap();
         patch(image, at.parse().unwrap(), &hex::decode(hex).unwrap());
     }
+}
+
+/// Whether this process is the one to run a test in: with 512 MiB of address space, so that whoever asks for as much as an input says is
+/// killed. Another process starts such a one, waits for it, and insists that all went well.
+pub(crate) fn alone_in_little_memory(test: &str) -> bool {
+    const CHILD: &str = "MDTOOL_TEST_CHILD";
+    if std::env::var_os(CHILD).is_some_and(|name| name == test) {
+        return true;
+    }
+    let ran = Command::new("sh")
+        .args([
+            "-c",
+            "ulimit -v 524288; exec \"$0\" --exact --nocapture --test-threads 1 \"$1\"",
+        ])
+        .arg(std::env::current_exe().unwrap())
+        .arg(test)
+        .env(CHILD, test)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout);
+    let complained = String::from_utf8_lossy(&ran.stderr);
+    assert!(said.contains("running 1 test"), "{test}: {said}");
+    assert!(ran.status.success(), "{test}: {said}\n{complained}");
+    eprint!("{complained}");
+    false
 }

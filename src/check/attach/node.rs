@@ -72,7 +72,7 @@ pub(in super::super) static MORE: &[Rule] = &[
         row: Some(33),
         title: "the DRBD device was larger than fits now",
         meaning: "the backing device shrank, or the metadata grew: the end of the DRBD device has no place, and DRBD does not cut it off \
-            by itself (drbd before 9.0.13: 111 ERR_DISK_TOO_SMALL)",
+            by itself (drbd 9 before 9.0.13, and 8.4.7: 111 ERR_DISK_TOO_SMALL)",
         remedy: "give the backing device its former size; if the end is not in use, set `size` in the disk section to what fits",
         source: "drbd_adm_attach (drbd_nl.c)",
         judge: Judge::Kernel(Stage::Size, implicit_shrink),
@@ -186,13 +186,9 @@ fn implicit_shrink(subject: &Subject<'_>, kernel: Kernel) -> Option<Refusal> {
     if fits || !superblock.flags().contains(DeviceFlags::CONSISTENT) {
         return None;
     }
-    let code = match kernel {
-        Kernel::V8_4 => Code::DiskTooSmall,
-        _ => Code::ImplicitShrink,
-    };
     let text = format!(
         "la_size_sect is {} sectors, expected at most {most} sectors, which fit here",
         la_size.get()
     );
-    Some(refuse(subject, code, At::LA_SIZE, text))
+    Some(refuse(subject, Code::ImplicitShrink, At::LA_SIZE, text))
 }

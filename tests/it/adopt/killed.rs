@@ -18,7 +18,7 @@ fn undo(files: &[&Path]) {
 
 #[test]
 fn a_kill_at_any_moment_is_undone() {
-    let stack = stack(&[v09(31), dirty(v09(31))], 512 * MIB, "v09");
+    let stack = stack(&[v09(31), dirty(v09(31))], 128 * MIB, "v09");
     let (undo_file, on_meta, meta) = (
         stack.file("undo"),
         stack.file("undo.meta"),

@@ -174,7 +174,7 @@ const GEOMETRY: &[Case] = &[
     ("device-too-small", Some([112, 0, 0, 112]), || {
         Made::stack(600 * 1024, &[Level::v08()])
     }),
-    ("implicit-shrink", Some([111, 0, 0, 170]), || {
+    ("implicit-shrink", Some([170, 0, 0, 170]), || {
         sized(Level::v08(), 8)
     }),
     ("implicit-shrink", Some([0, 170, 170, 170]), || {

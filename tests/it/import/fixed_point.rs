@@ -29,6 +29,14 @@ fn dump(image: &Path, index: &str) -> String {
     ok(&["export", text(image), "--index", index]).stdout
 }
 
+/// What a dump says of the resource. How many extents its log has places for is no part of a dump, but for a comment.
+fn resource_of(dump: &str) -> Vec<&str> {
+    let lines = content_of(dump).into_iter();
+    lines
+        .filter(|line| !line.starts_with("# al-extents"))
+        .collect()
+}
+
 /// The ranges that a document says are written, by position and none twice.
 fn announced(document: &str) -> Vec<Range<u64>> {
     let document: serde_json::Value = serde_json::from_str(document).unwrap();
@@ -93,7 +101,7 @@ proptest! {
         prop_assert!(ranges.len() >= 3 && difference(&target, &before, &[]).is_some());
         prop_assert_eq!(difference(&target, &before, &ranges), None, "{}", done);
         let again = dump(&target, index);
-        prop_assert_eq!(content_of(&again), content_of(&exported));
+        prop_assert_eq!(resource_of(&again), resource_of(&exported));
 
         save(&text_of, again.as_bytes());
         let second = ok(&words).stdout;

@@ -1,0 +1,28 @@
+//! What holds whatever the bytes: one property for each fuzz target, which `cargo test` holds too.
+//!
+//! `tests/it/fuzz.rs` includes this file and runs every property on every file of `fuzz/seeds` and `testdata/crashes`. So nothing here
+//! needs more than the library. A property takes any bytes, and panics where it does not hold.
+
+pub mod activity_log;
+pub mod dump_parse;
+pub mod import;
+mod input;
+pub mod layout;
+pub mod locate;
+mod reseal;
+pub mod superblock;
+pub mod undo_file;
+
+/// A property: takes any bytes.
+pub type Property = fn(&[u8]);
+
+/// Every target by its name.
+pub const TARGETS: [(&str, Property); 7] = [
+    ("activity_log", activity_log::holds),
+    ("dump_parse", dump_parse::holds),
+    ("import", import::holds),
+    ("layout", layout::holds),
+    ("locate", locate::holds),
+    ("superblock", superblock::holds),
+    ("undo_file", undo_file::holds),
+];

@@ -1,0 +1,478 @@
+//! Faults in reading: an error with the position, and never a partial result that looks whole.
+
+use std::cell::Cell;
+use std::io;
+use std::ops::{ControlFlow, Range};
+use std::path::Path;
+
+use mdtool::apply_al::{Applied, LogState, Marking, draft};
+use mdtool::builder::activity_log::{KernelLog, Write};
+use mdtool::builder::{Level, Peer, build};
+use mdtool::dump::{Compat, DumpReader, Preamble, print};
+use mdtool::edit;
+use mdtool::error::{Error, IoError, IoOp, Result};
+use mdtool::image::{ImageFile, MemImage, ReadAt, Window, WritableFile, open_for_scan};
+use mdtool::import::{ImportOptions, plan};
+use mdtool::locate::{LocateOptions, ScanMode, locate};
+use mdtool::metadata::Header;
+use mdtool::place::place;
+use mdtool::units::{BitmapIndex, Bytes, DevPos, ImagePos, NodeId};
+
+use crate::support::{cut, mdtool_command, require_tool, scratch, sparse};
+
+const MIB: u64 = 1 << 20;
+
+/// An image of which something happens at the n-th access, and which counts them.
+struct Struck<'a, R: ?Sized> {
+    image: &'a R,
+    accesses: Cell<u64>,
+    at: u64,
+    /// Where the access was that was struck.
+    struck: Cell<Option<(ImagePos, Bytes)>>,
+    strike: &'a dyn Fn(ImagePos, Bytes) -> Result<()>,
+}
+
+impl<'a, R: ReadAt + ?Sized> Struck<'a, R> {
+    fn new(image: &'a R, at: u64, strike: &'a dyn Fn(ImagePos, Bytes) -> Result<()>) -> Self {
+        Self {
+            image,
+            accesses: Cell::new(0),
+            at,
+            struck: Cell::new(None),
+            strike,
+        }
+    }
+
+    fn access(&self, at: ImagePos, len: Bytes) -> Result<()> {
+        let number = self.accesses.get();
+        self.accesses.set(number + 1);
+        if number == self.at {
+            self.struck.set(Some((at, len)));
+            return (self.strike)(at, len);
+        }
+        Ok(())
+    }
+}
+
+impl<R: ReadAt + ?Sized> ReadAt for Struck<'_, R> {
+    fn size(&self) -> Bytes {
+        self.image.size()
+    }
+
+    fn read_exact_at(&self, at: ImagePos, buf: &mut [u8]) -> Result<()> {
+        self.access(at, Bytes::of_len(buf.len()))?;
+        self.image.read_exact_at(at, buf)
+    }
+
+    fn next_data(&self, from: ImagePos) -> Result<Option<Range<ImagePos>>> {
+        self.access(from, Bytes::ZERO)?;
+        self.image.next_data(from)
+    }
+
+    fn visit(
+        &self,
+        range: Range<ImagePos>,
+        visit: &mut dyn FnMut(ImagePos, &[u8]) -> ControlFlow<()>,
+    ) -> Result<()> {
+        // Before the first piece, and before each further one.
+        self.access(
+            range.start,
+            range.end.bytes_since(range.start).unwrap_or(Bytes::ZERO),
+        )?;
+        let mut failed = Ok(());
+        let mut first = true;
+        self.image.visit(range, &mut |at, piece| {
+            if !std::mem::take(&mut first) {
+                failed = self.access(at, Bytes::of_len(piece.len()));
+            }
+            if failed.is_err() {
+                ControlFlow::Break(())
+            } else {
+                visit(at, piece)
+            }
+        })?;
+        failed
+    }
+}
+
+/// What only looks, and what it gives: text, so that two answers can be compared.
+type Look = fn(&dyn ReadAt) -> Result<String>;
+
+const LOOKS: [(&str, Look); 7] = [
+    ("locate", |image| found(image, ScanMode::Auto)),
+    ("locate --scan full", |image| found(image, ScanMode::Full)),
+    ("export", |image| export(image, false)),
+    ("export --apply-al", |image| export(image, true)),
+    ("al", |image| Ok(format!("{:?}", log(image)?.0))),
+    ("apply-al --dry-run", apply_al_preview),
+    ("import --dry-run", import_preview),
+];
+
+fn found(image: &dyn ReadAt, scan: ScanMode) -> Result<String> {
+    let device = Window::whole(image);
+    let found = locate(
+        device,
+        &LocateOptions {
+            scan,
+            stacked: true,
+            ..LocateOptions::default()
+        },
+    )?;
+    let sync: Result<Vec<_>> = found
+        .levels
+        .iter()
+        .map(|level| level.out_of_sync(device, Bytes::new(MIB)))
+        .collect();
+    Ok(format!("{found:?} {:?}", sync?))
+}
+
+fn inner(image: &dyn ReadAt) -> Result<mdtool::locate::Level> {
+    let options = LocateOptions {
+        stacked: true,
+        ..LocateOptions::default()
+    };
+    let mut levels = locate(Window::whole(image), &options)?.levels;
+    Ok(levels.pop().expect("a whole image has levels"))
+}
+
+fn log(image: &dyn ReadAt) -> Result<(LogState, mdtool::locate::Level)> {
+    let level = inner(image)?;
+    Ok((
+        LogState::read(Window::whole(image), &level, &mut |_| ())?,
+        level,
+    ))
+}
+
+fn export(image: &dyn ReadAt, apply: bool) -> Result<String> {
+    let (log, level) = log(image)?;
+    let preamble = Preamble {
+        time: String::new(),
+        origin: String::new(),
+    };
+    let header = Header::of(&level.superblock).with_log_applied();
+    let extents: &[_] = if apply { &log.replay.active } else { &[] };
+    let marking = Marking::of(extents, &level.layout.geometry);
+    let mut bitmap = Applied::new(level.bitmap(Window::whole(image)), &marking);
+    let mut text = Vec::new();
+    let printed = print(
+        &mut text,
+        &header,
+        &level.layout,
+        &mut bitmap,
+        &preamble,
+        Compat::NEWEST,
+    );
+    if printed.is_err() {
+        let partial = DumpReader::new(&*text).and_then(DumpReader::finish);
+        assert!(
+            partial.is_err(),
+            "what was printed before the error is no dump"
+        );
+    }
+    printed.map(|()| String::from_utf8(text).unwrap())
+}
+
+fn apply_al_preview(image: &dyn ReadAt) -> Result<String> {
+    let (log, level) = log(image)?;
+    let marking = Marking::of(&log.replay.active, &level.layout.geometry);
+    let mut changes = Vec::new();
+    let mut gained = Vec::new();
+    let mut note = |change: &edit::Change<'_>| changes.push((change.at, change.after.to_vec()));
+    edit::preview(image, &mut note, |drafting| {
+        gained = draft(drafting, Window::whole(image), &level, &marking)?;
+        Ok(())
+    })?;
+    Ok(format!("{gained:?} {changes:?}"))
+}
+
+fn import_preview(image: &dyn ReadAt) -> Result<String> {
+    let whole = stack();
+    let dump = export(&whole, true)?;
+    let reader = DumpReader::new(dump.as_bytes())?;
+    let import = plan(
+        Window::whole(image),
+        reader.header().clone(),
+        &ImportOptions::default(),
+    )?;
+    let mut changes = Vec::new();
+    let mut note = |change: &edit::Change<'_>| changes.push((change.at, change.after.to_vec()));
+    let mut bitmap = DumpReader::new(dump.as_bytes())?;
+    edit::preview(image, &mut note, |drafting| {
+        place(
+            drafting,
+            Window::whole(image),
+            &import.layout,
+            &import.header,
+            &mut bitmap,
+        )
+    })?;
+    Ok(format!("{import:?} {changes:?}"))
+}
+
+/// A stack of v08 and v09 in 24 MiB, both unclean, with logs and bits.
+fn stack() -> MemImage {
+    let size = Bytes::new(24 * MIB);
+    let mut image = MemImage::new(size);
+    let mut log = KernelLog::new(1, 8, 1000, 1);
+    log.activate(&[(0, 1), (1, 3)], Write::Whole);
+    let slot = BitmapIndex::new(0);
+    let peer = || Peer::in_slot(slot);
+    let dirty = DevPos::new(MIB)..DevPos::new(3 * MIB);
+    let levels = [
+        Level::v08().unclean().dirty(slot, dirty.clone()),
+        Level::v09(3)
+            .node_id(NodeId::new(0))
+            .peer(NodeId::new(1), peer())
+            .unclean()
+            .activity_log(log.area())
+            .dirty(slot, dirty),
+    ];
+    build(&mut image, ImagePos::START, size, &levels).unwrap();
+    // Data, so that a search has something to read.
+    for at in (0..20 * MIB).step_by(3 * 4096) {
+        image.write_at(ImagePos::new(at), &[0xA5; 4096]).unwrap();
+    }
+    image
+}
+
+fn eio(at: ImagePos, len: Bytes) -> Result<()> {
+    Err(IoError::at(IoOp::Read, at, len, io::Error::from_raw_os_error(5)).into())
+}
+
+#[test]
+fn an_error_at_any_access_is_told_with_its_position() {
+    let image = stack();
+    for (name, look) in LOOKS {
+        let whole = look(&image).unwrap();
+        let mut number = 0;
+        loop {
+            let struck = Struck::new(&image, number, &eio);
+            let answer = look(&struck);
+            let Some((at, len)) = struck.struck.get() else {
+                assert_eq!(answer.unwrap(), whole, "{name}");
+                break;
+            };
+            match answer {
+                Err(Error::Io(error)) => {
+                    let said = (error.at, error.length, error.source.raw_os_error());
+                    assert_eq!(
+                        said,
+                        (Some(at), Some(len), Some(5)),
+                        "{name}, access {number}"
+                    );
+                }
+                Err(other) => panic!("{name}, access {number}: {other:?}"),
+                Ok(_) => panic!("{name}, access {number}: an answer, in spite of an error at {at}"),
+            }
+            number += 1;
+        }
+        assert!(number > 3, "{name} has {number} accesses only");
+        eprintln!("{name}: an error at each of {number} accesses");
+    }
+}
+
+/// The same stack in a file, without holes in its first part.
+fn stack_in(path: &Path) {
+    let image = stack();
+    sparse(path, image.size().get());
+    let mut file = WritableFile::open(path).unwrap();
+    let mut at = ImagePos::START;
+    while let Some(data) = image.next_data(at).unwrap() {
+        let mut bytes = vec![
+            0;
+            data.end
+                .bytes_since(data.start)
+                .unwrap()
+                .to_usize()
+                .unwrap()
+        ];
+        image.read_exact_at(data.start, &mut bytes).unwrap();
+        mdtool::image::WriteAt::write_all_at(&mut file, data.start, &bytes).unwrap();
+        at = data.end;
+    }
+}
+
+#[test]
+fn a_file_that_shrinks_at_any_access_gives_an_error_or_the_whole_answer() {
+    let dir = scratch();
+    let path = dir.path().join("shrinking.raw");
+    let opens: [fn(&Path) -> Box<dyn ReadAt>; 2] = [
+        |path| Box::new(ImageFile::open(path).unwrap()),
+        |path| open_for_scan(path).unwrap(),
+    ];
+    for (name, look) in LOOKS {
+        for open in opens {
+            stack_in(&path);
+            let whole = look(&*open(&path)).unwrap();
+            let mut errors = 0;
+            // Every access is much; the first ones, and then ever fewer.
+            let mut number = 0;
+            loop {
+                stack_in(&path);
+                let image = open(&path);
+                let left = [0, 10 * MIB + 700, 23 * MIB][usize::try_from(number % 3).unwrap()];
+                let shrink = |_, _| {
+                    cut(&path, left);
+                    Ok(())
+                };
+                let struck = Struck::new(&*image, number, &shrink);
+                match look(&struck) {
+                    Ok(answer) => assert_eq!(answer, whole, "{name}, access {number}"),
+                    Err(Error::Io(error)) => {
+                        assert!(
+                            error.at.is_some_and(|at| at.get() >= left),
+                            "{name}: {error:?}"
+                        );
+                        errors += 1;
+                    }
+                    Err(other) => panic!("{name}, access {number}: {other:?}"),
+                }
+                if struck.struck.get().is_none() {
+                    break;
+                }
+                number += 1 + number / 8;
+            }
+            assert!(errors > 0, "{name}: nothing noticed of {number}");
+        }
+    }
+}
+
+/// How often the search asks for data in a hole of exbibytes.
+#[test]
+fn a_hole_of_exbibytes_is_searched_in_a_few_steps() {
+    let mut image = MemImage::new(Bytes::new((8 << 60) + 4096));
+    image.write_at(ImagePos::new(9 << 30), &[1; 4096]).unwrap();
+    let never = |_, _| Ok(());
+    let counted = Struck::new(&image, u64::MAX, &never);
+    let found = locate(Window::whole(&counted), &LocateOptions::default()).unwrap();
+    assert!(found.levels.is_empty());
+    assert!(counted.accesses.get() < 1000, "{}", counted.accesses.get());
+}
+
+/// Each read of each command fails, and all after it: one that failed is tried once more, block by block.
+#[test]
+fn a_read_error_ends_every_command_with_2_and_leaves_no_file() {
+    if !require_tool("strace") {
+        return;
+    }
+    let dir = scratch();
+    let image = dir.path().join("bad.raw");
+    stack_in(&image);
+    let out = dir.path().join("out.md");
+    let (image, file) = (image.to_str().unwrap(), out.to_str().unwrap());
+    let commands: [&[&str]; 5] = [
+        &["locate", image, "--stacked"],
+        &["export", image, "--stacked", "--force"],
+        &["export", image, "--stacked", "--apply-al", "-o", file],
+        &["al", image, "--stacked"],
+        &["apply-al", image, "--stacked", "--dry-run"],
+    ];
+    for args in commands {
+        let mut failed = 0;
+        for number in 1..400_u32 {
+            let _ = std::fs::remove_file(&out);
+            let program = mdtool_command([""; 0]).get_program().to_owned();
+            let run = std::process::Command::new("strace")
+                .args(["-f", "-qq", "-o", "/dev/null", "-e", "signal=none"])
+                // Only the image's: the loader reads libraries.
+                .args(["-P", image])
+                .arg(format!("-einject=pread64:error=EIO:when={number}+"))
+                .arg(program)
+                .args(args)
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&run.stderr);
+            if run.status.success() {
+                break;
+            }
+            failed += 1;
+            assert_eq!(
+                run.status.code(),
+                Some(2),
+                "{args:?}, read {number}: {said}"
+            );
+            assert!(
+                said.contains("at byte ") && said.contains("os error 5"),
+                "{args:?}, read {number}: {said}"
+            );
+            let whole = DumpReader::new(&*run.stdout).and_then(DumpReader::finish);
+            assert!(
+                whole.is_err(),
+                "{args:?}, read {number}: half a dump looks whole"
+            );
+            let left: Vec<_> = std::fs::read_dir(dir.path())
+                .unwrap()
+                .map(|file| file.unwrap().file_name())
+                .collect();
+            assert_eq!(left, ["bad.raw"], "{args:?}, read {number}");
+        }
+        assert!(
+            (1..399).contains(&failed),
+            "{args:?}: {failed} reads failed"
+        );
+        eprintln!("{args:?}: an error at each of {failed} reads");
+    }
+}
+
+#[test]
+fn an_output_that_is_full_ends_every_command_with_2() {
+    let dir = scratch();
+    let image = dir.path().join("image.raw");
+    stack_in(&image);
+    let dump = dir.path().join("dump.md");
+    let (image, dump) = (image.to_str().unwrap(), dump.to_str().unwrap());
+    let args = ["export", image, "--stacked", "--apply-al", "-o", dump];
+    assert!(mdtool_command(args).status().unwrap().success());
+    let commands: [&[&str]; 9] = [
+        &["locate", image],
+        &["locate", image, "--json"],
+        &["export", image, "--force"],
+        &["export", image, "--apply-al", "--json", "-o", "/dev/null"],
+        &["al", image],
+        &["al", image, "--json"],
+        &["apply-al", image, "--dry-run"],
+        &["plan", image, "--stacked"],
+        &["import", image, dump, "--dry-run"],
+    ];
+    for args in commands {
+        let run = mdtool_command(["-c", "exec \"$0\" \"$@\" > /dev/full"]);
+        let run = std::process::Command::new("sh")
+            .args(run.get_args())
+            .arg(run.get_program())
+            .args(args)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&run.stderr);
+        assert_eq!(run.status.code(), Some(2), "{args:?}: {said}");
+        assert!(said.contains("No space left on device"), "{args:?}: {said}");
+    }
+}
+
+/// A file that may not grow beyond 1 KiB stands for a full disk.
+#[test]
+fn a_dump_that_does_not_fit_leaves_no_file() {
+    let dir = scratch();
+    let image = dir.path().join("image.raw");
+    stack_in(&image);
+    let dump = dir.path().join("dump.md");
+    let run = std::process::Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 2; exec \"$0\" \"$@\""])
+        .arg(mdtool_command([""; 0]).get_program())
+        .args([
+            "export",
+            image.to_str().unwrap(),
+            "--stacked",
+            "--force",
+            "-o",
+            dump.to_str().unwrap(),
+        ])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert_eq!(run.status.code(), Some(2), "{said}");
+    assert!(said.contains("File too large"), "{said}");
+    let left = std::fs::read_dir(dir.path())
+        .unwrap()
+        .map(|file| file.unwrap().file_name());
+    assert_eq!(left.collect::<Vec<_>>(), ["image.raw"], "{said}");
+}
