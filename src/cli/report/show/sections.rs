@@ -3,15 +3,14 @@
 use std::io::{self, Write};
 
 use super::super::super::human::{binary, decimal, duration};
-use super::super::picture::device_name;
 use super::super::story;
 use super::super::text::{Report, table};
 use super::{Facts, Show, raw};
 use crate::layout::MdIndex;
 use crate::locate::FoundBy;
-use crate::metadata::{CountersV07, Generation, GenerationV08, GenerationV09};
+use crate::metadata::{CountersV07, Day0, Generation, GenerationV08, GenerationV09};
 use crate::superblock::{AlState, MAGIC_84_UNCLEAN, Superblock, Uuid};
-use crate::units::{BitmapIndex, Bytes, DevPos, Sectors, range_len};
+use crate::units::{Bytes, DevPos, Sectors, range_len};
 
 /// A name and what is said of it.
 type Line = (&'static str, String);
@@ -270,16 +269,7 @@ fn generation_v09(facts: &Facts<'_>, generation: &GenerationV09) -> Vec<Line> {
     ];
     lines.extend(history(&generation.history_uuids));
     if let Some(day0) = facts.day0() {
-        let slot = day0.slot.map_or("no slot is free".to_owned(), |slot| {
-            format!("counted in free slot {}", BitmapIndex::get(slot))
-        });
-        let never = if day0.never_rotated {
-            "; the current UUID is the one it was created with"
-        } else {
-            ""
-        };
-        let text = day0.uuid.map_or("none".to_owned(), uuid);
-        lines.push(("day-0 UUID", format!("{text}  {slot}{never}")));
+        lines.push(("day-0 UUID", day0_line(day0)));
     }
     lines.push(("device UUID", device_uuid(generation.device_uuid)));
     let members = super::json::node_ids(generation.members);
@@ -294,6 +284,24 @@ fn generation_v09(facts: &Facts<'_>, generation: &GenerationV09) -> Vec<Line> {
     ));
     lines.push(max_bio(generation.la_peer_max_bio_size));
     lines
+}
+
+/// The generation that free slots count from, and the slot that is taken for it.
+fn day0_line(day0: Day0) -> String {
+    let slot = match (day0.uuid, day0.slot) {
+        (_, None) => "no slot is free".to_owned(),
+        (None, Some(slot)) => format!("slot {} is free", slot.get()),
+        (Some(_), Some(slot)) => format!("counted in free slot {}", slot.get()),
+    };
+    let never = if day0.never_rotated {
+        "; the current UUID is the one it was created with"
+    } else {
+        ""
+    };
+    format!(
+        "{}  {slot}{never}",
+        day0.uuid.map_or("none".to_owned(), uuid)
+    )
 }
 
 /// Those of v09's entries that say more than that nobody is there.
@@ -379,10 +387,5 @@ fn slots(show: &Show<'_>, facts: &Facts<'_>, out: &mut dyn Write) -> io::Result<
             ]
         })
         .collect();
-    table(&headings, &rows, out)?;
-    let devices = device_name(&show.report.located.levels, facts.level);
-    if slots.iter().all(|slot| slot.bits == 0) {
-        writeln!(out, "  nothing of the {devices} is out of sync")?;
-    }
-    Ok(())
+    table(&headings, &rows, out)
 }
