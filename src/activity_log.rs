@@ -183,6 +183,16 @@ pub fn replay(
     Ok(Replay::of(kind, outcome))
 }
 
+/// Whether a block was written as part of an activity log: a 4 KiB one by its checksum, or one of sectors of which one is a transaction.
+#[must_use]
+pub fn is_log_block(block: &[u8; 4096]) -> bool {
+    let (sectors, _) = block.as_chunks();
+    !matches!(Content::of_block(block), Content::Invalid(_))
+        || sectors
+            .iter()
+            .any(|sector| matches!(Content::of_sector(sector), Content::Transaction(_)))
+}
+
 /// The bytes of the device that an extent stands for.
 #[must_use]
 pub fn extent_range(extent: AlExtent) -> Range<DevPos> {

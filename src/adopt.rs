@@ -16,7 +16,7 @@ mod way;
 
 use std::fmt;
 
-pub use adoption::{AdoptOptions, Adoption, cut_off};
+pub use adoption::{AdoptOptions, Adoption};
 pub use outlook::{Outlook, outlook};
 pub use trap::{Trap, traps};
 pub use way::{

@@ -86,3 +86,15 @@ impl LogState {
 pub fn can_be_clean(format: Format) -> bool {
     format != Format::V07
 }
+
+/// Whether the log was switched off while it mattered (`MDF_AL_DISABLED`): then it does not say what was being written.
+///
+/// DRBD does that where `al-updates` is off, where there is no bitmap, and, as Secondary, where the one peer keeps track. `apply-al` does
+/// not look at the flag, and leaves it where it is.
+#[must_use]
+pub fn log_was_off(superblock: &Superblock) -> bool {
+    let has = |flag| superblock.flags().contains(flag);
+    let mattered = has(DeviceFlags::PRIMARY_IND) || has(DeviceFlags::CRASHED_PRIMARY);
+    // v07 has no such flag.
+    superblock.format() != Format::V07 && has(DeviceFlags::AL_DISABLED) && mattered
+}

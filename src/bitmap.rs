@@ -8,6 +8,7 @@
 //!
 //! v07 and v08 have one slot. Nothing here writes.
 
+mod count;
 mod on_disk;
 
 pub use on_disk::OnDiskBitmap;

@@ -5,6 +5,7 @@
 mod args;
 mod commands;
 mod confirm;
+mod groups;
 mod human;
 mod open;
 mod outcome;
@@ -18,7 +19,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
 
 pub use args::Cli;
 use args::Command;
@@ -53,13 +54,22 @@ impl Streams<'_> {
 ///
 /// What goes wrong is told on stderr and is in the status.
 pub fn run(args: &[OsString], out: &mut Streams<'_>) -> Outcome {
-    let cli = match Cli::try_parse_from(args) {
+    let parsed = groups::command().try_get_matches_from(args);
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, out),
     };
     let result = dispatch(&cli.command, &command_line(args), out).and_then(|outcome| {
-        out.stdout.flush()?;
-        Ok(outcome)
+        match out.stdout.flush() {
+            // What `probe` found is true whoever reads it; and 0 would say that all is well.
+            Err(error)
+                if error.kind() == io::ErrorKind::BrokenPipe
+                    && matches!(outcome, Outcome::Probed(_)) =>
+            {
+                Ok(outcome)
+            }
+            flushed => Ok(flushed.map(|()| outcome)?),
+        }
     });
     result.unwrap_or_else(|error| {
         if is_broken_pipe(&error) {
@@ -103,7 +113,10 @@ fn dispatch(
 ) -> anyhow::Result<Outcome> {
     match command {
         Command::Locate(args) => commands::locate::run(args, out),
+        Command::Probe(args) => commands::probe::run(args, out),
+        Command::Show(args) => commands::show::run(args, out),
         Command::Export(args) => commands::export::run(args, command_line, out),
+        Command::Check(args) => commands::check::run(args, out),
         Command::Al(args) => commands::al::run(args, out),
         Command::ApplyAl(args) => commands::apply_al::run(args, command_line, out),
         Command::Plan(args) => commands::plan::run(args, out),
@@ -111,5 +124,7 @@ fn dispatch(
         Command::Import(args) => commands::import::run(args, command_line, out),
         Command::Undo(args) => commands::undo::run(args, out),
         Command::Demo(args) => commands::demo::run(args, out),
+        Command::Man(args) => commands::pages::man(args, out),
+        Command::Completions(args) => commands::pages::completions(args, out),
     }
 }

@@ -8,6 +8,7 @@
 //! Commit    new superblocks without their magic                             sync
 //!           the sectors that have the magic                                 sync
 //! Cleanup   old copies elsewhere lose theirs                                sync
+//! Cut       a file loses its end                                            sync
 //!           all of it is read back
 //! ```
 //!
@@ -49,6 +50,7 @@
 
 mod apply;
 mod check;
+mod compare;
 mod draft;
 mod format;
 mod journal;
@@ -67,7 +69,7 @@ pub use undo_file::UndoFile;
 
 use crate::error::{EditError, Result, TargetState};
 use crate::image::{ReadAt, WriteAt};
-use crate::units::Bytes;
+use crate::units::{Bytes, ImagePos};
 use restore::{Reach, restore};
 
 /// What a draft comes to, without an undo file and without changing anything: each change is shown as it is drafted.
@@ -182,7 +184,12 @@ impl<R: ReadAt> UndoFile<R> {
             return Ok(Undone::Nothing);
         }
         restore(self, target, Reach::All).map_err(|cause| EditError {
-            state: TargetState::NeedsUndo,
+            // The length comes first: as long as that is missing nothing was written.
+            state: if self.cut() == Some(ImagePos::at(target.size())) {
+                TargetState::Untouched
+            } else {
+                TargetState::NeedsUndo
+            },
             cause: Box::new(cause),
             rollback: None,
         })?;

@@ -73,6 +73,13 @@ pub trait WriteAt: ReadAt {
     /// lies before that position may be.
     fn write_all_at(&mut self, at: ImagePos, bytes: &[u8]) -> Result<()>;
 
+    /// Makes it this long: what lies behind is gone, what is added is a hole. Not durable before [`Self::sync`].
+    ///
+    /// # Errors
+    ///
+    /// [`crate::error::IoError`] where the system refuses, as a block device does: it is as long as before then.
+    fn resize(&mut self, size: Bytes) -> Result<()>;
+
     /// Returns once everything written so far would outlive a power failure.
     ///
     /// # Errors
@@ -117,6 +124,10 @@ macro_rules! forward_writes {
         impl<W: WriteAt + ?Sized> WriteAt for $pointer {
             fn write_all_at(&mut self, at: ImagePos, bytes: &[u8]) -> Result<()> {
                 (**self).write_all_at(at, bytes)
+            }
+
+            fn resize(&mut self, size: Bytes) -> Result<()> {
+                (**self).resize(size)
             }
 
             fn sync(&mut self) -> Result<()> {

@@ -13,11 +13,13 @@ pub mod apply_al;
 pub mod bitmap;
 #[cfg(any(test, feature = "builder"))]
 pub mod builder;
+pub mod check;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod dump;
 pub mod edit;
 pub mod error;
+pub mod evidence;
 pub mod foreign;
 pub mod image;
 pub mod import;
@@ -27,5 +29,6 @@ pub mod metadata;
 pub mod occupant;
 pub mod ondisk;
 pub mod place;
+pub mod probe;
 pub mod superblock;
 pub mod units;

@@ -5,7 +5,10 @@
 //! here: that is [`crate::layout`]'s, made anew for each target.
 
 mod compose;
+mod day0;
 mod node;
+
+pub use day0::Day0;
 
 use crate::error::Result;
 use crate::layout::MdGeometry;

@@ -4,6 +4,9 @@
 //! read here: whether something begins at the device's first byte, and where it says that it ends. Nothing is mounted, and no checksum is
 //! verified: a damaged file system is somebody's, too.
 
+mod md;
+mod microsoft;
+mod partitions;
 mod probes;
 
 use std::fmt;
@@ -22,14 +25,48 @@ pub enum OccupantKind {
     Xfs,
     /// Btrfs, as much of it as is on this device.
     Btrfs,
+    /// NTFS, with the copy of its boot sector behind it.
+    Ntfs,
+    /// FAT12, FAT16 or FAT32.
+    Fat,
+    /// exFAT.
+    ExFat,
     /// Swap space.
     Swap,
     /// A physical volume of LVM.
     Lvm,
     /// An encrypted volume, LUKS1 or LUKS2.
     Luks,
+    /// A member of an md RAID whose superblock is at the start: versions 1.1 and 1.2.
+    Md,
+    /// A member of an md RAID whose superblock is at the end: versions 0.90 and 1.0. What else begins here may be inside the array.
+    MdAtEnd,
     /// A GUID partition table, with its backup.
     Gpt,
+    /// A DOS partition table, up to the end of its last partition.
+    Mbr,
+}
+
+impl OccupantKind {
+    /// One word, for programs and pictures.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ext => "ext",
+            Self::Xfs => "xfs",
+            Self::Btrfs => "btrfs",
+            Self::Ntfs => "ntfs",
+            Self::Fat => "fat",
+            Self::ExFat => "exfat",
+            Self::Swap => "swap",
+            Self::Lvm => "lvm",
+            Self::Luks => "luks",
+            Self::Md => "md",
+            Self::MdAtEnd => "md-at-end",
+            Self::Gpt => "gpt",
+            Self::Mbr => "mbr",
+        }
+    }
 }
 
 impl fmt::Display for OccupantKind {
@@ -38,10 +75,16 @@ impl fmt::Display for OccupantKind {
             Self::Ext => "ext2/ext3/ext4 file system",
             Self::Xfs => "XFS file system",
             Self::Btrfs => "Btrfs file system",
+            Self::Ntfs => "NTFS file system",
+            Self::Fat => "FAT file system",
+            Self::ExFat => "exFAT file system",
             Self::Swap => "swap space",
             Self::Lvm => "LVM physical volume",
             Self::Luks => "LUKS volume",
+            Self::Md => "md RAID member",
+            Self::MdAtEnd => "md RAID member with its superblock at the end",
             Self::Gpt => "GUID partition table",
+            Self::Mbr => "DOS partition table",
         })
     }
 }
@@ -51,7 +94,7 @@ impl fmt::Display for OccupantKind {
 pub struct Occupant {
     /// What it is.
     pub kind: OccupantKind,
-    /// Where it says that it ends; `None` where it takes whatever the device has.
+    /// Where it says that it ends; `None` where it takes whatever the device has, or does not say.
     pub end: Option<DevPos>,
 }
 
@@ -62,19 +105,26 @@ const LOOKED_AT: Bytes = Bytes::new(128 << 10);
 ///
 /// # Errors
 ///
-/// What reading the device's first 128 KiB met.
+/// What reading the device's first 128 KiB, and two blocks near its end, met.
 pub fn occupants(device: Window<'_>) -> Result<Vec<Occupant>> {
     let len = device.size().min(LOOKED_AT);
     let mut bytes = vec![0; len.to_usize().unwrap_or(0)];
     device.read_exact_at(DevPos::START, &mut bytes)?;
     let found = probes::ALL.into_iter();
-    Ok(found
-        .filter_map(|(kind, probe)| {
-            let end = match probe(&bytes)? {
-                probes::End::At(end) => Some(DevPos::new(end)),
-                probes::End::Unsaid => None,
-            };
-            Some(Occupant { kind, end })
-        })
-        .collect())
+    let mut found: Vec<Occupant> = found
+        .filter_map(|(kind, probe)| Some(occupant(kind, probe(&bytes)?)))
+        .collect();
+    found.extend(md::at_the_end(device)?.map(|end| occupant(OccupantKind::MdAtEnd, end)));
+    Ok(found)
 }
+
+fn occupant(kind: OccupantKind, end: probes::End) -> Occupant {
+    let end = match end {
+        probes::End::At(end) => Some(DevPos::new(end)),
+        probes::End::Unsaid => None,
+    };
+    Occupant { kind, end }
+}
+
+#[cfg(test)]
+mod tests;

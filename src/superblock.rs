@@ -4,10 +4,12 @@
 //! agree with each other and with the device is [`crate::layout`]'s question.
 
 mod flags;
+mod state;
 
 use std::fmt;
 
-pub use flags::{DeviceFlags, PeerFlags};
+pub use flags::{DeviceFlags, Named, PeerFlags};
+pub use state::{AtAttach, DiskState};
 
 use crate::layout::{AlStriping, MdGeometry};
 use crate::ondisk::{SUPERBLOCK_LEN, SuperblockV07, SuperblockV08, SuperblockV09};
@@ -84,6 +86,12 @@ impl Uuid {
     #[must_use]
     pub const fn same_generation(self, other: Self) -> bool {
         self.0 | 1 == other.0 | 1
+    }
+
+    /// `UUID_PRIMARY`, bit 0: the node was Primary when this was set. Comparisons leave it out.
+    #[must_use]
+    pub const fn set_as_primary(self) -> bool {
+        self.0 & 1 != 0
     }
 
     /// Whether this names a generation at all, rather than none or a fresh one.

@@ -104,6 +104,10 @@ impl WriteAt for Recorded {
         self.image.write_all_at(at, bytes)
     }
 
+    fn resize(&mut self, size: Bytes) -> Result<()> {
+        self.image.resize(size)
+    }
+
     fn sync(&mut self) -> Result<()> {
         self.image.sync()
     }

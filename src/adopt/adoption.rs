@@ -6,7 +6,7 @@ use super::{Obstacle, data};
 use crate::apply_al::{Applied, LogState, Marking, can_be_clean};
 use crate::edit::Draft;
 use crate::error::{AdoptRefusal, EditRefusal, Refused, Result};
-use crate::image::{ReadAt, Window};
+use crate::image::Window;
 use crate::layout::{MdIndex, MdLayout};
 use crate::locate::{Level, Located, superblocks_in};
 use crate::metadata::{Generation, Header};
@@ -16,8 +16,6 @@ use crate::units::{Bytes, DevPos, ImagePos, MD_BLOCK, NodeId, Sectors};
 
 /// How far behind the metadata remnants are searched for, where nothing tells where they end.
 const SEARCHED_BEHIND: Bytes = Bytes::new(1 << 30);
-/// The name of the region that holds what a file is cut off by.
-const CUT_OFF: &str = "cut off";
 
 /// What adopting is to change in the metadata.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,11 +113,11 @@ impl<'a> Adoption<'a> {
         self.clean_up(draft, None)
     }
 
-    /// Drafts the metadata where it is, and zeros over all that is cut off behind `size`: the undo file then has it.
+    /// Drafts the metadata where it is, and the cut of a file to `size` behind it.
     ///
     /// # Errors
     ///
-    /// As [`Self::draft_here`]; [`EditRefusal::Unaligned`] where the file does not end with a sector.
+    /// As [`Self::draft_here`].
     pub fn draft_cut(&mut self, draft: &mut Draft<'_>, size: Bytes) -> Result<()> {
         let layout = self.level.layout.clone();
         self.note_seen(layout.usable);
@@ -127,7 +125,10 @@ impl<'a> Adoption<'a> {
         self.place(draft, self.device, &layout)?;
         let behind = self.pos(DevPos::at(size))?..ImagePos::at(draft.target().size());
         self.clean_up(draft, Some(&behind))?;
-        zero(draft, behind)
+        if behind.is_empty() {
+            return Ok(());
+        }
+        draft.cut("behind the metadata", behind.start)
     }
 
     /// Drafts the metadata at the start of a meta device of its own.
@@ -212,15 +213,6 @@ impl<'a> Adoption<'a> {
     }
 }
 
-/// What a change cut off from the end of a file: it is to be lengthened to the end of that before it is undone.
-#[must_use]
-pub fn cut_off<'r>(
-    mut regions: impl Iterator<Item = &'r crate::edit::Region>,
-) -> Option<Range<ImagePos>> {
-    let region = regions.find(|region| region.label == CUT_OFF)?;
-    Some(region.range.clone())
-}
-
 /// Makes it the metadata of the node that it goes to.
 fn move_to(header: &mut Header, node_id: Option<NodeId>) -> Result<Option<NodeId>> {
     match (node_id, &header.generation) {
@@ -294,28 +286,4 @@ fn remnants(device: Window<'_>, located: &Located, level: &Level) -> Result<Vec<
         }
     })?;
     Ok(found)
-}
-
-/// Drafts zeros over what is not a hole.
-fn zero(draft: &mut Draft<'_>, range: Range<ImagePos>) -> Result<()> {
-    let target = draft.target();
-    let mut area = draft.wipe(CUT_OFF, range.clone())?;
-    while area.position() < range.end {
-        let at = area.position();
-        let data = next_data(target, at, range.end)?;
-        let length = |from: ImagePos, to: ImagePos| to.bytes_since(from).unwrap_or(Bytes::ZERO);
-        area.skip(length(at, data.start))?;
-        area.fill(0, length(data.start, data.end))?;
-    }
-    Ok(())
-}
-
-/// The next stretch of whole blocks with data, or an empty one at the end.
-fn next_data(target: &dyn ReadAt, at: ImagePos, end: ImagePos) -> Result<Range<ImagePos>> {
-    let Some(data) = target.next_data(at)? else {
-        return Ok(end..end);
-    };
-    let down = |at: ImagePos| ImagePos::at(at.from_start().align_down(MD_BLOCK));
-    let up = |at: ImagePos| at.from_start().align_up(MD_BLOCK).map_or(end, ImagePos::at);
-    Ok(down(data.start).clamp(at, end)..up(data.end).min(end))
 }

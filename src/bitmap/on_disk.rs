@@ -10,18 +10,18 @@ use crate::metadata::{Bitmap, Run, SlotWords};
 use crate::units::{BitmapIndex, Bytes, DevPos, Sectors};
 
 /// Bytes of a word.
-const WORD: Bytes = Bytes::new(4);
+pub(super) const WORD: Bytes = Bytes::new(4);
 /// Bytes read at once, about: a chunk has a whole number of words of every slot.
 const CHUNK: Bytes = Bytes::new(256 << 10);
 
 /// A resource's bitmap area on its device.
 #[derive(Clone, Copy)]
 pub struct OnDiskBitmap<'a> {
-    device: Window<'a>,
-    start: DevPos,
+    pub(super) device: Window<'a>,
+    pub(super) start: DevPos,
     /// Words of the area that la-size needs.
-    words: u64,
-    max_peers: u64,
+    pub(super) words: u64,
+    pub(super) max_peers: u64,
 }
 
 impl<'a> OnDiskBitmap<'a> {
@@ -166,14 +166,15 @@ impl OnDiskSlot<'_> {
         let slot = usize::try_from(self.slot).unwrap_or(usize::MAX);
         let step = usize::try_from(self.bitmap.max_peers).unwrap_or(usize::MAX);
         let (on_disk, _) = self.bytes.as_chunks::<4>();
+        let word = |bytes: &[u8; 4]| u32::from_le_bytes(*bytes);
         self.words.clear();
-        self.words.extend(
-            on_disk
-                .iter()
-                .skip(slot)
-                .step_by(step)
-                .map(|word| u32::from_le_bytes(*word)),
-        );
+        if step == 1 {
+            // The same as below, but known to the compiler to be a copy.
+            self.words.extend(on_disk.iter().map(word));
+        } else {
+            let ours = on_disk.iter().skip(slot).step_by(step);
+            self.words.extend(ours.map(word));
+        }
         self.next = self.next.saturating_add(count);
         Ok(())
     }

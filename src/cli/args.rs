@@ -1,6 +1,10 @@
 //! The arguments, typed and without side effects.
 
 mod adopt;
+mod check;
+mod pages;
+mod probe;
+mod show;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -13,6 +17,10 @@ use crate::error::UtilsVersion;
 use crate::locate::{IndexChoice, ScanMode};
 use crate::superblock::DeviceFlags;
 pub(super) use adopt::{AdoptArgs, PlanArgs, Strategy};
+pub(super) use check::CheckArgs;
+pub(super) use pages::{CompletionsArgs, ManArgs};
+pub(super) use probe::ProbeArgs;
+pub(super) use show::{Rate, ShowArgs};
 
 /// Find, export and move DRBD metadata in disks and disk images
 #[derive(Debug, Parser)]
@@ -25,7 +33,8 @@ pub struct Cli {
 /// How every command's exit status is to be read.
 const EXIT_STATUS: &str = "\
 Exit status: 0 done, or yes; 1 ran, and the answer is no, or there are findings; 2 could not run
-(bad usage, I/O error, damaged beyond reading, refused). A closed pipe is no error.
+(bad usage, I/O error, damaged beyond reading, refused). `probe` has more: see its help.
+A closed pipe is no error.
 
 Sizes and positions: 4096, 0x1000, 4KiB, 9TB, 8s (sectors of 512 bytes).";
 
@@ -33,8 +42,15 @@ Sizes and positions: 4096, 0x1000, 4KiB, 9TB, 8s (sectors of 512 bytes).";
 pub(super) enum Command {
     /// Find every level of a stack, outermost first
     Locate(LocateArgs),
+    /// Tell in one line and one exit status whether metadata is there, for scripts
+    #[command(after_help = probe::STATUSES)]
+    Probe(ProbeArgs),
+    /// Show all that the metadata says, decoded, and how much is out of sync
+    Show(ShowArgs),
     /// Print a resource's metadata as drbdmeta's dump-md does, for restore-md
     Export(ExportArgs),
+    /// Judge every resource: what DRBD would refuse, what is damaged, and what to do
+    Check(CheckArgs),
     /// Show a resource's activity log, and which extents it marks
     Al(AlArgs),
     /// Mark what the activity log names out of sync, as must be before DRBD attaches
@@ -49,6 +65,12 @@ pub(super) enum Command {
     Undo(UndoArgs),
     /// Build an image like GitLab's and walk through finding and exporting its inner resource
     Demo(DemoArgs),
+    /// Write a man page for each command
+    #[command(hide = true)]
+    Man(ManArgs),
+    /// Print completions for a shell
+    #[command(hide = true)]
+    Completions(CompletionsArgs),
 }
 
 /// What every command that takes an image takes.
@@ -56,7 +78,7 @@ pub(super) enum Command {
 pub(super) struct ImageArgs {
     /// Regular file or block device
     pub(super) image: PathBuf,
-    /// Expect a stack; `export`, `plan` and `adopt` then mean its innermost resource
+    /// Expect a stack; commands about one resource then mean its innermost one
     #[arg(long)]
     pub(super) stacked: bool,
     /// Where to look
@@ -217,6 +239,9 @@ pub(super) struct WritingArgs {
     /// Overwrite what is there without being asked
     #[arg(long)]
     pub(super) yes: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -229,6 +254,9 @@ pub(super) struct UndoArgs {
     /// Put it back even over what was written since
     #[arg(long)]
     pub(super) yes: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Args, Debug)]

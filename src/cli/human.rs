@@ -58,9 +58,48 @@ pub(super) fn bytes_and_decimal(size: Bytes) -> String {
     }
 }
 
+/// A time in its two largest units: `3 h 20 min`, `12 s`.
+pub(super) fn duration(seconds: u64) -> String {
+    const UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)];
+    let mut left = seconds;
+    let mut words: Vec<String> = Vec::new();
+    for (unit, length) in UNITS {
+        let count = left.checked_div(length).unwrap_or(0);
+        left = left.checked_rem(length).unwrap_or(0);
+        if count > 0 {
+            words.push(format!("{count} {unit}"));
+        } else if !words.is_empty() {
+            break;
+        }
+        if words.len() == 2 {
+            break;
+        }
+    }
+    if words.is_empty() {
+        "0 s".to_owned()
+    } else {
+        words.join(" ")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_have_two_units_at_most() {
+        for (seconds, text) in [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (61, "1 min 1 s"),
+            (3600 + 59, "1 h"),
+            (90_000, "1 d 1 h"),
+            (86_400 * 400 + 59, "400 d"),
+        ] {
+            assert_eq!(duration(seconds), text);
+        }
+    }
 
     #[test]
     fn sizes_are_scaled_and_rounded_to_the_nearest() {

@@ -22,7 +22,8 @@ impl Opened {
         Self::open_window(args).with_context(|| args.image.display().to_string())
     }
 
-    fn open_window(args: &ImageArgs) -> anyhow::Result<Self> {
+    /// The same, for who names the image in another way.
+    pub(super) fn open_window(args: &ImageArgs) -> anyhow::Result<Self> {
         let image = open_for_scan(&args.image)?;
         let base = args
             .offset

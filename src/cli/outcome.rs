@@ -4,9 +4,15 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
+use rustix::io::Errno;
+
 use super::confirm::Unconfirmed;
-use crate::error::{AdoptRefusal, EditRefusal, Error, IoOp, PlaceRefusal, Refused, Unsupported};
+use super::write::Blamed;
+use crate::error::{
+    AdoptRefusal, EditRefusal, Error, IoError, IoOp, PlaceRefusal, Refused, Unsupported,
+};
 use crate::foreign::Foreign;
+use crate::probe::Status;
 use crate::superblock::Format;
 
 /// A command's exit status.
@@ -18,6 +24,8 @@ pub enum Outcome {
     No,
     /// 2: could not run.
     Failed,
+    /// What `probe` found.
+    Probed(Status),
 }
 
 impl Outcome {
@@ -28,6 +36,7 @@ impl Outcome {
             Self::Done => 0,
             Self::No => 1,
             Self::Failed => 2,
+            Self::Probed(status) => status.code(),
         }
     }
 }
@@ -95,7 +104,10 @@ pub(super) fn hints(error: &anyhow::Error) -> Vec<String> {
         .chain()
         .filter_map(|cause| cause.downcast_ref::<Error>())
         .find_map(hint_of);
-    hint.into_iter().map(str::to_owned).collect()
+    let of_target = error.downcast_ref::<Blamed>();
+    let of_target = of_target.map_or(&[][..], |blamed| &blamed.hints);
+    let hint = hint.map(str::to_owned);
+    of_target.iter().cloned().chain(hint).collect()
 }
 
 fn hint_of_adopt(refusal: &AdoptRefusal) -> &'static str {
@@ -127,17 +139,7 @@ fn hint_of(error: &Error) -> Option<&'static str> {
             "`mdtool al` tells what is missing; --mark-all marks everything out of sync, and a full resync from or to a peer follows",
         ),
         Error::Refused(Refused::Adopt(refusal)) => Some(hint_of_adopt(refusal)),
-        Error::Io(error)
-            if error.op == IoOp::Create && error.source.kind() == io::ErrorKind::AlreadyExists =>
-        {
-            Some("choose another name, or remove the file first")
-        }
-        Error::Io(error) if error.source.kind() == io::ErrorKind::ResourceBusy => {
-            Some("it is mounted, attached to DRBD or otherwise claimed: let go of it there first")
-        }
-        Error::Io(error) if error.op == IoOp::Lock => {
-            Some("another process is writing to it: let that finish first")
-        }
+        Error::Io(error) => hint_of_io(error),
         Error::Refused(Refused::Place(refusal)) => hint_of_place(refusal),
         Error::Refused(Refused::UncleanDump { .. }) => Some(
             "dump it anew after `mdtool apply-al` or drbdmeta's apply-al; what the log names is missing in its bitmap",
@@ -159,6 +161,29 @@ fn hint_of(error: &Error) -> Option<&'static str> {
         Error::Corrupt(_) => Some(
             "without --at, `mdtool locate --scan full` lists every superblock and why it does not count",
         ),
+        _ => None,
+    }
+}
+
+/// What helps where the system refused.
+fn hint_of_io(error: &IoError) -> Option<&'static str> {
+    match (error.op, error.source.kind()) {
+        (IoOp::Create, io::ErrorKind::AlreadyExists) => {
+            Some("choose another name, or remove the file first")
+        }
+        (_, io::ErrorKind::ResourceBusy) => {
+            Some("it is mounted, attached to DRBD or otherwise claimed: let go of it there first")
+        }
+        (IoOp::WriteUndo, _) => {
+            Some("--undo FILE writes it elsewhere, to a disk that has room for it")
+        }
+        (_, io::ErrorKind::PermissionDenied) => {
+            Some("run it as somebody who may open it: for most disks that is root")
+        }
+        (IoOp::Read, _) if error.source.raw_os_error() == Some(Errno::IO.raw_os_error()) => Some(
+            "the disk cannot read this itself: copy what it can with ddrescue, and look at the copy",
+        ),
+        (IoOp::Lock, _) => Some("another process is writing to it: let that finish first"),
         _ => None,
     }
 }

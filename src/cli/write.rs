@@ -1,19 +1,32 @@
-//! What a command does that changes a target in place: show the plan, ask, keep an undo file, write, and say how to take it back.
+//! What every command does that changes a target: draft, keep an undo file, write, and say how to take it back.
 
-use std::path::Path;
-
-use anyhow::Context;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use super::Streams;
-use super::args::WritingArgs;
-use super::confirm::confirm;
-use super::report::plan::regions;
 use super::undo_name;
-use crate::edit::{Draft, prepare, preview};
-use crate::error::{Error, Result, TargetState};
-use crate::image::{ReadAt, WritableFile};
+use crate::edit::{Draft, Prepared, Summary, prepare, preview};
+use crate::error::{Error, IoOp, Result, TargetState};
+use crate::image::{ImageFile, NewFile, ReadAt, WritableFile};
+use crate::units::{Bytes, ImagePos};
 
-/// How a write ended.
+/// A target, to be written or only looked at.
+pub(super) enum Target {
+    ReadOnly(ImageFile),
+    Ours(WritableFile),
+}
+
+impl Target {
+    /// What is there.
+    pub(super) fn read(&self) -> &dyn ReadAt {
+        match self {
+            Self::ReadOnly(target) => target,
+            Self::Ours(target) => target,
+        }
+    }
+}
+
+/// How a change ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Written {
     /// It was shown only.
@@ -24,51 +37,195 @@ pub(super) enum Written {
     Done,
 }
 
-/// One change to one target.
+/// A change of one target, made or shown.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) target: PathBuf,
+    /// The target's size before.
+    pub(super) size: Bytes,
+    pub(super) summary: Summary,
+    pub(super) written: Written,
+    /// The undo file, where there is one.
+    pub(super) undo: Option<PathBuf>,
+}
+
+impl Change {
+    /// The target's size when it is made.
+    pub(super) fn size_after(&self) -> Bytes {
+        let cut = self.summary.cut().map(ImagePos::from_start);
+        cut.unwrap_or(self.size)
+    }
+}
+
+/// What is to change one target.
 pub(super) struct Writing<'a> {
     pub(super) target: &'a Path,
-    pub(super) args: &'a WritingArgs,
+    /// The undo file that was asked for.
+    pub(super) undo: Option<&'a Path>,
     pub(super) command_line: &'a str,
+    /// The dump that it comes from, if any: what is wrong with that is told of it.
+    pub(super) dump: Option<&'a Path>,
 }
 
 impl Writing<'_> {
-    /// Shows what a draft comes to, asks, and writes it; with `--dry-run` it shows only. The draft is called once or twice.
-    ///
-    /// The target is opened for writing only when it is to be written.
-    pub(super) fn run(
+    /// Shows what a draft comes to.
+    pub(super) fn show(
         &self,
-        looked_at: &dyn ReadAt,
-        draft: &mut dyn FnMut(&mut Draft<'_>) -> Result<()>,
-        out: &mut Streams<'_>,
-    ) -> anyhow::Result<Written> {
-        let name = || self.target.display().to_string();
-        let summary = preview(looked_at, &mut |_| {}, &mut *draft).with_context(name)?;
-        if summary.is_nothing() {
-            return Ok(Written::Nothing);
-        }
-        regions(out.stdout, &summary)?;
-        if self.args.dry_run {
-            return Ok(Written::DryRun);
-        }
-        if !self.args.yes {
-            confirm(&format!("{}: {} as listed", name(), summary.written()), out)?;
-        }
-        let mut target = WritableFile::open(self.target).with_context(name)?;
-        let block_device = target.is_block_device().with_context(name)?;
-        let (store, undo) = undo_name::begin(self.args.undo.as_deref(), self.target, block_device)?;
-        let identity =
-            undo_name::identity(self.target, block_device, target.size(), self.command_line);
-        let prepared = prepare(&target, &identity, store, &mut *draft).with_context(name)?;
-        let applied = prepared.apply(&mut target);
-        let untouched =
-            matches!(&applied, Err(Error::Edit(edit)) if edit.state != TargetState::NeedsUndo);
-        if !untouched {
-            out.tell(format_args!(
-                "hint: mdtool undo {} puts it back",
-                undo.display()
-            ));
-        }
-        applied.with_context(name)?;
-        Ok(Written::Done)
+        target: &dyn ReadAt,
+        draft: impl FnOnce(&mut Draft<'_>) -> Result<()>,
+    ) -> anyhow::Result<Change> {
+        let summary = preview(target, &mut |_| {}, draft).map_err(|error| self.blame(error))?;
+        let written = if summary.is_nothing() {
+            Written::Nothing
+        } else {
+            Written::DryRun
+        };
+        Ok(self.change(target.size(), summary, written, None))
     }
+
+    /// Makes a change. Where it is left half done, the error says how it is taken back.
+    pub(super) fn make(
+        &self,
+        target: &mut WritableFile,
+        draft: impl FnOnce(&mut Draft<'_>) -> Result<()>,
+    ) -> anyhow::Result<Change> {
+        self.prepare(target, draft)?.make(target)
+    }
+
+    /// Drafts a change and writes its undo file, which gets its name when the change is made.
+    pub(super) fn prepare(
+        &self,
+        target: &WritableFile,
+        draft: impl FnOnce(&mut Draft<'_>) -> Result<()>,
+    ) -> anyhow::Result<Pending<'_>> {
+        let block_device = target.is_block_device();
+        let block_device = block_device.map_err(|error| self.blame(error))?;
+        let (store, undo) = undo_name::begin(self.undo, self.target, block_device)?;
+        let size = target.size();
+        let identity = undo_name::identity(self.target, block_device, size, self.command_line);
+        let prepared = prepare(target, &identity, store, draft);
+        Ok(Pending {
+            writing: self,
+            prepared: prepared.map_err(|error| self.blame(error))?,
+            undo,
+        })
+    }
+
+    fn change(
+        &self,
+        size: Bytes,
+        summary: Summary,
+        written: Written,
+        undo: Option<PathBuf>,
+    ) -> Change {
+        Change {
+            target: self.target.to_owned(),
+            size,
+            summary,
+            written,
+            undo,
+        }
+    }
+
+    /// Names the file that an error comes from.
+    fn blame(&self, error: Error) -> anyhow::Error {
+        self.blame_with(error, None)
+    }
+
+    fn blame_with(&self, error: Error, hint: Option<String>) -> anyhow::Error {
+        let error = anyhow::Error::from(error);
+        let of_dump = error
+            .chain()
+            .filter_map(|cause| cause.downcast_ref::<Error>())
+            .any(|cause| match cause {
+                Error::Syntax(_) => true,
+                Error::Io(io) => io.op == IoOp::ReadDump,
+                _ => false,
+            });
+        let path = self.dump.filter(|_| of_dump).unwrap_or(self.target);
+        error.context(Blamed {
+            path: path.to_owned(),
+            hints: hint.into_iter().collect(),
+        })
+    }
+}
+
+/// A change that is drafted, and not begun. Dropped, it leaves nothing behind.
+pub(super) struct Pending<'a> {
+    writing: &'a Writing<'a>,
+    prepared: Prepared<NewFile>,
+    undo: PathBuf,
+}
+
+impl Pending<'_> {
+    /// Makes it. Where it is left half done, the error says how it is taken back.
+    pub(super) fn make(self, target: &mut WritableFile) -> anyhow::Result<Change> {
+        let size = target.size();
+        let summary = self.prepared.summary().clone();
+        let change = |written, undo| self.writing.change(size, summary, written, undo);
+        match self.prepared.apply(target) {
+            Ok(None) => Ok(change(Written::Nothing, None)),
+            Ok(Some(_)) => Ok(change(Written::Done, Some(self.undo))),
+            Err(error) => {
+                let half =
+                    matches!(&error, Error::Edit(edit) if edit.state == TargetState::NeedsUndo);
+                let hint = half.then(|| how_to_undo(&self.undo));
+                Err(self.writing.blame_with(error, hint))
+            }
+        }
+    }
+}
+
+/// The file that an error is about, and what to do about what was written.
+#[derive(Debug)]
+pub(super) struct Blamed {
+    path: PathBuf,
+    pub(super) hints: Vec<String>,
+}
+
+impl fmt::Display for Blamed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())
+    }
+}
+
+/// Adds to an error how a change is taken back that was made before.
+pub(super) fn with_made(mut error: anyhow::Error, made: &[Change]) -> anyhow::Error {
+    if let Some(blamed) = error.downcast_mut::<Blamed>() {
+        for change in made {
+            if let Some(undo) = &change.undo {
+                blamed.hints.push(format!(
+                    "mdtool undo {} puts {} back, which was changed already",
+                    undo.display(),
+                    change.target.display()
+                ));
+            }
+        }
+    }
+    error
+}
+
+/// Says how changes are taken back: the last that was made first.
+pub(super) fn tell_how_to_undo(changes: &[Change], out: &mut Streams<'_>) {
+    let mut made = changes
+        .iter()
+        .rev()
+        .filter_map(|change| Some((&change.target, change.undo.as_ref()?)));
+    match (made.next(), made.next()) {
+        (Some((_, undo)), None) => out.tell(format_args!("hint: {}", how_to_undo(undo))),
+        (Some(first), Some(second)) => {
+            for ((target, undo), when) in [(first, "first"), (second, "after that")] {
+                out.tell(format_args!(
+                    "hint: {when}, mdtool undo {} puts {} back",
+                    undo.display(),
+                    target.display()
+                ));
+            }
+        }
+        (None, _) => {}
+    }
+}
+
+fn how_to_undo(undo: &Path) -> String {
+    format!("mdtool undo {} puts it back", undo.display())
 }

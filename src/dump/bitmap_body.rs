@@ -6,6 +6,7 @@
 
 use std::io::{self, Write};
 
+use super::hex::Digits;
 use super::print::cannot_write;
 use crate::error::Result;
 use crate::metadata::{Run, SlotWords};
@@ -48,6 +49,7 @@ pub(super) struct BodyPrinter<'a> {
     /// Words that do not fill a group yet.
     rest: Vec<u32>,
     text: Vec<u8>,
+    digits: Digits,
     set: u64,
 }
 
@@ -65,6 +67,7 @@ impl<'a> BodyPrinter<'a> {
             pending: None,
             rest: Vec::with_capacity(GROUP),
             text: Vec::with_capacity(TEXT_LEN),
+            digits: Digits::new(),
             set: 0,
         }
     }
@@ -86,8 +89,15 @@ impl<'a> BodyPrinter<'a> {
         self.flush_pending()?;
         let rest = std::mem::take(&mut self.rest);
         if !rest.is_empty() {
-            self.start_line(self.taken)?;
-            self.values(&rest);
+            self.make_room(self.taken)?;
+            self.count(&rest);
+            self.text.extend_from_slice(b"\n   ");
+            // A last word without a partner is counted, and left out.
+            for pair in rest.as_chunks::<2>().0 {
+                self.text.extend_from_slice(b" 0x");
+                self.text.extend_from_slice(&self.digits.sixteen(*pair));
+                self.text.push(b';');
+            }
         }
         self.text.extend_from_slice(b"\n}\n");
         self.out.write_all(&self.text)?;
@@ -205,10 +215,9 @@ impl<'a> BodyPrinter<'a> {
         };
         let words = counted.saturating_mul(GROUP_WORDS);
         if words > 0 {
-            self.start_line(start)?;
-            self.text.extend_from_slice(
-                format!(" {} times 0x{word:08X}{word:08X};", words / 2).as_bytes(),
-            );
+            self.make_room(start)?;
+            let values = words / 2;
+            write!(self.text, "\n    {values} times 0x{word:08X}{word:08X};")?;
             self.set = self
                 .set
                 .saturating_add(u64::from(word.count_ones()).saturating_mul(words));
@@ -219,14 +228,17 @@ impl<'a> BodyPrinter<'a> {
         Ok(())
     }
 
+    #[inline]
     fn literal(&mut self, start: u64, group: &[u32; GROUP]) -> io::Result<()> {
-        self.start_line(start)?;
-        self.values(group);
+        self.make_room(start)?;
+        self.count(group);
+        self.text.extend_from_slice(&self.digits.full_line(group));
         Ok(())
     }
 
-    /// Begins a line at word `k` of the slot, with a comment where drbdmeta has one.
-    fn start_line(&mut self, k: u64) -> io::Result<()> {
+    /// Makes room for a line that begins at word `k` of the slot, with a comment before it where drbdmeta has one.
+    #[inline]
+    fn make_room(&mut self, k: u64) -> io::Result<()> {
         if self.text.len() >= TEXT_LEN.saturating_sub(256) {
             self.out.write_all(&self.text)?;
             self.text.clear();
@@ -234,46 +246,15 @@ impl<'a> BodyPrinter<'a> {
         let distance = k.saturating_mul(self.max_peers);
         if distance.is_multiple_of(COMMENT_WORDS) {
             let kib = distance.saturating_mul(COMMENT_KIB);
-            self.text
-                .extend_from_slice(format!("\n   # at {kib}kB").as_bytes());
+            write!(self.text, "\n   # at {kib}kB")?;
         }
-        self.text.extend_from_slice(b"\n   ");
         Ok(())
     }
 
-    /// Prints words two by two, the later one's digits first; a last one without a partner is counted, and left out.
-    fn values(&mut self, words: &[u32]) {
-        let set = words.iter().map(|word| u64::from(word.count_ones())).sum();
-        self.set = self.set.saturating_add(set);
-        let (pairs, _) = words.as_chunks::<2>();
-        for [low, high] in pairs {
-            self.text.extend_from_slice(b" 0x");
-            self.text.extend_from_slice(&hex_digits(*high));
-            self.text.extend_from_slice(&hex_digits(*low));
-            self.text.push(b';');
-        }
-    }
-}
-
-/// A word's eight upper-case hex digits.
-fn hex_digits(word: u32) -> [u8; 8] {
-    let mut digits = [0; 8];
-    for (pair, byte) in digits
-        .as_chunks_mut::<2>()
-        .0
-        .iter_mut()
-        .zip(word.to_be_bytes())
-    {
-        *pair = [hex_digit(byte >> 4), hex_digit(byte & 15)];
-    }
-    digits
-}
-
-/// The digit of a number below 16.
-fn hex_digit(nibble: u8) -> u8 {
-    if nibble < 10 {
-        b'0'.saturating_add(nibble)
-    } else {
-        b'A'.saturating_add(nibble.saturating_sub(10))
+    /// Counts the bits of words that are printed, or that drbdmeta counts all the same.
+    #[inline]
+    fn count(&mut self, words: &[u32]) {
+        let set: u32 = words.iter().map(|word| word.count_ones()).sum();
+        self.set = self.set.saturating_add(u64::from(set));
     }
 }

@@ -1,4 +1,4 @@
-//! Hex digits to numbers, eight at a time.
+//! Hex digits to numbers, eight at a time, and back, two at a time.
 
 /// A byte repeated in each byte of a word.
 const fn each(byte: u8) -> u64 {
@@ -91,6 +91,59 @@ fn value(text: &[u8; VALUE_LEN]) -> Option<([u32; 2], u64)> {
     }
 }
 
+/// A full line whose digits are still to be filled in.
+const BLANK_LINE: &[u8; LINE_LEN] =
+    b"\n    0x................; 0x................; 0x................; 0x................;";
+
+/// The two upper-case digits of every byte.
+pub(super) struct Digits([[u8; 2]; 256]);
+
+impl Digits {
+    /// All of them.
+    pub(super) fn new() -> Self {
+        let mut table = [[0; 2]; 256];
+        for (digits, byte) in table.iter_mut().zip(0..=u8::MAX) {
+            *digits = [digit(byte >> 4), digit(byte & 15)];
+        }
+        Self(table)
+    }
+
+    /// A full line of a bitmap's body, as drbdmeta prints it.
+    #[inline]
+    pub(super) fn full_line(&self, words: &[u32; LINE_WORDS]) -> [u8; LINE_LEN] {
+        let mut line = *BLANK_LINE;
+        if let Some((_, values)) = line.split_first_chunk_mut::<4>() {
+            let (values, _) = values.as_chunks_mut::<VALUE_LEN>();
+            for (text, pair) in values.iter_mut().zip(words.as_chunks::<2>().0) {
+                let [_, _, _, digits @ .., _] = text;
+                *digits = self.sixteen(*pair);
+            }
+        }
+        line
+    }
+
+    /// The sixteen digits of two words, the later one's first.
+    #[inline]
+    pub(super) fn sixteen(&self, [low, high]: [u32; 2]) -> [u8; 16] {
+        let bytes = (u64::from(high) << 32 | u64::from(low)).to_be_bytes();
+        let mut digits = [0; 16];
+        for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+            // OK to fall back: every byte is in the table.
+            *pair = self.0.get(usize::from(byte)).copied().unwrap_or_default();
+        }
+        digits
+    }
+}
+
+/// The digit of a number below 16.
+const fn digit(nibble: u8) -> u8 {
+    if nibble < 10 {
+        b'0'.saturating_add(nibble)
+    } else {
+        b'A'.saturating_add(nibble.saturating_sub(10))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -131,6 +184,14 @@ mod tests {
             let read: Vec<u64> =
                 words.chunks(2).map(|pair| u64::from(pair[1]) << 32 | u64::from(pair[0])).collect();
             prop_assert_eq!(read, values);
+        }
+
+        #[test]
+        fn a_full_line_is_printed_as_format_would(values: [u64; 4]) {
+            let halves = |value: u64| [value & 0xFFFF_FFFF, value >> 32];
+            let words: Vec<u32> = values.into_iter().flat_map(halves).map(|half| half.try_into().unwrap()).collect();
+            let line = Digits::new().full_line(words.first_chunk().unwrap());
+            prop_assert_eq!(line, printed(values, true));
         }
 
         #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::apply::{SECTOR, check_size};
+use super::compare::{SECTOR, read};
 use super::format::repeated_word;
 use super::outline::Phase;
 use super::reader::Record;
@@ -72,14 +72,18 @@ impl UndoCheck {
 
 /// Compares a target with what an undo file tells of it.
 pub(super) fn check<R: ReadAt>(undo: &UndoFile<R>, target: &dyn ReadAt) -> Result<UndoCheck> {
-    check_size(undo, target)?;
+    let (found, expected) = (target.size(), undo.identity().size);
+    let is_cut = undo.cut() == Some(ImagePos::at(found));
+    if found != expected && !is_cut {
+        return Err(EditRefusal::TargetSize { found, expected }.into());
+    }
     let mut tally = Tally::default();
     let mut present = Vec::new();
     let mut retired = Vec::new();
     for phase in Phase::ALL {
         undo.walk(phase, &mut |_, _, record| {
             present.resize(record.after.len(), 0);
-            target.read_exact_at(record.at, &mut present)?;
+            read(target, record.at, &mut present)?;
             retired.clone_from(&record.before);
             undo.retired().overlay(record.at, &mut retired);
             let last = undo.retired().at(record.at);
@@ -95,7 +99,7 @@ pub(super) fn check<R: ReadAt>(undo: &UndoFile<R>, target: &dyn ReadAt) -> Resul
             Ok(())
         })?;
     }
-    Ok(tally.verdict())
+    Ok(tally.verdict(found == expected, is_cut || undo.cut().is_none()))
 }
 
 /// What is there, and what it may be.
@@ -176,7 +180,7 @@ impl Tally {
                 let attachable = is_attachable(&block_of(one.after));
                 self.new_stands |= is_after && differ && attachable;
             }
-            Phase::Body | Phase::Cleanup => {}
+            Phase::Body | Phase::Cleanup | Phase::Cut => {}
         }
         let superblock = matches!(phase, Phase::Retire | Phase::Commit);
         self.same_device |= superblock && one.same_device();
@@ -217,9 +221,10 @@ impl Tally {
         }
     }
 
-    fn verdict(mut self) -> UndoCheck {
-        let all_before = self.before == self.records;
-        let all_after = self.after == self.records;
+    /// All in all, where the target's length is as before, or as after.
+    fn verdict(mut self, length_before: bool, length_after: bool) -> UndoCheck {
+        let all_before = self.before == self.records && length_before;
+        let all_after = self.after == self.records && length_after;
         let nothing_known = self.before == 0 && self.after == 0;
         if !all_before && !all_after && self.strange.count == 0 {
             // Neither a change nor its undoing leaves such a mixture, wherever it is cut off.

@@ -1,5 +1,7 @@
 //! Drafting a change: what is there is read, what is to be there is written down beside it, and nothing of the target changes.
 
+mod area;
+
 use std::io::Write;
 use std::ops::Range;
 
@@ -11,6 +13,7 @@ use crate::error::{EditRefusal, Result};
 use crate::image::ReadAt;
 use crate::ondisk::SUPERBLOCK_LEN;
 use crate::units::{Bytes, ImagePos, MD_BLOCK};
+pub use area::Area;
 
 /// Bytes in the blocks that are written or left as a whole.
 const BLOCK: usize = SUPERBLOCK_LEN;
@@ -45,6 +48,14 @@ impl Summary {
     #[must_use]
     pub const fn is_nothing(&self) -> bool {
         self.nothing
+    }
+
+    /// Where the target is cut off, where that is part of the change.
+    #[must_use]
+    pub fn cut(&self) -> Option<ImagePos> {
+        let last = self.regions.last();
+        let cut = last.filter(|region| region.phase == Phase::Cut);
+        cut.map(|region| region.range.start)
     }
 
     /// How many bytes are written in all; blocks that do not change are not.
@@ -125,7 +136,7 @@ impl<'a> Draft<'a> {
     /// [`EditRefusal`] where it overlaps another, leaves the target, or does not begin and end with a sector.
     pub fn body(&mut self, label: &str, range: Range<ImagePos>) -> Result<Area<'_, 'a>> {
         self.announce(Phase::Body, label, range)?;
-        Ok(Area { draft: self })
+        Ok(Area::of(self))
     }
 
     /// Puts a superblock at `at` once everything before is durable: the magic last of all.
@@ -165,7 +176,32 @@ impl<'a> Draft<'a> {
     /// As [`Self::body`].
     pub fn wipe(&mut self, label: &str, range: Range<ImagePos>) -> Result<Area<'_, 'a>> {
         self.announce(Phase::Cleanup, label, range)?;
-        Ok(Area { draft: self })
+        Ok(Area::of(self))
+    }
+
+    /// Cuts the target off at `from`, when all else is done: what lies behind is in the undo file, and reads as zeros afterwards.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::body`]; applying it fails where the target is a block device.
+    pub fn cut(&mut self, label: &str, from: ImagePos) -> Result<()> {
+        let end = ImagePos::at(self.target.size());
+        self.announce(Phase::Cut, label, from..end)?;
+        self.changes = true;
+        let mut at = from;
+        while at < end {
+            let data = next_data(self.target, at, end)?;
+            at = data.start;
+            while at < data.end {
+                let rest = data.end.bytes_since(at).and_then(Bytes::to_usize);
+                let length = rest.unwrap_or(LONGEST_RECORD).min(LONGEST_RECORD);
+                let mut before = vec![0; length];
+                self.target.read_exact_at(at, &mut before)?;
+                self.emit_changed(at, &before, &vec![0; length])?;
+                at = step(at, length);
+            }
+        }
+        Ok(())
     }
 
     /// Whether an area or superblock announced so far, retired ones aside, shares bytes with `range`.
@@ -300,82 +336,6 @@ impl Kind {
     }
 }
 
-/// An area of a draft, written front to back; what is not put is left as it is.
-pub struct Area<'d, 'a> {
-    draft: &'d mut Draft<'a>,
-}
-
-impl Area<'_, '_> {
-    /// Puts `bytes` after what was put before, from the area's start.
-    ///
-    /// # Errors
-    ///
-    /// [`EditRefusal::Outside`] beyond the area; what reading the target or writing the undo file refuses.
-    pub fn put(&mut self, mut bytes: &[u8]) -> Result<()> {
-        self.check_room(Bytes::of_len(bytes.len()))?;
-        while !bytes.is_empty() {
-            let room = LONGEST_RECORD.saturating_sub(self.draft.pending.len());
-            let (now, later) = bytes.split_at(room.min(bytes.len()));
-            self.draft.pending.extend(now);
-            bytes = later;
-            if self.draft.pending.len() == LONGEST_RECORD {
-                self.draft.flush()?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Puts `byte` for `length`.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::put`].
-    pub fn fill(&mut self, byte: u8, length: Bytes) -> Result<()> {
-        self.check_room(length)?;
-        let piece = vec![byte; 64 * 1024];
-        let mut rest = length;
-        while rest > Bytes::ZERO {
-            let now = rest.min(Bytes::of_len(piece.len()));
-            let count = now.to_usize().unwrap_or(piece.len());
-            self.put(piece.get(..count).unwrap_or(&piece))?;
-            rest = rest.saturating_sub(now);
-        }
-        Ok(())
-    }
-
-    /// Leaves `length` as it is.
-    ///
-    /// # Errors
-    ///
-    /// [`EditRefusal::Unaligned`] where that begins or ends within a sector; as [`Self::put`].
-    pub fn skip(&mut self, length: Bytes) -> Result<()> {
-        self.check_room(length)?;
-        let at = self.position();
-        if length.to_sectors_exact().is_none() {
-            return Err(EditRefusal::Unaligned { at, length }.into());
-        }
-        self.draft.flush()?;
-        self.draft.cursor = at.checked_add(length).unwrap_or(at);
-        Ok(())
-    }
-
-    /// Where what is put next will be.
-    #[must_use]
-    pub fn position(&self) -> ImagePos {
-        step(self.draft.cursor, self.draft.pending.len())
-    }
-
-    fn check_room(&self, length: Bytes) -> Result<()> {
-        let at = self.position();
-        let end = self.draft.outline.regions().last();
-        let end = end.map_or(ImagePos::START, |region| region.range.end);
-        match at.checked_add(length) {
-            Some(stop) if stop <= end => Ok(()),
-            _ => Err(EditRefusal::Outside { at, length, end }.into()),
-        }
-    }
-}
-
 /// The range of the block at `at`.
 fn block_at(at: ImagePos) -> Result<Range<ImagePos>> {
     let length = MD_BLOCK;
@@ -392,4 +352,14 @@ fn block_at(at: ImagePos) -> Result<Range<ImagePos>> {
 fn step(at: ImagePos, len: usize) -> ImagePos {
     // Within the target, whose end is a position.
     at.checked_add(Bytes::of_len(len)).unwrap_or(at)
+}
+
+/// The next stretch of whole blocks with data, or an empty one at the end.
+fn next_data(target: &dyn ReadAt, at: ImagePos, end: ImagePos) -> Result<Range<ImagePos>> {
+    let Some(data) = target.next_data(at)? else {
+        return Ok(end..end);
+    };
+    let down = |at: ImagePos| ImagePos::at(at.from_start().align_down(MD_BLOCK));
+    let up = |at: ImagePos| at.from_start().align_up(MD_BLOCK).map_or(end, ImagePos::at);
+    Ok(down(data.start).clamp(at, end)..up(data.end).min(end))
 }

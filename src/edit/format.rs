@@ -125,7 +125,7 @@ impl RegionHead {
         let phase = Phase::ALL
             .into_iter()
             .find(|phase| phase_number(*phase) == number)
-            .ok_or_else(|| out_of_bounds("phase", number, "1 to 4"))?;
+            .ok_or_else(|| out_of_bounds("phase", number, "1 to 5"))?;
         zeros::<1>(&mut rest)?;
         Ok(Self {
             phase,
@@ -156,12 +156,8 @@ impl RecordHead {
         let at = u64::from_be_bytes(take(&mut rest));
         let len = u32::from_be_bytes(take(&mut rest));
         let longest = u32::try_from(LONGEST_RECORD).unwrap_or(u32::MAX);
-        if len == 0 || len > longest || !len.is_multiple_of(512) {
-            return Err(out_of_bounds(
-                "length",
-                len,
-                "512 to 1048576, whole sectors",
-            ));
+        if len == 0 || len > longest {
+            return Err(out_of_bounds("length", len, "1 to 1048576"));
         }
         let before_repeats = flag(&mut rest, "kind of before")?;
         let after_repeats = flag(&mut rest, "kind of after")?;
@@ -239,6 +235,7 @@ const fn phase_number(phase: Phase) -> u8 {
         Phase::Body => 2,
         Phase::Commit => 3,
         Phase::Cleanup => 4,
+        Phase::Cut => 5,
     }
 }
 

@@ -129,6 +129,7 @@ impl<'a> Reader<'a> {
                     let more = len.saturating_sub(content.len()).min(content.len());
                     content.extend_from_within(..more);
                 }
+                content.truncate(len);
             } else {
                 content.extend(self.take(len)?);
             }

@@ -1,19 +1,19 @@
 //! Putting back what was there before: [`super::apply`] backwards, step by step.
 
-use super::apply::{expect_written, first_sector};
+use super::apply::first_sector;
+use super::compare::Comparison;
 use super::outline::Phase;
 use super::undo_file::UndoFile;
 use crate::error::Result;
 use crate::image::{ReadAt, WriteAt};
-use crate::units::ImagePos;
 
 /// How much of a change is put back.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reach {
-    /// All of it.
-    All,
     /// As many records, from the first: what a change that stopped may have written.
     Records(u64),
+    /// All of it, and the length.
+    All,
 }
 
 impl Reach {
@@ -39,7 +39,8 @@ pub(super) fn restore<R: ReadAt>(
         reach,
     };
     // After each step the target is as a change leaves it that was stopped there: its own steps, the last first.
-    restoring.step(&[Phase::Cleanup], <[u8]>::to_vec)?;
+    restoring.lengthen()?;
+    restoring.step(&[Phase::Cleanup, Phase::Cut], <[u8]>::to_vec)?;
     // The new superblocks before the old ones' places: one of those may be part of the new bitmap by now.
     restoring.step(&[Phase::Commit], first_sector)?;
     restoring.step(&[Phase::Retire], first_sector)?;
@@ -55,6 +56,15 @@ struct Restoring<'a, R> {
 }
 
 impl<R: ReadAt> Restoring<'_, R> {
+    /// Gives back the length that a cut took, as a hole.
+    fn lengthen(&mut self) -> Result<()> {
+        if self.undo.cut().is_none() || self.reach != Reach::All {
+            return Ok(());
+        }
+        self.target.resize(self.undo.identity().size)?;
+        self.target.sync()
+    }
+
     /// Writes a part of what was there when the superblocks were retired, and syncs it.
     fn step(&mut self, phases: &[Phase], part: impl Fn(&[u8]) -> Vec<u8>) -> Result<()> {
         let undo = self.undo;
@@ -88,14 +98,13 @@ impl<R: ReadAt> Restoring<'_, R> {
     }
 
     fn read_back(&self) -> Result<()> {
-        let mut buffer = Vec::new();
+        let mut written = Comparison::with_what_was_written();
         for phase in Phase::ALL {
             self.undo.walk(phase, &mut |number, _, record| {
                 if !self.reach.includes(number) {
                     return Ok(());
                 }
-                let at: ImagePos = record.at;
-                expect_written(&*self.target, at, &record.before, &mut buffer)
+                written.expect(&*self.target, record.at, &record.before)
             })?;
         }
         Ok(())

@@ -15,20 +15,21 @@ use super::*;
 use scenario::{Scenario, snapshot};
 
 #[test]
-fn a_relocation_is_applied_and_undone() {
-    let scenario = Scenario::relocation();
-    let mut target = scenario.old_image();
-    let undo = scenario.prepare(&target, Vec::new()).unwrap();
-    let undo = undo.apply(&mut target).unwrap().expect("it changes");
-    assert!(snapshot(&target) == scenario.new, "as drafted");
-    assert_eq!(undo.check(&target).unwrap().state, UndoState::Applied);
+fn a_change_of_each_kind_is_applied_and_undone() {
+    for scenario in Scenario::each() {
+        let mut target = scenario.old_image();
+        let undo = scenario.prepare(&target, Vec::new()).unwrap();
+        let undo = undo.apply(&mut target).unwrap().expect("it changes");
+        assert!(snapshot(&target) == scenario.new, "as drafted");
+        assert_eq!(undo.check(&target).unwrap().state, UndoState::Applied);
 
-    let Undone::Restored { bytes } = undo.undo(&mut target, false).unwrap() else {
-        panic!("there was something to undo");
-    };
-    assert!(bytes > Bytes::ZERO);
-    assert!(snapshot(&target) == scenario.old, "as before");
-    assert_eq!(undo.undo(&mut target, false).unwrap(), Undone::Nothing);
+        let Undone::Restored { bytes } = undo.undo(&mut target, false).unwrap() else {
+            panic!("there was something to undo");
+        };
+        assert!(bytes > Bytes::ZERO);
+        assert!(snapshot(&target) == scenario.old, "as before");
+        assert_eq!(undo.undo(&mut target, false).unwrap(), Undone::Nothing);
+    }
 }
 
 #[test]

@@ -93,6 +93,14 @@ impl<R: ReadAt> UndoFile<R> {
         self.regions.iter().map(|filed| &filed.region)
     }
 
+    /// Where a file was cut off, where that is part of the change.
+    #[must_use]
+    pub fn cut(&self) -> Option<ImagePos> {
+        let last = self.regions.last().map(|filed| &filed.region);
+        let cut = last.filter(|region| region.phase == Phase::Cut);
+        cut.map(|region| region.range.start)
+    }
+
     /// How many changes it holds.
     #[must_use]
     pub fn records(&self) -> u64 {
@@ -227,6 +235,9 @@ impl Scan {
             {
                 return Err(UndoFault::Plan(EditRefusal::NotRetired { at }));
             }
+            (Phase::Cut, _) if record.after.iter().any(|byte| *byte != 0) => {
+                return Err(out_of_bounds("byte that is cut off", 1_u8, "0 afterwards"));
+            }
             _ => self.retired.cover(at, &record.after),
         }
         self.outline.count(&record.before, &record.after);
@@ -270,7 +281,9 @@ fn within(region: &Region, record: &Record) -> Result<(), UndoFault> {
     let at = record.at;
     let length = Bytes::of_len(record.after.len());
     let end = at.checked_add(length);
-    let whole = at.from_start().to_sectors_exact().is_some();
+    let rest = region.phase == Phase::Cut && end == Some(region.range.end);
+    let whole = at.from_start().to_sectors_exact().is_some()
+        && (rest || length.to_sectors_exact().is_some());
     let fits = at >= region.range.start && end.is_some_and(|end| end <= region.range.end);
     let superblock = matches!(region.phase, Phase::Retire | Phase::Commit);
     let all = at == region.range.start && end == Some(region.range.end);

@@ -69,7 +69,7 @@ impl ImageFile {
     pub(super) fn resize(&mut self, size: Bytes) -> Result<()> {
         let refused = |error: Errno| IoError::whole(IoOp::Resize, error.into());
         rustix::fs::ftruncate(&self.file, size.get()).map_err(refused)?;
-        self.size = size;
+        self.size = size_now(&self.file)?;
         Ok(())
     }
 

@@ -136,6 +136,17 @@ impl WriteAt for MemImage {
         self.write_at(at, bytes)
     }
 
+    fn resize(&mut self, size: Bytes) -> Result<()> {
+        let (last, kept) = block_of(ImagePos::at(size));
+        let mut beyond = self.blocks.split_off(&last);
+        if let Some(mut block) = beyond.remove(&last).filter(|_| kept > 0) {
+            block.split_at_mut(kept).1.fill(0);
+            self.blocks.insert(last, block);
+        }
+        self.size = size;
+        Ok(())
+    }
+
     /// Does nothing: memory outlives nothing.
     fn sync(&mut self) -> Result<()> {
         Ok(())
@@ -148,6 +159,23 @@ mod tests {
 
     use super::*;
     use crate::image::support::{MIB, all_data, bytes, io_error, numbered, pos};
+
+    #[test]
+    fn what_was_cut_off_is_a_hole_where_it_is_lengthened_again() {
+        let mut image = MemImage::from_bytes(&[7; 10_000]);
+        for cut in [8192, 5000, 4096] {
+            image.resize(bytes(cut)).unwrap();
+            assert_eq!(image.size(), bytes(cut));
+            image.read_exact_at(pos(cut - 1), &mut [0; 2]).unwrap_err();
+            image.resize(bytes(10_000)).unwrap();
+            let mut found = vec![1; 10_000];
+            image.read_exact_at(pos(0), &mut found).unwrap();
+            let kept = usize::try_from(cut).unwrap();
+            assert!(found[..kept].iter().all(|byte| *byte == 7));
+            assert!(found[kept..].iter().all(|byte| *byte == 0));
+        }
+        assert_eq!(all_data(&image), [(0, 4096)]);
+    }
 
     #[test]
     fn a_pebibyte_costs_what_was_written_to_it() {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::ops::{ControlFlow, Range};
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -47,12 +48,16 @@ impl WritableFile {
     /// # Errors
     ///
     /// As [`ImageFile::open`], and [`IoError`] where another has it: a block device that is in use (`EBUSY`), a regular file that another
-    /// process holds locked (`EWOULDBLOCK`).
+    /// process holds locked (`EWOULDBLOCK`); and where a block device is read-only (`EROFS`), which the system says when it is written to.
     pub fn open(path: &Path) -> Result<Self> {
-        Self::locked(ImageFile::open_as(path, |kind| match kind {
+        let image = ImageFile::open_as(path, |kind| match kind {
             FileType::BlockDevice => OFlags::RDWR | OFlags::EXCL,
             _ => OFlags::RDWR,
-        })?)
+        })?;
+        if image.is_block_device()? && is_read_only(image.file()) {
+            return Err(IoError::whole(IoOp::Open, Errno::ROFS.into()).into());
+        }
+        Self::locked(image)
     }
 
     /// Whether this is a block device rather than a regular file.
@@ -62,16 +67,6 @@ impl WritableFile {
     /// [`IoError`] where the system refuses to say.
     pub fn is_block_device(&self) -> Result<bool> {
         Ok(self.image.kind()? == FileType::BlockDevice)
-    }
-
-    /// Cuts a regular file off, or lengthens it by a hole, and makes that durable.
-    ///
-    /// # Errors
-    ///
-    /// [`IoError`] where the system refuses: a block device keeps its size.
-    pub fn resize(&mut self, size: Bytes) -> Result<()> {
-        self.image.resize(size)?;
-        self.sync()
     }
 
     /// Keeps other writers out of a regular file; a block device is ours already.
@@ -125,10 +120,29 @@ impl WriteAt for WritableFile {
         Ok(())
     }
 
+    fn resize(&mut self, size: Bytes) -> Result<()> {
+        self.image.resize(size)
+    }
+
     fn sync(&mut self) -> Result<()> {
         let synced = self.image.file().sync_all();
         Ok(synced.map_err(|error| IoError::whole(IoOp::Sync, error))?)
     }
+}
+
+/// Whether a block device is known to take no writes.
+fn is_read_only(device: impl AsFd) -> bool {
+    let read = || {
+        let number = rustix::fs::fstat(device)?.st_rdev;
+        let (major, minor) = (rustix::fs::major(number), rustix::fs::minor(number));
+        let path = format!("/sys/dev/block/{major}:{minor}/ro");
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let file = rustix::fs::open(path, flags, Mode::empty())?;
+        let mut word = [0];
+        rustix::io::read(&file, &mut word).map(|_| word == *b"1")
+    };
+    // Where nothing says so, the first write does.
+    read().unwrap_or(false)
 }
 
 /// The system's refusal to write what is left.

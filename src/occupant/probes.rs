@@ -3,6 +3,7 @@
 //! A size beyond 64 bits counts as all that 64 bits hold: it is nonsense, and nobody's to be overwritten by that.
 
 use super::OccupantKind;
+use super::{md, microsoft, partitions};
 
 /// What somebody who lives there says of the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,32 +17,44 @@ pub(super) enum End {
 /// Looks at a device's first bytes.
 type Probe = fn(&[u8]) -> Option<End>;
 
-/// Every kind there is.
-pub(super) const ALL: [(OccupantKind, Probe); 7] = [
+/// Every kind that is known by its first bytes.
+pub(super) const ALL: [(OccupantKind, Probe); 12] = [
     (OccupantKind::Ext, ext),
     (OccupantKind::Xfs, xfs),
     (OccupantKind::Btrfs, btrfs),
+    (OccupantKind::Ntfs, microsoft::ntfs),
+    (OccupantKind::Fat, microsoft::fat),
+    (OccupantKind::ExFat, microsoft::exfat),
     (OccupantKind::Swap, swap),
     (OccupantKind::Lvm, lvm),
     (OccupantKind::Luks, luks),
-    (OccupantKind::Gpt, gpt),
+    (OccupantKind::Md, md::at_the_start),
+    (OccupantKind::Gpt, partitions::gpt),
+    (OccupantKind::Mbr, partitions::mbr),
 ];
 
 /// The `N` bytes at `at`.
-fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+pub(super) fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..)?.first_chunk().copied()
 }
 
-fn le32(bytes: &[u8], at: usize) -> Option<u32> {
+/// The little-endian word of 16 bits at `at`.
+pub(super) fn le16(bytes: &[u8], at: usize) -> Option<u16> {
+    array(bytes, at).map(u16::from_le_bytes)
+}
+
+/// The same of 32 bits at `at`.
+pub(super) fn le32(bytes: &[u8], at: usize) -> Option<u32> {
     array(bytes, at).map(u32::from_le_bytes)
 }
 
-fn le64(bytes: &[u8], at: usize) -> Option<u64> {
+/// The same of 64 bits.
+pub(super) fn le64(bytes: &[u8], at: usize) -> Option<u64> {
     array(bytes, at).map(u64::from_le_bytes)
 }
 
 /// Whether `magic` is at `at`.
-fn has(bytes: &[u8], at: usize, magic: &[u8]) -> bool {
+pub(super) fn has(bytes: &[u8], at: usize, magic: &[u8]) -> bool {
     bytes.get(at..).is_some_and(|rest| rest.starts_with(magic))
 }
 
@@ -145,21 +158,6 @@ fn luks2_end(json: &str) -> Option<u64> {
         end = end.max(Some(one));
     }
     end
-}
-
-/// `struct gpt_header` in the second sector: `AlternateLBA`, the sector of the backup.
-fn gpt(bytes: &[u8]) -> Option<End> {
-    let sectors = [512_u64, 4096];
-    sectors.into_iter().find_map(|sector| {
-        let at = usize::try_from(sector).ok()?;
-        let header = bytes.get(at..)?;
-        if !has(header, 0, b"EFI PART") {
-            return None;
-        }
-        let alternate = le64(header, 32)?;
-        let end = alternate.saturating_add(1).saturating_mul(sector);
-        Some(End::At(end))
-    })
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::Format;
+
 /// Flags of the device: v08 and v09 `flags`, v07 `gc[Flags]` (`enum mdf_flag`, `drbd.h`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DeviceFlags(pub u32);
@@ -11,14 +13,31 @@ impl DeviceFlags {
     pub const CONSISTENT: Self = Self(1);
     /// `MDF_PRIMARY_IND`: the activity log must be applied after a crash.
     pub const PRIMARY_IND: Self = Self(1 << 1);
+    /// `MDF_FULL_SYNC`: everything is out of sync (v07, v08).
+    pub const FULL_SYNC: Self = Self(1 << 3);
     /// `MDF_WAS_UP_TO_DATE`.
     pub const WAS_UP_TO_DATE: Self = Self(1 << 4);
+    /// `MDF_PEER_OUT_DATED` (v08).
+    pub const PEER_OUT_DATED: Self = Self(1 << 5);
     /// `MDF_CRASHED_PRIMARY`.
     pub const CRASHED_PRIMARY: Self = Self(1 << 6);
     /// `MDF_AL_CLEAN`: the activity log was applied; only drbdmeta sets it.
     pub const AL_CLEAN: Self = Self(1 << 7);
     /// `MDF_AL_DISABLED`.
     pub const AL_DISABLED: Self = Self(1 << 8);
+
+    /// The set flags that this format knows, lowest bit first, and the bits that it does not.
+    #[must_use]
+    pub fn named(self, format: Format) -> Named {
+        let known = |formats: &[Format]| formats.contains(&format);
+        Named::of(
+            self.0,
+            DEVICE_FLAG_NAMES
+                .into_iter()
+                .filter(|(.., formats)| known(formats))
+                .map(|(bit, name, _)| (bit, name)),
+        )
+    }
 
     /// Whether all bits of `other` are set here.
     #[must_use]
@@ -32,6 +51,71 @@ impl fmt::Display for DeviceFlags {
         write!(f, "0x{:08X}", self.0)
     }
 }
+
+/// Flags by name, the rest as bits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Without the prefix `MDF_`.
+    pub names: Vec<&'static str>,
+    /// Set bits that have no name.
+    pub unknown: u32,
+}
+
+impl Named {
+    fn of(value: u32, table: impl Iterator<Item = (u32, &'static str)>) -> Self {
+        let set: Vec<_> = table.filter(|(bit, _)| value & bit != 0).collect();
+        let known = set.iter().fold(0, |bits, (bit, _)| bits | bit);
+        Self {
+            names: set.into_iter().map(|(_, name)| name).collect(),
+            unknown: value & !known,
+        }
+    }
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut words: Vec<String> = self.names.iter().map(ToString::to_string).collect();
+        if self.unknown != 0 {
+            words.push(format!("0x{:X} unknown", self.unknown));
+        }
+        f.write_str(&if words.is_empty() {
+            "none".to_owned()
+        } else {
+            words.join(", ")
+        })
+    }
+}
+
+const V07: Format = Format::V07;
+const V08: Format = Format::V08;
+const V09: Format = Format::V09;
+
+/// `enum mdf_flag` (`drbd.h`), and which formats have it.
+const DEVICE_FLAG_NAMES: [(u32, &str, &[Format]); 11] = [
+    (1, "CONSISTENT", &[V07, V08, V09]),
+    (1 << 1, "PRIMARY_IND", &[V07, V08, V09]),
+    (1 << 2, "CONNECTED_IND", &[V07, V08]),
+    (1 << 3, "FULL_SYNC", &[V07, V08]),
+    (1 << 4, "WAS_UP_TO_DATE", &[V08, V09]),
+    (1 << 5, "PEER_OUT_DATED", &[V08]),
+    (1 << 6, "CRASHED_PRIMARY", &[V08, V09]),
+    (1 << 7, "AL_CLEAN", &[V08, V09]),
+    (1 << 8, "AL_DISABLED", &[V08, V09]),
+    (1 << 9, "PRIMARY_LOST_QUORUM", &[V09]),
+    (1 << 10, "HAVE_QUORUM", &[V09]),
+];
+
+/// `enum mdf_peer_flag` (`drbd.h`).
+const PEER_FLAGS_IN_FULL: [(u32, &str); 7] = [
+    (1, "PEER_CONNECTED"),
+    (1 << 1, "PEER_OUTDATED"),
+    (1 << 2, "PEER_FENCING"),
+    (1 << 3, "PEER_FULL_SYNC"),
+    (1 << 4, "PEER_DEVICE_SEEN"),
+    (1 << 16, "NODE_EXISTS"),
+    // In a kernel's memory only; none writes it.
+    (1 << 31, "HAVE_BITMAP"),
+];
 
 /// Flags of a v09 peer (`enum mdf_peer_flag`, `drbd.h`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,8 +135,16 @@ const PEER_FLAG_NAMES: [(u32, &str); 6] = [
 const NAMES_LEN: usize = 76;
 
 impl PeerFlags {
+    /// `MDF_PEER_FULL_SYNC`: all of the peer's slot is out of sync.
+    pub const FULL_SYNC: Self = Self(1 << 3);
     /// `MDF_PEER_DEVICE_SEEN`: the peer had a disk once.
     pub const DEVICE_SEEN: Self = Self(1 << 4);
+
+    /// The set flags by DRBD's own names, lowest bit first, and the bits that have none.
+    #[must_use]
+    pub fn named(self) -> Named {
+        Named::of(self.0, PEER_FLAGS_IN_FULL.into_iter())
+    }
 
     /// The set flags as drbdmeta names them, lowest bit first, an unknown one by its number: `seen | 0x20=? | exists`.
     ///
@@ -81,6 +173,26 @@ impl PeerFlags {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_format_names_its_own_flags_only() {
+        let all = DeviceFlags(u32::MAX);
+        let unknown = [V07, V08, V09].map(|format| all.named(format).unknown);
+        assert_eq!(unknown, [0xFFFF_FFF0, 0xFFFF_FE00, 0xFFFF_F82C]);
+        assert_eq!(
+            DeviceFlags(0x411).named(V09).to_string(),
+            "CONSISTENT, WAS_UP_TO_DATE, HAVE_QUORUM"
+        );
+        assert_eq!(
+            DeviceFlags(0x411).named(V08).to_string(),
+            "CONSISTENT, WAS_UP_TO_DATE, 0x400 unknown"
+        );
+        assert_eq!(DeviceFlags(0).named(V07).to_string(), "none");
+        assert_eq!(
+            PeerFlags(0x0001_0110).named().to_string(),
+            "PEER_DEVICE_SEEN, NODE_EXISTS, 0x100 unknown"
+        );
+    }
 
     #[test]
     fn peer_flags_are_named_as_drbdmeta_names_them() {

@@ -1,25 +1,28 @@
 //! `mdtool plan` and `mdtool adopt`: DRBD finds the inner resource afterwards, and nothing else changed.
 
+mod cut;
+mod external;
+mod killed;
+mod plan;
+mod refused;
+
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use mdtool::builder::{self, LaSize, Level, Peer};
 use mdtool::image::WritableFile;
 use mdtool::units::{BitmapIndex, Bytes, DevPos, ImagePos, NodeId, Sectors};
 use tempfile::TempDir;
 
-use crate::support::{
-    Drbdmeta, Run, kernel_image, mdtool, mdtool_command, patch, peek, scratch, sparse, testdata,
-};
+use crate::support::{Drbdmeta, Run, kernel_image, mdtool, patch, peek, scratch, testdata};
 
-const MIB: u64 = 1 << 20;
+pub(crate) const MIB: u64 = 1 << 20;
 
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
 #[track_caller]
-fn ok(words: &[&str]) -> Run {
+pub(crate) fn ok(words: &[&str]) -> Run {
     let run = mdtool(words);
     assert_eq!(run.status, 0, "{words:?}: {run:?}");
     run
@@ -37,7 +40,7 @@ fn crc(bytes: &[u8]) -> u32 {
     crc32fast::hash(bytes)
 }
 
-fn whole(path: &Path) -> (usize, u32) {
+pub(crate) fn whole(path: &Path) -> (usize, u32) {
     let len = std::fs::metadata(path).unwrap().len() as usize;
     (len, crc(&peek(path, 0, len)))
 }
@@ -48,15 +51,15 @@ fn data(path: &Path, end: u64) -> u32 {
 }
 
 /// A stack of 64 MiB or so with data everywhere up to the inner device's end, and bits.
-struct Stack {
-    dir: TempDir,
-    image: PathBuf,
+pub(crate) struct Stack {
+    pub(crate) dir: TempDir,
+    pub(crate) image: PathBuf,
     /// Bytes of the inner DRBD device.
     inner: u64,
     format: &'static str,
 }
 
-fn v09(peers: u8) -> Level {
+pub(crate) fn v09(peers: u8) -> Level {
     let peer = Peer {
         bitmap_uuid: 0x1234_5678_9ABC_DEF0,
         flags: 0x1_0000,
@@ -65,7 +68,7 @@ fn v09(peers: u8) -> Level {
     Level::v09(peers).peer(NodeId::new(1), peer)
 }
 
-fn stack(levels: &[Level], size: u64, format: &'static str) -> Stack {
+pub(crate) fn stack(levels: &[Level], size: u64, format: &'static str) -> Stack {
     let dir = scratch();
     let image = dir.path().join("image.raw");
     let mut file = WritableFile::create_new(&image, Bytes::new(size)).unwrap();
@@ -84,7 +87,7 @@ fn stack(levels: &[Level], size: u64, format: &'static str) -> Stack {
     }
 }
 
-fn dirty(level: Level) -> Level {
+pub(crate) fn dirty(level: Level) -> Level {
     let range = |from: u64, to: u64| DevPos::new(from)..DevPos::new(to);
     let slot = BitmapIndex::new(0);
     let level = level.dirty(slot, range(MIB, 3 * MIB));
@@ -112,7 +115,7 @@ fn stacks() -> Vec<Stack> {
 }
 
 impl Stack {
-    fn adopt(&self, more: &[&str]) -> Vec<String> {
+    pub(crate) fn adopt(&self, more: &[&str]) -> Vec<String> {
         let mut words = vec!["adopt", text(&self.image), "--stacked", "--yes"];
         if self.format == "v09" {
             words.extend(["--node-id", "1"]);
@@ -132,7 +135,7 @@ impl Stack {
         run
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
@@ -252,54 +255,6 @@ fn the_source_is_marked_as_seen_where_the_disk_is_larger() {
 }
 
 #[test]
-fn a_file_cut_off_has_its_metadata_at_its_end_and_undo_lengthens_it() {
-    for stack in stacks() {
-        let (before, expected) = (whole(&stack.image), stack.expected());
-        let kept = data(&stack.image, stack.inner);
-        let undo = stack.file("undo");
-        stack.ok(&["--strategy", "truncate", "--undo", text(&undo)]);
-        let after = whole(&stack.image);
-        assert!(after.0 < before.0, "{after:?}");
-        assert_eq!(data(&stack.image, stack.inner), kept);
-        assert_eq!(levels(&stack.image).len(), 1);
-        assert_alike(&stack.dump(&[]), &expected);
-        if let Some(drbdmeta) = Drbdmeta::new() {
-            let theirs = drbdmeta.ok(stack.format, &stack.image, "internal", &["dump-md"]);
-            assert_alike(&comparable(&theirs), &expected);
-        }
-        ok(&["undo", text(&undo)]);
-        assert_eq!(whole(&stack.image), before);
-        let run = ok(&["undo", text(&undo)]);
-        assert!(run.stderr.contains("as it was before already"), "{run:?}");
-    }
-}
-
-#[test]
-fn external_metadata_leaves_the_image_nothing_but_data() {
-    for stack in stacks() {
-        let (before, expected) = (whole(&stack.image), stack.expected());
-        let kept = data(&stack.image, stack.inner);
-        let (undo, meta) = (stack.file("undo"), stack.file("meta"));
-        let more = ["--strategy", "external", "--meta", text(&meta)];
-        let more = [&more[..], &["--undo", text(&undo)]].concat();
-        stack.ok(&more);
-        assert_eq!(data(&stack.image, stack.inner), kept);
-        let run = mdtool(["locate", text(&stack.image), "--scan", "full"]);
-        assert_eq!(run.status, 1, "{run:?}");
-        assert!(run.stdout.contains("no DRBD metadata"), "{run:?}");
-        let words = ["export", text(&meta), "--index", "flex-external"];
-        let words = [&words[..], &["--compat", "9.22"]].concat();
-        assert_alike(&comparable(&ok(&words).stdout), &expected);
-        if let Some(drbdmeta) = Drbdmeta::new() {
-            let theirs = drbdmeta.ok(stack.format, &meta, "flex-external", &["dump-md"]);
-            assert_alike(&comparable(&theirs), &expected);
-        }
-        ok(&["undo", text(&undo)]);
-        assert_eq!(whole(&stack.image), before);
-    }
-}
-
-#[test]
 fn what_kernels_wrote_is_adopted_with_its_log_applied() {
     for (format, state) in [
         ("v08", "down"),
@@ -388,134 +343,4 @@ fn metadata_may_move_by_less_than_its_own_length() {
     assert_alike(&stack.dump(&[]), &moved(&expected, 0, 1));
     ok(&["undo", text(&undo)]);
     assert_eq!(whole(&stack.image), before);
-}
-
-#[test]
-fn a_dry_run_changes_nothing() {
-    let stack = stack(&[v09(1), v09(3)], 64 * MIB, "v09");
-    let before = whole(&stack.image);
-    let meta = stack.file("meta");
-    for strategy in [
-        &["--strategy", "relocate"][..],
-        &["--strategy", "truncate"],
-        &["--strategy", "external", "--meta", text(&meta)],
-    ] {
-        let run = stack.ok(&[strategy, &["--dry-run"]].concat());
-        assert!(run.stdout.contains("old superblock"), "{run:?}");
-        assert_eq!(whole(&stack.image), before);
-        let names = std::fs::read_dir(stack.dir.path()).unwrap().count();
-        assert_eq!(names, 1, "nothing but the image");
-    }
-}
-
-#[test]
-fn what_cannot_be_done_is_refused_with_the_reason() {
-    let stack = stack(&[v09(1), v09(3)], 64 * MIB, "v09");
-    let image = text(&stack.image);
-    let before = whole(&stack.image);
-    let adopt = ["adopt", image, "--stacked"];
-    refused(
-        &[&adopt[..], &["--yes"]].concat(),
-        2,
-        "says node id 0, which is the source's",
-    );
-    let here = [&adopt[..], &["--node-id", "1"]].concat();
-    refused(&here, 2, "expected --yes");
-    refused(
-        &[&here[..], &["--yes", "--strategy", "external"]].concat(),
-        2,
-        "expected --meta FILE",
-    );
-    refused(
-        &["adopt", image, "--yes", "--node-id", "1"],
-        2,
-        "is a stack of 2 resources",
-    );
-    let window = [&here[..], &["--yes", "--strategy", "truncate", "--at"]].concat();
-    refused(&[&window[..], &["0"]].concat(), 2, "magic is");
-    let small = stack.file("small");
-    sparse(&small, 8192);
-    let meta = ["--yes", "--strategy", "external", "--meta", text(&small)];
-    refused(
-        &[&here[..], &meta].concat(),
-        2,
-        "meta device has 8192 bytes",
-    );
-    assert_eq!(whole(&stack.image), before);
-    let names = std::fs::read_dir(stack.dir.path()).unwrap().count();
-    assert_eq!(names, 2, "no undo file is left");
-}
-
-#[test]
-fn a_kill_at_any_moment_is_undone() {
-    let stack = stack(&[v09(31), dirty(v09(31))], 512 * MIB, "v09");
-    let before = whole(&stack.image);
-    let undo = stack.file("undo");
-    let undo_text = text(&undo).to_owned();
-    for (strategy, kills) in [("relocate", 14), ("truncate", 10)] {
-        let words = ["--strategy", strategy, "--undo", &undo_text];
-        std::fs::remove_file(&undo).unwrap_or(());
-        let started = Instant::now();
-        stack.ok(&words);
-        let took = started.elapsed();
-        ok(&["undo", &undo_text]);
-        assert_eq!(whole(&stack.image), before);
-        let mut interrupted = 0;
-        for kill in 0..kills {
-            std::fs::remove_file(&undo).unwrap_or(());
-            let mut child = mdtool_command(stack.adopt(&words))
-                .stdout(std::process::Stdio::null())
-                .stderr(std::process::Stdio::null())
-                .spawn()
-                .unwrap();
-            std::thread::sleep(took.mul_f64(f64::from(kill) / f64::from(kills)));
-            child.kill().unwrap();
-            interrupted += u32::from(child.wait().unwrap().code().is_none());
-            if undo.exists() {
-                ok(&["undo", &undo_text]);
-            }
-            assert!(whole(&stack.image) == before, "{strategy}, kill {kill}");
-        }
-        assert!(interrupted > 0, "{strategy} took {took:?}");
-    }
-}
-
-#[test]
-fn a_plan_tells_each_way_with_commands() {
-    let stack = stack(&[Level::v08(), dirty(Level::v08())], 64 * MIB, "v08");
-    let words = ["plan", text(&stack.image), "--stacked", "--compat", "9.22"];
-    let names = [
-        "--lv-extent",
-        "4MiB",
-        "--device",
-        "/dev/vg/lv",
-        "--minor",
-        "10",
-    ];
-    let run = ok(&[&words[..], &names].concat());
-    let out = &run.stdout;
-    for says in [
-        "1. relocate",
-        ": feasible",
-        "off an extent boundary",
-        "linear /dev/vg/lv 0'",
-        "--sizelimit ",
-        "drbdmeta 10 v08 /dev/vg/lv internal restore-md dump.md",
-        "dump v08 with flags 0",
-        "never looks for another",
-        "bytes are marked out of sync",
-    ] {
-        assert!(out.contains(says), "{says}: {out}");
-    }
-    let larger = ["--target-size", "256MiB"];
-    let run = ok(&[&words[..], &names, &larger].concat());
-    assert!(
-        run.stdout.contains("/var/lib/drbd/drbd-minor-10.lkbd")
-            && run.stdout.contains("\\t/dev/vg/lv\\n")
-            && run.stdout.contains("up to 9.34.0 shift the bitmap"),
-        "{run:?}"
-    );
-    let run = mdtool([&words[..], &["--target-size", "32MiB"]].concat());
-    assert_eq!(run.status, 1, "{run:?}");
-    assert!(run.stdout.contains("are missing"), "{run:?}");
 }

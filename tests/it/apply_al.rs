@@ -1,5 +1,7 @@
 //! `mdtool apply-al`, `export --apply-al` and `al`, held against drbdmeta and the kernels' own images.
 
+mod off;
+
 use std::path::Path;
 
 use mdtool::builder::activity_log::{KernelLog, Write};
@@ -14,7 +16,7 @@ use crate::support::{Drbdmeta, Run, kernel_image, mdtool, peek, scratch, testdat
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 /// `MDF_CONSISTENT`, `MDF_PRIMARY_IND`, `MDF_WAS_UP_TO_DATE`.
-const PRIMARY: u32 = 0x13;
+pub(crate) const PRIMARY: u32 = 0x13;
 
 fn comparable(dump: &str) -> Vec<&str> {
     dump.lines()
@@ -58,7 +60,7 @@ fn kernels_images_are_exported_as_drbdmeta_9_34_dumps_them_after_its_apply_al() 
 }
 
 /// An image with this level only.
-fn image(path: &Path, size: u64, level: Level) {
+pub(crate) fn image(path: &Path, size: u64, level: Level) {
     let mut file = WritableFile::create_new(path, Bytes::new(size)).unwrap();
     build(&mut file, ImagePos::START, Bytes::new(size), &[level]).unwrap();
 }
@@ -248,7 +250,7 @@ proptest! {
 }
 
 /// A log with one active extent.
-fn one_extent(extent: u32) -> KernelLog {
+pub(crate) fn one_extent(extent: u32) -> KernelLog {
     let mut log = KernelLog::new(1, 8, 67, 0);
     log.activate(&[(0, extent)], Write::Whole);
     log

@@ -87,10 +87,17 @@ fn bad_images_get_a_clear_answer() {
     ];
     for (image, status, says) in cases {
         assert_refused(&mdtool(["export", &image]), status, says);
+        assert_refused(&mdtool(["show", &image]), status, says);
         let run = mdtool(["locate", &image]);
         assert_eq!(run.status, status, "{run:?}");
         assert!(run.stderr.contains(says), "{run:?}");
         assert_eq!(run.stdout.is_empty(), status == 2, "{run:?}");
+        for command in ["locate", "check"] {
+            let run = mdtool([command, &image]);
+            assert_eq!(run.status, status, "{run:?}");
+            assert!(run.stderr.contains(says), "{run:?}");
+            assert_eq!(run.stdout.is_empty(), status == 2, "{run:?}");
+        }
     }
 }
 
@@ -111,6 +118,11 @@ fn a_file_that_may_not_be_read_is_no_empty_answer() {
         std::os::unix::process::CommandExt::uid(&mut command, 65534);
         let run: Run = command.args(["locate", &image]).output().unwrap().into();
         assert_refused(&run, 2, "Permission denied");
+        let mut command = std::process::Command::new(&program);
+        std::os::unix::process::CommandExt::uid(&mut command, 65534);
+        let run: Run = command.args(["probe", &image]).output().unwrap().into();
+        assert_eq!(run.status, 2, "{run:?}");
+        assert!(run.stdout.contains(": error cannot open"), "{run:?}");
     } else {
         assert_refused(&mdtool(["locate", &image]), 2, "Permission denied");
     }
@@ -149,6 +161,10 @@ fn bad_usage_ends_with_2() {
             "outer, inner or a number",
         ),
         (&["locate", image, "--size", "4M"], "MiB"),
+        (
+            &["check", image, "--at", "4096", "--level", "0"],
+            "cannot be used with",
+        ),
         (&["export", image, "--json"], "--output"),
         (
             &["export", image, "--compat", "nine"],
@@ -315,6 +331,9 @@ fn a_closed_pipe_is_no_error() {
     for args in [
         &["export", image.as_str()][..],
         &["locate", image.as_str()],
+        &["probe", image.as_str()],
+        &["show", image.as_str()],
+        &["check", image.as_str()],
         &["--help"],
     ] {
         let mut child = mdtool_command(args)
@@ -338,7 +357,9 @@ fn help_and_version_are_on_stdout() {
         &["--help"][..],
         &["--version"],
         &["locate", "--help"],
+        &["check", "--help"],
         &["export", "-h"],
+        &["probe", "--help"],
     ] {
         let run = mdtool(args);
         assert_eq!((run.status, run.stderr.as_str()), (0, ""), "{args:?}");
@@ -377,6 +398,11 @@ fn reading_commands_change_no_byte_and_no_time_stamp() {
     for args in [
         &["locate", image.as_str(), "--scan", "full"][..],
         &["locate", image.as_str(), "--json"],
+        &["probe", image.as_str(), "--scan", "full", "--json"],
+        &["show", image.as_str()],
+        &["show", image.as_str(), "--json"],
+        &["check", image.as_str(), "--scan", "full", "--full"],
+        &["check", image.as_str(), "--json"],
         &["export", image.as_str(), "--stacked"],
         &["export", image.as_str(), "--level", "0", "--force"],
     ] {

@@ -1,10 +1,13 @@
 //! What `mdtool import` refuses, what it asks for, and `mdtool undo`.
 
+mod fixed_point;
+mod occupied;
+mod undoing;
+
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use crate::support::{Run, mdtool, patch, peek, require_tool, scratch, sparse};
+use crate::support::{Run, mdtool, patch, peek, scratch, sparse};
 
 const MIB: u64 = 1 << 20;
 
@@ -278,43 +281,6 @@ fn a_dry_run_shows_the_plan_and_changes_nothing() {
 }
 
 #[test]
-fn undoing_does_not_overwrite_what_came_since_unless_told_so() {
-    let case = Case::new();
-    let before = case.dir.path().join("before");
-    std::fs::copy(&case.target, &before).unwrap();
-    let undo = undo_file(&case.import(&[]));
-    assert!(
-        undo.parent() == Some(case.dir.path()),
-        "beside a regular file: {undo:?}"
-    );
-    patch(&case.target, 64 * MIB - 4096 + 100, b"since");
-    let refused = run(&["undo", text(&undo)]);
-    assert_eq!(
-        (refused.status, refused.stdout.as_str()),
-        (2, ""),
-        "{refused:?}"
-    );
-    assert!(refused.stderr.contains("written since"), "{refused:?}");
-    ok(&["undo", text(&undo), "--yes"]);
-    assert_eq!(difference(&case.target, &before, &[]), None);
-}
-
-#[test]
-fn a_moved_disk_is_undone_where_it_is_now() {
-    let case = Case::new();
-    let undo = undo_file(&case.import(&[]));
-    let moved = case.dir.path().join("moved");
-    std::fs::rename(&case.target, &moved).unwrap();
-    assert_eq!(run(&["undo", text(&undo)]).status, 2);
-    ok(&["undo", text(&undo), "--target", text(&moved)]);
-    sparse(&case.target, 64 * MIB);
-    assert_eq!(difference(&case.target, &moved, &[]), None);
-    // Another disk of that size holds nothing of it: all is as it was before.
-    let run = ok(&["undo", text(&undo), "--target", text(&case.target)]);
-    assert!(run.stderr.contains("nothing was written"), "{run:?}");
-}
-
-#[test]
 fn nodes_are_exchanged_and_a_larger_disk_is_noted() {
     let case = Case::new();
     dump_v09(&case.dump, 100_000);
@@ -360,137 +326,6 @@ fn nodes_are_exchanged_and_a_larger_disk_is_noted() {
     dump_v08(&case.dump, 100_000, 0x91);
     assert!(none.exists());
     case.refused(&["--node-id", "5"], "metadata is v08, expected v09");
-}
-
-/// Puts something on a disk that says to end somewhere.
-type Maker = Box<dyn Fn(&Path, u64)>;
-
-/// A file system, swap space or partition table on a disk.
-fn signature(target: &Path, at: u64, bytes: &[u8]) {
-    patch(target, at, bytes);
-}
-
-#[test]
-fn nobody_elses_end_is_overwritten() {
-    let first = 64 * MIB - 40_960;
-    let cases: [(&str, Maker); 5] = [
-        (
-            "XFS file system",
-            Box::new(|disk, end| {
-                signature(disk, 0, b"XFSB\x00\x00\x02\x00");
-                signature(disk, 8, &(end / 512).to_be_bytes());
-            }),
-        ),
-        (
-            "Btrfs file system",
-            Box::new(|disk, end| {
-                signature(disk, 65_536 + 64, b"_BHRfS_M");
-                signature(disk, 65_536 + 0xD1, &end.to_le_bytes());
-            }),
-        ),
-        (
-            "LVM physical volume",
-            Box::new(|disk, end| {
-                signature(
-                    disk,
-                    512,
-                    b"LABELONE\x01\0\0\0\0\0\0\0\0\0\0\0\x20\0\0\0LVM2 001",
-                );
-                signature(disk, 512 + 64, &end.to_le_bytes());
-            }),
-        ),
-        (
-            "GUID partition table",
-            Box::new(|disk, end| {
-                signature(disk, 512, b"EFI PART");
-                signature(disk, 512 + 32, &(end / 512 - 1).to_le_bytes());
-            }),
-        ),
-        (
-            "LUKS volume",
-            Box::new(|disk, end| {
-                signature(disk, 0, b"LUKS\xBA\xBE\x00\x02");
-                let json = format!(
-                    "{{\"segments\":{{\"0\":{{\"offset\":\"16384\",\"size\":\"{}\"}}}}}}",
-                    end - 16_384
-                );
-                signature(disk, 4096, json.as_bytes());
-            }),
-        ),
-    ];
-    for (name, make) in cases {
-        let case = Case::new();
-        make(&case.target, first + 512);
-        let says = format!(
-            "{name}: ends at byte {}, expected to end by byte {first}",
-            first + 512
-        );
-        case.refused(&["--yes"], &says);
-        make(&case.target, first);
-        let run = case.import(&[]);
-        assert_eq!(run.status, 0, "{name}: {run:?}");
-    }
-}
-
-#[test]
-fn a_volume_of_unknown_end_is_told() {
-    let case = Case::new();
-    signature(&case.target, 0, b"LUKS\xBA\xBE\x00\x01");
-    let run = case.import(&[]);
-    assert_eq!(run.status, 0, "{run:?}");
-    assert!(
-        run.stderr
-            .contains("LUKS volume: does not say where it ends"),
-        "{run:?}"
-    );
-    // As external metadata it would lie on the volume's very beginning.
-    case.refused(
-        &["--index", "flex-external", "--yes"],
-        "LUKS volume: ends at",
-    );
-}
-
-/// The real makers' work, where they are installed.
-#[test]
-fn real_file_systems_are_found_with_their_ends() {
-    for (tool, name, fits, size) in [
-        ("mkfs.ext4", "ext2/ext3/ext4 file system", "60M", 64 * MIB),
-        ("mkswap", "swap space", "61440", 64 * MIB),
-        // These two make no small ones.
-        ("mkfs.xfs", "XFS file system", "", 512 * MIB),
-        ("mkfs.btrfs", "Btrfs file system", "", 512 * MIB),
-    ] {
-        if !Path::new("/usr/sbin").join(tool).exists() && !require_tool(tool) {
-            continue;
-        }
-        let case = Case::new();
-        sparse(&case.target, size);
-        let quiet = if tool.starts_with("mkfs.") {
-            "-q"
-        } else {
-            "-f"
-        };
-        let made = Command::new(tool)
-            .arg(quiet)
-            .arg(&case.target)
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{tool}: {made:?}");
-        case.refused(&["--yes"], &format!("{name}: ends at byte {size}"));
-        if fits.is_empty() {
-            continue;
-        }
-        sparse(&case.target, 64 * MIB);
-        let made = Command::new(tool)
-            .arg(quiet)
-            .arg(&case.target)
-            .arg(fits)
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{tool}: {made:?}");
-        let run = case.import(&[]);
-        assert_eq!(run.status, 0, "{tool}: {run:?}");
-    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ const MIB: u64 = 1 << 20;
 /// What of a dump does not depend on the place, and not on the time.
 ///
 /// `# bits-set` counts, as drbdmeta does, a last word that no dump has, where slots end unevenly.
-fn content_of(dump: &str) -> Vec<&str> {
+pub(crate) fn content_of(dump: &str) -> Vec<&str> {
     let placed = [
         "# md_",
         "# al_offset",

@@ -347,16 +347,16 @@ fn dump(level: &Level) -> String {
 fn dumps(level: &Level, most: usize) {
     let begun = Instant::now();
     let text = dump(level);
-    let targets = [1 << 20, 1 << 50, (1 << 63) + 512].map(|size| MemImage::new(Bytes::new(size)));
-    assert!(read(&text, &targets), "{text}");
+    let devices = [1 << 20, 1 << 50, (1 << 63) + 512].map(|size| MemImage::new(Bytes::new(size)));
+    assert!(read(&text, &devices), "{text}");
     let numbers = numbers(&text);
     let (mut cases, mut accepted) = (0, 0);
     for (i, (first, hexadecimal)) in numbers.iter().enumerate() {
-        for limit in LIMITS {
-            let number = written(limit, &text[first.clone()], *hexadecimal);
-            let once = [&text[..first.start], &number, &text[first.end..]].concat();
+        for one in LIMITS {
+            let one = written(one, &text[first.clone()], *hexadecimal);
+            let changed = [&text[..first.start], &one, &text[first.end..]].concat();
             cases += 1;
-            accepted += usize::from(read(&once, &targets));
+            accepted += usize::from(read(&changed, &devices));
             // Head and tail: of v09's many peers, one is as good as another.
             let few = |i: usize| i < most / 2 || i + most / 2 >= numbers.len();
             for (j, (second, hexadecimal)) in numbers.iter().enumerate().skip(i + 1) {
@@ -368,14 +368,14 @@ fn dumps(level: &Level, most: usize) {
                     let between = &text[first.end..second.start];
                     let twice = [
                         &text[..first.start],
-                        &number,
+                        &one,
                         between,
                         &other,
                         &text[second.end..],
                     ]
                     .concat();
                     cases += 1;
-                    accepted += usize::from(read(&twice, &targets));
+                    accepted += usize::from(read(&twice, &devices));
                 }
             }
         }

@@ -19,18 +19,28 @@
 mod activity_log;
 /// `plan` and `adopt`.
 mod adopt;
+/// What messages and documents advise.
+mod advice;
 /// Applying activity logs.
 mod apply_al;
+/// What `check` says that DRBD 8.4 would answer, held against what its kernel answered.
+mod attach;
 /// Images of the builder's making, held against drbdmeta's own and given to it to read.
 mod builder;
+/// `check`: every rule, no false alarms, and what drbdmeta says.
+mod check;
 /// What every command owes its user.
 mod contracts;
+/// Block devices as targets.
+mod devices;
 /// The dump parser, held against `drbdmeta verify-dump`.
 mod dump_parse;
 /// What the dump of every resource looks like, held against `drbdmeta dump-md`.
 mod export_drbdmeta;
-/// Faults in reading and writing.
-mod faults;
+/// Faults in reading, and outputs that are full.
+mod faults_reading;
+/// Faults while something is written.
+mod faults_writing;
 /// What the fuzz targets hold, on their seeds and on every crash that was found.
 mod fuzz;
 /// What `import` refuses and asks for, and `undo`.
@@ -43,9 +53,19 @@ mod kernel_images;
 mod limits;
 /// `locate` on every shape of stack.
 mod locate;
+/// What else lives on a disk.
+mod occupants;
 /// One number off, in superblocks and dumps, held against drbdmeta.
 mod one_field_off;
+/// Help, man pages and completions.
+mod pages;
+/// `probe`: each status by a real image.
+mod probe;
+/// `show`.
+mod show;
 /// What the commands print, whole.
 mod snapshots;
 /// How the program, drbdmeta and images are handled in tests.
 mod support;
+/// The JSON documents of commands that write.
+mod writing_json;

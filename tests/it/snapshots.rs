@@ -8,7 +8,7 @@ use mdtool::builder::{
 use mdtool::image::{WritableFile, WriteAt};
 use mdtool::units::{BitmapIndex, Bytes, DevPos, ImagePos, NodeId, Sectors};
 
-use crate::support::{Run, kernel_image, mdtool_command, scratch};
+use crate::support::{Run, cut, kernel_image, mdtool_command, patch, scratch};
 
 const MIB: u64 = 1 << 20;
 
@@ -122,6 +122,30 @@ fn locate_tells_what_a_live_copy_holds() {
 }
 
 #[test]
+fn check_tells_what_to_do() {
+    let path = kernel_image("v08-stack-live-copy");
+    let name = path.file_name().unwrap().to_str().unwrap();
+    insta::assert_snapshot!(
+        "check_live_copy",
+        transcript(path.parent().unwrap(), &["check", name])
+    );
+    let dir = scratch();
+    let mut file = image(dir.path(), "damaged.raw", 64 * MIB);
+    let levels = [Level::v09(3)];
+    let built = build(&mut file, ImagePos::START, Bytes::new(64 * MIB), &levels).unwrap();
+    let bm_offset = ImagePos::new(built[0].md().get() + 76);
+    file.write_all_at(bm_offset, &[0; 4]).unwrap();
+    insta::assert_snapshot!(
+        "check_damaged",
+        transcript(dir.path(), &["check", "damaged.raw"])
+    );
+    insta::assert_snapshot!(
+        "check_damaged_json",
+        transcript(dir.path(), &["check", "damaged.raw", "--json"])
+    );
+}
+
+#[test]
 fn locate_tells_of_nothing_and_of_one() {
     let dir = scratch();
     let mut file = image(dir.path(), "one.raw", 160 * MIB);
@@ -139,6 +163,36 @@ fn locate_tells_of_nothing_and_of_one() {
         transcript(dir.path(), &["locate", "one.raw"]).contains("single"),
         "data may be anything"
     );
+}
+
+#[test]
+fn show_decodes_each_format() {
+    let dir = scratch();
+    make_stack(dir.path());
+    insta::assert_snapshot!("show", transcript(dir.path(), &["show", "stack.raw"]));
+    let mut file = image(dir.path(), "v07.raw", 160 * MIB);
+    let level = Level::v07().la_size(LaSize::Exactly(Sectors::new(10_000)));
+    build(&mut file, ImagePos::START, Bytes::new(160 * MIB), &[level]).unwrap();
+    insta::assert_snapshot!("show_v07", transcript(dir.path(), &["show", "v07.raw"]));
+    let path = kernel_image("v09-stack-live-copy");
+    let name = path.file_name().unwrap().to_str().unwrap();
+    insta::assert_snapshot!(
+        "show_live_copy",
+        transcript(path.parent().unwrap(), &["show", name, "--stacked"])
+    );
+}
+
+/// What lives on a disk is evidence for the right level.
+#[test]
+fn locate_tells_what_lives_on_the_stack() {
+    let dir = scratch();
+    make_stack(dir.path());
+    let path = dir.path().join("stack.raw");
+    // An XFS of 4 KiB blocks that fills the inner device but for one.
+    crate::support::patch(&path, 0, b"XFSB\0\0\x10\0");
+    let blocks = 66_519_040_u64 / 4096 - 1;
+    crate::support::patch(&path, 8, &blocks.to_be_bytes());
+    insta::assert_snapshot!("evidence", transcript(dir.path(), &["locate", "stack.raw"]));
 }
 
 #[test]
@@ -165,4 +219,43 @@ fn export_prints_each_format() {
         "v09_dump",
         transcript(dir.path(), &["export", "stack.raw", "--stacked"])
     );
+}
+
+#[test]
+fn probe_has_a_line_for_each_image() {
+    let dir = scratch();
+    let size = Bytes::new(64 * MIB);
+    for (name, levels) in [
+        ("stack.raw", vec![Level::v09(3), Level::v08().unclean()]),
+        ("crashed.raw", vec![Level::v08().unclean()]),
+        ("grown.raw", vec![Level::v08()]),
+        ("gone.raw", vec![Level::v09(1)]),
+    ] {
+        let mut file = image(dir.path(), name, size.get());
+        build(&mut file, ImagePos::START, size, &levels).unwrap();
+    }
+    image(dir.path(), "blank.raw", MIB);
+    image(dir.path(), "empty.raw", 0);
+    cut(&dir.path().join("grown.raw"), 80 * MIB);
+    patch(&dir.path().join("gone.raw"), 64 * MIB - 4096, &[0; 4096]);
+    let images = [
+        "probe",
+        "stack.raw",
+        "crashed.raw",
+        "grown.raw",
+        "gone.raw",
+        "blank.raw",
+        "empty.raw",
+        "missing.raw",
+    ];
+    insta::assert_snapshot!("probe", transcript(dir.path(), &images));
+    let expected = [
+        "probe",
+        "stack.raw",
+        "--expect-node-id",
+        "2",
+        "--stacked",
+        "--json",
+    ];
+    insta::assert_snapshot!("probe_json", transcript(dir.path(), &expected));
 }

@@ -53,6 +53,83 @@ pub(crate) fn require_tool(tool: &str) -> bool {
     found
 }
 
+/// Whether a test that needs to be root may be skipped: said aloud, and not in CI.
+pub(crate) fn require_root() -> bool {
+    let root = rustix::process::geteuid().is_root();
+    let required = std::env::var("MDTOOL_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
+    assert!(root || !required, "MDTOOL_REQUIRE_TOOLS=1, and not root");
+    if !root {
+        eprintln!("SKIPPED: not root");
+    }
+    root
+}
+
+/// Runs a tool that must succeed, and answers what it printed.
+#[track_caller]
+pub(crate) fn tool(name: &str, args: &[&str]) -> String {
+    let output = Command::new(name).args(args).output().unwrap();
+    let run = Run::from(output);
+    assert_eq!(run.status, 0, "{name} {args:?}: {run:?}");
+    run.stdout.trim_end().to_owned()
+}
+
+/// A block device over a file, until it is dropped.
+pub(crate) struct LoopDevice(PathBuf);
+
+impl LoopDevice {
+    /// `None`, and said aloud, where it cannot be made and need not be.
+    pub(crate) fn over(file: &Path, options: &[&str]) -> Option<Self> {
+        if !require_tool("losetup") || !require_root() {
+            return None;
+        }
+        let file = file.to_str().unwrap();
+        let args = [&["--find", "--show"], options, &[file]].concat();
+        Some(Self(tool("losetup", &args).into()))
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for LoopDevice {
+    fn drop(&mut self) {
+        tool("losetup", &["-d", self.path()]);
+    }
+}
+
+/// A mounted file system, until it is dropped.
+pub(crate) struct Mounted(PathBuf);
+
+impl Mounted {
+    /// A file system in memory that holds no more than `size`; `None`, and said aloud, where it cannot be mounted and need not be.
+    pub(crate) fn small(on: &Path, size: &str) -> Option<Self> {
+        if !require_tool("mount") || !require_root() {
+            return None;
+        }
+        let size = format!("size={size}");
+        let on_text = on.to_str().unwrap();
+        tool("mount", &["-t", "tmpfs", "-o", &size, "none", on_text]);
+        Some(Self(on.to_owned()))
+    }
+
+    /// The file system of this kind on `device`.
+    pub(crate) fn of(kind: &str, device: &str, on: &Path) -> Self {
+        tool("mount", &["-t", kind, device, on.to_str().unwrap()]);
+        Self(on.to_owned())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        tool("umount", &[self.0.to_str().unwrap()]);
+    }
+}
+
 /// drbdmeta, one at a time: every run on a plain file writes the same state file.
 pub(crate) struct Drbdmeta(
     #[expect(dead_code, reason = "held, not looked at")] MutexGuard<'static, ()>,
@@ -132,6 +209,14 @@ pub(crate) fn cut(path: &Path, size: u64) {
     file.set_len(size).unwrap();
 }
 
+/// Puts bytes behind an image's end.
+#[expect(clippy::disallowed_types, reason = "tests make images by hand")]
+pub(crate) fn lengthen(path: &Path, bytes: &[u8]) {
+    let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+    let end = file.metadata().unwrap().len();
+    file.write_all_at(bytes, end).unwrap();
+}
+
 /// Reads bytes of an image.
 #[expect(clippy::disallowed_types, reason = "tests read images by hand")]
 pub(crate) fn peek(path: &Path, at: u64, len: usize) -> Vec<u8> {
@@ -168,7 +253,7 @@ pub(crate) fn testdata(name: &str) -> PathBuf {
 }
 
 /// Makes a sparse image from a list of its blocks that are not zero; testdata/README.md has the form.
-fn unpack(blocks: &Path, image: &Path) {
+pub(crate) fn unpack(blocks: &Path, image: &Path) {
     let text = std::fs::read_to_string(blocks).unwrap();
     let mut lines = text.lines().filter(|line| !line.starts_with('#'));
     let size = lines

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use serde_json::json;
 
 use super::super::Streams;
 use super::super::args::{AdoptArgs, Strategy};
@@ -10,17 +11,19 @@ use super::super::confirm::confirm;
 use super::super::open::Opened;
 use super::super::outcome::Outcome;
 use super::super::report::adopt as report;
+use super::super::report::change::{self, Metadata};
 use super::super::select::Chosen;
-use super::super::undo_name;
+use super::super::write::{Change, Target, Writing, tell_how_to_undo, with_made};
+use super::apply_al::warn_of_log;
 use crate::adopt::{
-    AdoptOptions, Adoption, Obstacle, Site, Truncation, external, relocate, truncate,
+    AdoptOptions, Adoption, External, Obstacle, Site, Truncation, external, relocate, truncate,
 };
-use crate::edit::{Draft, Summary, prepare, preview};
-use crate::error::{AdoptRefusal, Error, Result, TargetState};
+use crate::edit::Draft;
+use crate::error::{AdoptRefusal, Error, Result};
 use crate::image::{ImageFile, MemImage, ReadAt, Window, WritableFile};
-use crate::layout::MdLayout;
+use crate::layout::{MdIndex, MdLayout};
 use crate::locate::{Level, Located, ScanMode};
-use crate::units::{Bytes, DevPos, NodeId};
+use crate::units::{Bytes, DevPos, ImagePos, NodeId};
 
 pub(in super::super) fn run(
     args: &AdoptArgs,
@@ -43,6 +46,9 @@ pub(in super::super) fn run(
         apply_al: args.apply_al,
     };
     let adoption = Adoption::new(opened.window(), located, level, options).with_context(name)?;
+    if args.apply_al {
+        warn_of_log(level, &name(), out);
+    }
     let mut job = Job {
         args,
         command_line,
@@ -50,11 +56,14 @@ pub(in super::super) fn run(
         level,
         adoption,
     };
-    match args.strategy {
+    let adopted = match args.strategy {
         Strategy::Relocate => job.relocate(target, out),
         Strategy::Truncate => job.truncate(target, out),
         Strategy::External => job.external(target, out),
-    }
+    }?;
+    job.report(&adopted, out)?;
+    tell_how_to_undo(&adopted.changes, out);
+    Ok(Outcome::Done)
 }
 
 /// Refuses to take the outermost of several for what is meant.
@@ -67,10 +76,14 @@ fn refuse_to_guess(args: &AdoptArgs, located: &Located) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The image, to be written or only looked at.
-enum Target {
-    ReadOnly(ImageFile),
-    Ours(WritableFile),
+/// What was changed, or would be, and where the metadata then is.
+struct Adopted {
+    changes: Vec<Change>,
+    /// The file that has the metadata.
+    at: PathBuf,
+    /// Where in that file the device begins.
+    base: ImagePos,
+    layout: MdLayout,
 }
 
 /// One adoption.
@@ -100,44 +113,37 @@ impl Job<'_> {
         }
     }
 
-    fn relocate(&mut self, target: Target, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
+    fn relocate(&mut self, target: Target, out: &mut Streams<'_>) -> anyhow::Result<Adopted> {
         let layout = self.layout().with_context(|| self.name())?;
         let what = format!(
             "{}: what lies from {} on",
             self.name(),
             self.opened.image_pos(layout.whole.start)
         );
-        let at = self.opened.image_pos(layout.md);
-        let done = self.edit(target, &what, out, |adoption, draft| {
+        let change = self.edit(target, &what, out, |adoption, draft| {
             adoption.draft_here(draft, &layout)
         })?;
-        if done.is_some() {
-            self.tell(out);
-            report::place(out.stdout, self.path(), "superblock", at)?;
-        }
-        Ok(Outcome::Done)
+        Ok(self.adopted(vec![change], layout))
     }
 
-    fn truncate(&mut self, target: Target, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
-        let name = self.name();
-        let truncation = self.truncation(&target).with_context(|| name.clone())?;
+    fn truncate(&mut self, target: Target, out: &mut Streams<'_>) -> anyhow::Result<Adopted> {
+        let truncation = self.truncation(&target).with_context(|| self.name())?;
         let size = truncation.size;
-        let end = self.opened.image_pos(DevPos::at(size));
-        let what = format!("{name}: the last {}", truncation.cut);
-        let done = self.edit(target, &what, out, |adoption, draft| {
+        let what = format!("{}: the last {}", self.name(), truncation.cut);
+        let change = self.edit(target, &what, out, |adoption, draft| {
             adoption.draft_cut(draft, size)
         })?;
-        let Some(mut target) = done else {
-            return Ok(Outcome::Done);
-        };
-        let whole = target.size();
-        // Last of all: what is cut off is zeros by now, and in the undo file.
-        target
-            .resize(end.from_start())
-            .with_context(|| name.clone())?;
-        self.tell(out);
-        report::cut(out.stdout, self.path(), whole, target.size())?;
-        Ok(Outcome::Done)
+        Ok(self.adopted(vec![change], self.level.layout.clone()))
+    }
+
+    /// Metadata in the image itself.
+    fn adopted(&self, changes: Vec<Change>, layout: MdLayout) -> Adopted {
+        Adopted {
+            changes,
+            at: self.path().to_owned(),
+            base: self.opened.image_pos(DevPos::START),
+            layout,
+        }
     }
 
     fn truncation(&self, target: &Target) -> Result<Truncation> {
@@ -160,109 +166,163 @@ impl Job<'_> {
         Ok(truncation)
     }
 
-    fn external(&mut self, target: Target, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
+    fn external(&mut self, target: Target, out: &mut Streams<'_>) -> anyhow::Result<Adopted> {
         let name = self.name();
-        let meta_path = self.args.meta.as_deref();
-        let meta_path = meta_path.context("--strategy external: expected --meta FILE")?;
-        let meta_name = || meta_path.display().to_string();
+        let path = self.args.meta.as_deref();
+        let path = path.context("--strategy external: expected --meta FILE")?;
         let size = self.opened.window().size();
         let needs = external(self.level, size).map_err(AdoptRefusal::Obstacle);
         let needs = needs.map_err(Error::from).with_context(|| name.clone())?;
-        let exists = meta_path.exists();
-        if self.args.writing.dry_run {
-            let meta: Box<dyn ReadAt> = if exists {
-                Box::new(ImageFile::open(meta_path).with_context(meta_name)?)
-            } else {
-                Box::new(MemImage::new(needs.whole))
-            };
-            check_meta(meta.size(), needs.least).with_context(meta_name)?;
-            let summary = preview(&meta, &mut |_| {}, |draft| {
-                self.adoption.draft_meta(draft, Window::whole(&meta))
-            });
-            report::summary(out.stdout, meta_path, &summary.with_context(meta_name)?)?;
-            self.edit(target, &name, out, |adoption, draft| {
-                adoption.draft_retirement(draft)
-            })?;
-            return Ok(Outcome::Done);
-        }
-        if !self.args.writing.yes {
-            let what = format!("{} and the superblocks of {name}", meta_path.display());
-            confirm(&what, out)?;
-        }
-        let meta = if exists {
-            WritableFile::open(meta_path)
-        } else {
-            WritableFile::create_new(meta_path, needs.whole)
-        };
-        let mut meta = meta.with_context(meta_name)?;
-        check_meta(meta.size(), needs.least).with_context(meta_name)?;
         let undo = self.args.writing.undo.as_deref().map(beside);
-        self.write_meta(&mut meta, meta_path, undo.as_deref(), out)?;
-        self.edit(target, &name, out, |adoption, draft| {
-            adoption.draft_retirement(draft)
-        })?;
-        self.tell(out);
-        report::meta(out.stdout, meta_path, meta.size())?;
-        Ok(Outcome::Done)
+        let meta = Writing {
+            target: path,
+            undo: undo.as_deref(),
+            command_line: self.command_line,
+            dump: None,
+        };
+        let image_path = self.path().to_owned();
+        let image = writing(self.args, self.command_line, &image_path);
+        let (changes, layout) = match target {
+            Target::ReadOnly(target) => self.show_external(&target, &image, &meta, needs)?,
+            Target::Ours(target) => {
+                if !self.args.writing.yes {
+                    let what = format!("{} and the superblocks of {name}", path.display());
+                    confirm(&what, out)?;
+                }
+                self.make_external(target, &image, &meta, needs)?
+            }
+        };
+        Ok(Adopted {
+            changes,
+            at: path.to_owned(),
+            base: ImagePos::START,
+            layout,
+        })
     }
 
-    fn write_meta(
+    fn show_external(
         &mut self,
-        meta: &mut WritableFile,
-        path: &Path,
-        undo: Option<&Path>,
-        out: &mut Streams<'_>,
-    ) -> anyhow::Result<()> {
-        let name = || path.display().to_string();
-        let block_device = meta.is_block_device()?;
-        let (store, undo) = undo_name::begin(undo, path, block_device)?;
-        let of = undo_name::identity(path, block_device, meta.size(), self.command_line);
-        let prepared = prepare(&*meta, &of, store, |draft| {
-            self.adoption.draft_meta(draft, Window::whole(&*meta))
-        });
-        let prepared = prepared.with_context(name)?;
-        let summary = prepared.summary().clone();
-        finish(prepared.apply(meta).map(drop), &undo, path, out)?;
-        report::summary(out.stdout, path, &summary)?;
-        Ok(())
+        target: &ImageFile,
+        image: &Writing<'_>,
+        meta: &Writing<'_>,
+        needs: External,
+    ) -> anyhow::Result<(Vec<Change>, MdLayout)> {
+        let name = || meta.target.display().to_string();
+        let device: Box<dyn ReadAt> = if meta.target.exists() {
+            Box::new(ImageFile::open(meta.target).with_context(name)?)
+        } else {
+            Box::new(MemImage::new(needs.whole))
+        };
+        let layout = self.meta_layout(device.size(), needs.least);
+        let layout = layout.with_context(name)?;
+        let changes = vec![
+            meta.show(&device, |draft| self.draft_meta(draft))?,
+            image.show(target, |draft| self.adoption.draft_retirement(draft))?,
+        ];
+        Ok((changes, layout))
     }
 
-    /// Shows the change, or asks and makes it; answers the target where it was made.
+    /// Writes the meta device, and then takes the superblocks from the image: till then that is as it was.
+    fn make_external(
+        &mut self,
+        mut target: WritableFile,
+        image: &Writing<'_>,
+        meta: &Writing<'_>,
+        needs: External,
+    ) -> anyhow::Result<(Vec<Change>, MdLayout)> {
+        let name = || meta.target.display().to_string();
+        let mut device = open_or_create(meta.target, needs.whole).with_context(name)?;
+        let layout = self.meta_layout(device.size(), needs.least);
+        let layout = layout.with_context(name)?;
+        // Both are drafted before either is written, so that most of what can fail does so in time.
+        let on_meta = meta.prepare(&device, |draft| self.draft_meta(draft))?;
+        let on_image = image.prepare(&target, |draft| self.adoption.draft_retirement(draft))?;
+        let mut changes = vec![on_meta.make(&mut device)?];
+        let on_image = on_image.make(&mut target);
+        changes.push(on_image.map_err(|error| with_made(error, &changes))?);
+        Ok((changes, layout))
+    }
+
+    fn draft_meta(&mut self, draft: &mut Draft<'_>) -> Result<()> {
+        let meta = Window::whole(draft.target());
+        self.adoption.draft_meta(draft, meta)
+    }
+
+    /// Where the metadata lies on a meta device that can hold its bitmap.
+    fn meta_layout(&self, found: Bytes, least: Bytes) -> Result<MdLayout> {
+        if found < least {
+            return Err(AdoptRefusal::MetaSize { found, least }.into());
+        }
+        let geometry = self.adoption.header().geometry;
+        let layout = MdLayout::planned(MdIndex::FlexExternal, geometry, found);
+        Ok(layout.map_err(|misfit| AdoptRefusal::Obstacle(Obstacle::Layout(misfit)))?)
+    }
+
+    /// Shows the change of the image, or asks whether `what` may go, and makes it.
     fn edit(
         &mut self,
         target: Target,
         what: &str,
         out: &mut Streams<'_>,
         draft: impl FnOnce(&mut Adoption<'_>, &mut Draft<'_>) -> Result<()>,
-    ) -> anyhow::Result<Option<WritableFile>> {
+    ) -> anyhow::Result<Change> {
         let path = self.path().to_owned();
-        let name = || path.display().to_string();
-        let mut target = match target {
-            Target::Ours(target) => target,
-            Target::ReadOnly(target) => {
-                let summary = preview(&target, &mut |_| {}, |drafting| {
-                    draft(&mut self.adoption, drafting)
-                });
-                report::summary(out.stdout, &path, &summary.with_context(name)?)?;
-                out.tell("mdtool: note: --dry-run: nothing was written");
-                return Ok(None);
+        let writing = writing(self.args, self.command_line, &path);
+        let draft = |drafting: &mut Draft<'_>| draft(&mut self.adoption, drafting);
+        match target {
+            Target::ReadOnly(target) => writing.show(&target, draft),
+            Target::Ours(mut target) => {
+                if !self.args.writing.yes {
+                    confirm(what, out)?;
+                }
+                writing.make(&mut target, draft)
             }
-        };
-        if !self.args.writing.yes && self.args.strategy != Strategy::External {
-            confirm(what, out)?;
         }
-        let block_device = target.is_block_device()?;
-        let asked = self.args.writing.undo.as_deref();
-        let (store, undo) = undo_name::begin(asked, &path, block_device)?;
-        let of = undo_name::identity(&path, block_device, target.size(), self.command_line);
-        let prepared = prepare(&target, &of, store, |drafting| {
-            draft(&mut self.adoption, drafting)
-        });
-        let prepared = prepared.with_context(name)?;
-        let summary: Summary = prepared.summary().clone();
-        finish(prepared.apply(&mut target).map(drop), &undo, &path, out)?;
-        report::summary(out.stdout, &path, &summary)?;
-        Ok(Some(target))
+    }
+
+    /// Says what was changed, or would be.
+    fn report(&self, adopted: &Adopted, out: &mut Streams<'_>) -> anyhow::Result<()> {
+        self.tell(out);
+        if self.args.writing.json {
+            let header = self.adoption.header();
+            let superblock = header.compose(&adopted.layout);
+            let superblock = superblock
+                .map_err(|misfit| Error::from(AdoptRefusal::Obstacle(Obstacle::Layout(misfit))))?;
+            let metadata = Metadata {
+                image: &adopted.at,
+                base: adopted.base,
+                superblock: &superblock,
+                layout: &adopted.layout,
+            };
+            change::print(out.stdout, &adopted.changes, &metadata, json!({}))?;
+        } else {
+            for change in &adopted.changes {
+                report::summary(out.stdout, &change.target, &change.summary)?;
+            }
+            if !self.args.writing.dry_run {
+                self.print_place(adopted, out)?;
+            }
+        }
+        if self.args.writing.dry_run {
+            out.tell("mdtool: note: --dry-run: nothing was written");
+        }
+        Ok(())
+    }
+
+    /// Says where DRBD finds the metadata from now on.
+    fn print_place(&self, adopted: &Adopted, out: &mut Streams<'_>) -> anyhow::Result<()> {
+        let (path, last) = (&adopted.at, adopted.changes.first());
+        match (self.args.strategy, last) {
+            (Strategy::Truncate, Some(cut)) => {
+                report::cut(out.stdout, path, cut.size, cut.size_after())?;
+            }
+            (Strategy::External, Some(meta)) => report::meta(out.stdout, path, meta.size)?,
+            _ => {
+                let at = self.opened.image_pos(adopted.layout.md);
+                report::place(out.stdout, path, "superblock", at)?;
+            }
+        }
+        Ok(())
     }
 
     /// Says what became of node ids.
@@ -282,30 +342,23 @@ impl Job<'_> {
     }
 }
 
-/// Tells of the undo file, where there is one to tell of.
-fn finish(
-    applied: Result<()>,
-    undo: &Path,
-    path: &Path,
-    out: &mut Streams<'_>,
-) -> anyhow::Result<()> {
-    let half =
-        |error: &Error| matches!(error, Error::Edit(edit) if edit.state == TargetState::NeedsUndo);
-    if applied.as_ref().err().is_none_or(half) && undo.exists() {
-        out.tell(format_args!(
-            "hint: mdtool undo {} puts it back",
-            undo.display()
-        ));
+/// The change of the image.
+fn writing<'a>(args: &'a AdoptArgs, command_line: &'a str, path: &'a Path) -> Writing<'a> {
+    Writing {
+        target: path,
+        undo: args.writing.undo.as_deref(),
+        command_line,
+        dump: None,
     }
-    applied.with_context(|| path.display().to_string())
 }
 
-/// Whether a meta device can hold the bitmap.
-fn check_meta(found: Bytes, least: Bytes) -> Result<()> {
-    if found < least {
-        return Err(AdoptRefusal::MetaSize { found, least }.into());
+/// The meta device: what is there, or a new file.
+fn open_or_create(path: &Path, size: Bytes) -> Result<WritableFile> {
+    if path.exists() {
+        WritableFile::open(path)
+    } else {
+        WritableFile::create_new(path, size)
     }
-    Ok(())
 }
 
 /// The name of the meta device's undo file.

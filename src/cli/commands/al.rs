@@ -12,7 +12,7 @@ use super::super::open::Opened;
 use super::super::outcome::Outcome;
 use super::super::select::Chosen;
 use crate::activity_log::{Content, Entry, Transaction, Verdict, extent_range};
-use crate::apply_al::LogState;
+use crate::apply_al::{LogState, log_was_off};
 use crate::locate::{Level, ScanMode};
 use crate::units::{AlExtent, Bytes, DevPos};
 
@@ -155,6 +155,9 @@ impl Log<'_> {
 
     /// What it means for this resource.
     fn meaning(&self) -> &'static str {
+        if log_was_off(&self.level.superblock) {
+            return "MDF_AL_DISABLED is set: the log was off, and does not say what was being written, whatever it shows; --mark-all marks everything out of sync";
+        }
         match (self.state.primary_ind, &self.state.replay.verdict) {
             (false, _) => {
                 "MDF_PRIMARY_IND is not set: nothing was being written, and apply-al marks nothing out of sync"
@@ -187,6 +190,7 @@ impl Log<'_> {
             "format": self.level.superblock.format().to_string(),
             "state": self.state.state.to_string(),
             "primary_ind": self.state.primary_ind,
+            "log_was_off": log_was_off(&self.level.superblock),
             "al_offset": self.opened.image_pos(self.level.layout.al.start).get(),
             "al_format": replay.kind.to_string(),
             "verdict": word(&replay.verdict),

@@ -3,19 +3,24 @@
 use std::io::Write;
 
 use anyhow::Context;
+use serde_json::{Value, json};
 
 use super::super::Streams;
 use super::super::args::ApplyAlArgs;
+use super::super::confirm::confirm;
 use super::super::human::binary;
 use super::super::open::Opened;
 use super::super::outcome::Outcome;
+use super::super::report::change::{self, Metadata};
+use super::super::report::plan::regions;
 use super::super::select::Chosen;
-use super::super::write::{Writing, Written};
-use crate::apply_al::{LogState, Marking, draft};
+use super::super::write::{Change, Writing, Written, tell_how_to_undo};
+use crate::apply_al::{Gained, LogState, Marking, draft, log_was_off, superblock_after};
 use crate::bitmap::bits_to_bytes;
+use crate::image::WritableFile;
 use crate::locate::{Level, ScanMode};
-use crate::superblock::AlState;
-use crate::units::Bytes;
+use crate::superblock::{AlState, Superblock};
+use crate::units::{Bytes, DevPos};
 
 pub(in super::super) fn run(
     args: &ApplyAlArgs,
@@ -26,23 +31,97 @@ pub(in super::super) fn run(
     let (opened, level) = (&chosen.opened, chosen.level());
     let name = || args.image.image.display().to_string();
     let marking = marking(opened, level, args.mark_all).with_context(name)?;
+    if !args.mark_all {
+        warn_of_log(level, &name(), out);
+    }
+    let (change, gained) = write(args, command_line, &chosen, &marking, out)?;
+    if args.writing.json {
+        json(&chosen, &change, &gained, out.stdout)?;
+    } else {
+        report(level, &gained, &change, out.stdout)?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// Warns of a log that does not say what was written.
+pub(in super::super) fn warn_of_log(level: &Level, name: &str, out: &mut Streams<'_>) {
+    if log_was_off(&level.superblock) {
+        out.tell(format_args!(
+            "mdtool: warning: {name}: MDF_AL_DISABLED is set: the activity log was off, and does not say what was being written"
+        ));
+        out.tell("hint: `apply-al --mark-all` marks everything out of sync; else `drbdadm verify` against a peer finds what differs");
+    }
+}
+
+/// Shows the change, and makes it where that is asked for.
+fn write(
+    args: &ApplyAlArgs,
+    command_line: &str,
+    chosen: &Chosen,
+    marking: &Marking,
+    out: &mut Streams<'_>,
+) -> anyhow::Result<(Change, Gained)> {
+    let path = &args.image.image;
+    let name = || path.display().to_string();
+    let (level, window) = (chosen.level(), chosen.opened.window());
     let mut gained = Vec::new();
     let writing = Writing {
-        target: &args.image.image,
-        args: &args.writing,
+        target: path,
+        undo: args.writing.undo.as_deref(),
         command_line,
+        dump: None,
     };
-    let window = opened.window();
-    let written = writing.run(
-        opened.image(),
-        &mut |drafting| {
-            gained = draft(drafting, window, level, &marking)?;
-            Ok(())
-        },
-        out,
-    )?;
-    report(level, &gained, written, out.stdout)?;
-    Ok(Outcome::Done)
+    let shown = writing.show(chosen.opened.image(), |drafting| {
+        gained = draft(drafting, window, level, marking)?;
+        Ok(())
+    })?;
+    if shown.written == Written::Nothing {
+        return Ok((shown, gained));
+    }
+    if args.writing.dry_run {
+        return Ok((shown, gained));
+    }
+    if !args.writing.yes {
+        let written = shown.summary.written();
+        regions(out.stderr, &shown.summary)?;
+        confirm(&format!("{}: {written} as listed", name()), out)?;
+    }
+    let mut target = WritableFile::open(path).with_context(name)?;
+    let made = writing.make(&mut target, |drafting| {
+        gained = draft(drafting, window, level, marking)?;
+        Ok(())
+    })?;
+    tell_how_to_undo(std::slice::from_ref(&made), out);
+    Ok((made, gained))
+}
+
+/// One document: what changed, what each slot gained, and what the metadata then says.
+fn json(
+    chosen: &Chosen,
+    change: &Change,
+    gained: &[u64],
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let level = chosen.level();
+    let after = Superblock::decode(&superblock_after(&level.superblock));
+    let metadata = Metadata {
+        image: &change.target,
+        base: chosen.opened.image_pos(DevPos::START),
+        superblock: after.as_ref().unwrap_or(&level.superblock),
+        layout: &level.layout,
+    };
+    let bytes_per_bit = level.layout.geometry.bytes_per_bit;
+    let slots: Vec<Value> = gained
+        .iter()
+        .enumerate()
+        .map(|(slot, bits)| {
+            let bytes = bits_to_bytes(*bits, bytes_per_bit).get();
+            json!({ "slot": slot, "gained_bits": bits, "gained_bytes": bytes })
+        })
+        .collect();
+    let changes = std::slice::from_ref(change);
+    change::print(out, changes, &metadata, json!({ "slots": slots }))?;
+    Ok(())
 }
 
 /// The bits that follow from a level's log, or all of them.
@@ -63,10 +142,10 @@ pub(in super::super) fn marking(
 fn report(
     level: &Level,
     gained: &[u64],
-    written: Written,
+    change: &Change,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    match written {
+    match change.written {
         Written::Nothing if level.superblock.al_state() == AlState::Clean => {
             writeln!(out, "nothing to do: the activity log is applied already")?;
             return Ok(());
@@ -80,7 +159,8 @@ fn report(
         }
         Written::DryRun | Written::Done => {}
     }
-    let verb = if written == Written::DryRun {
+    regions(out, &change.summary)?;
+    let verb = if change.written == Written::DryRun {
         "would gain"
     } else {
         "gained"

@@ -10,7 +10,7 @@ use super::super::open::Opened;
 use super::super::outcome::Outcome;
 use super::super::report::{json, text};
 use super::super::select::Chosen;
-use super::apply_al::marking;
+use super::apply_al::{marking, warn_of_log};
 use crate::apply_al::Applied;
 use crate::dump::{Compat, Preamble, print};
 use crate::error::{Error, Refused};
@@ -48,6 +48,9 @@ pub(in super::super) fn run(
         writeln!(out.stdout, "{document:#}")?;
     }
     warn(level, args, out);
+    if args.apply_al && !args.mark_all {
+        warn_of_log(level, &name(), out);
+    }
     Ok(Outcome::Done)
 }
 

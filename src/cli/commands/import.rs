@@ -3,22 +3,24 @@
 use std::path::Path;
 
 use anyhow::Context;
+use serde_json::json;
 
 use super::super::Streams;
 use super::super::args::ImportArgs;
 use super::super::confirm::confirm;
 use super::super::open::refuse_foreign;
 use super::super::outcome::Outcome;
+use super::super::report::change::{self, Metadata};
 use super::super::report::plan;
-use super::super::undo_name;
+use super::super::write::{Change, Target, Writing, Written, tell_how_to_undo};
 use crate::dump::{DumpReader, Note};
-use crate::edit::{self, Draft};
-use crate::error::{Error, Result};
+use crate::edit::Draft;
+use crate::error::{Error, PlaceRefusal, Result};
 use crate::image::{ImageFile, ReadAt, Window, WritableFile, open_source};
 use crate::import::{Import, ImportOptions};
 use crate::locate::LocateOptions;
 use crate::place::place;
-use crate::units::NodeId;
+use crate::units::{ImagePos, NodeId};
 
 pub(in super::super) fn run(
     args: &ImportArgs,
@@ -29,20 +31,15 @@ pub(in super::super) fn run(
     let source = open_source(&args.dump).with_context(dump_name)?;
     let reader = DumpReader::new(source).with_context(dump_name)?;
     tell_notes(&reader, args, out);
-    if args.writing.dry_run {
-        let target = ImageFile::open(&args.target).with_context(|| name(&args.target))?;
-        let import = judge(&target, &reader, args, out)?;
-        dry_run(&target, reader, &import, args, out)
+    let target = if args.writing.dry_run {
+        Target::ReadOnly(ImageFile::open(&args.target).with_context(|| name(&args.target))?)
     } else {
-        let mut target = WritableFile::open(&args.target).with_context(|| name(&args.target))?;
-        let import = judge(&target, &reader, args, out)?;
-        if !import.at_stake.is_empty() && !args.writing.yes {
-            let what = import.at_stake.iter().map(ToString::to_string);
-            let what = what.collect::<Vec<_>>().join(", ");
-            confirm(&format!("{}: {what}", args.target.display()), out)?;
-        }
-        write(&mut target, reader, &import, args, command_line, out)
-    }
+        Target::Ours(WritableFile::open(&args.target).with_context(|| name(&args.target))?)
+    };
+    let import = judge(target.read(), &reader, args, out)?;
+    let change = write(target, reader, &import, args, command_line, out)?;
+    report(&change, &import, args, out)?;
+    Ok(Outcome::Done)
 }
 
 fn name(path: &Path) -> String {
@@ -110,87 +107,76 @@ fn draft(draft: &mut Draft<'_>, mut reader: DumpReader<'_>, import: &Import) -> 
     reader.finish()
 }
 
-fn dry_run(
-    target: &ImageFile,
-    reader: DumpReader<'_>,
-    import: &Import,
-    args: &ImportArgs,
-    out: &mut Streams<'_>,
-) -> anyhow::Result<Outcome> {
-    let summary = edit::preview(target, &mut |_| {}, |drafting| {
-        draft(drafting, reader, import)
-    });
-    let summary = summary.map_err(|error| blame(error, args))?;
-    plan::print(out.stdout, &args.target, target.size(), &summary, import)?;
-    for stake in &import.at_stake {
-        out.tell(format_args!(
-            "mdtool: note: {stake} would be overwritten; without --dry-run that takes --yes"
-        ));
-    }
-    Ok(Outcome::Done)
-}
-
+/// Draws up what is to be written, and writes it where that is asked for.
 fn write(
-    target: &mut WritableFile,
+    target: Target,
     reader: DumpReader<'_>,
     import: &Import,
     args: &ImportArgs,
     command_line: &str,
     out: &mut Streams<'_>,
-) -> anyhow::Result<Outcome> {
-    let block_device = target
-        .is_block_device()
-        .with_context(|| name(&args.target))?;
-    let (file, undo) = undo_name::begin(args.writing.undo.as_deref(), &args.target, block_device)?;
-    let identity = undo_name::identity(&args.target, block_device, target.size(), command_line);
-    let prepared = edit::prepare(&*target, &identity, file, |drafting| {
-        draft(drafting, reader, import)
-    });
-    let prepared = prepared.map_err(|error| blame(error, args))?;
-    let summary = prepared.summary().clone();
-    let applied = prepared.apply(target);
-    let tell_undo = |out: &mut Streams<'_>| {
-        out.tell(format_args!(
-            "hint: mdtool undo {} puts it back",
-            undo.display()
-        ));
+) -> anyhow::Result<Change> {
+    let writing = Writing {
+        target: &args.target,
+        undo: args.writing.undo.as_deref(),
+        command_line,
+        dump: Some(&args.dump),
     };
-    match applied {
-        Ok(None) => {
-            out.tell(format_args!(
-                "mdtool: note: {}: holds this metadata already, nothing was written",
-                args.target.display()
-            ));
-        }
-        Ok(Some(_)) => {
-            plan::print(out.stdout, &args.target, target.size(), &summary, import)?;
-            tell_undo(out);
-        }
-        Err(error) => {
-            if needs_undo(&error) {
-                tell_undo(out);
+    let draft = |drafting: &mut Draft<'_>| draft(drafting, reader, import);
+    match target {
+        Target::ReadOnly(target) => writing.show(&target, draft),
+        Target::Ours(mut target) => {
+            if !import.at_stake.is_empty() && !args.writing.yes {
+                let what = import.at_stake.iter().map(ToString::to_string);
+                let what = what.collect::<Vec<_>>().join(", ");
+                confirm(&format!("{}: {what}", args.target.display()), out)?;
             }
-            return Err(error).with_context(|| name(&args.target));
+            writing.make(&mut target, draft)
         }
     }
-    Ok(Outcome::Done)
 }
 
-/// Whether the target is half changed.
-fn needs_undo(error: &Error) -> bool {
-    matches!(error, Error::Edit(edit) if edit.state == crate::error::TargetState::NeedsUndo)
-}
-
-/// Names the file that an error comes from.
-fn blame(error: Error, args: &ImportArgs) -> anyhow::Error {
-    let error = anyhow::Error::from(error);
-    let of_dump = error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<Error>())
-        .any(|cause| {
-            matches!(cause, Error::Syntax(_))
-                || matches!(cause, Error::Io(io) if io.op == crate::error::IoOp::ReadDump)
-        });
-    let path = if of_dump { &args.dump } else { &args.target };
-    error.context(name(path))
+/// Says what was written, or would be.
+fn report(
+    change: &Change,
+    import: &Import,
+    args: &ImportArgs,
+    out: &mut Streams<'_>,
+) -> anyhow::Result<()> {
+    if args.writing.json {
+        let superblock = import.header.compose(&import.layout);
+        let superblock = superblock
+            .map_err(PlaceRefusal::Layout)
+            .map_err(Error::from)?;
+        let metadata = Metadata {
+            image: &args.target,
+            base: ImagePos::START,
+            superblock: &superblock,
+            layout: &import.layout,
+        };
+        let changes = std::slice::from_ref(change);
+        change::print(out.stdout, changes, &metadata, json!({}))?;
+    } else if change.written != Written::Nothing || args.writing.dry_run {
+        plan::print(
+            out.stdout,
+            &args.target,
+            change.size,
+            &change.summary,
+            import,
+        )?;
+    }
+    if args.writing.dry_run {
+        for stake in &import.at_stake {
+            out.tell(format_args!(
+                "mdtool: note: {stake} would be overwritten; without --dry-run that takes --yes"
+            ));
+        }
+    } else if change.written == Written::Nothing {
+        out.tell(format_args!(
+            "mdtool: note: {}: holds this metadata already, nothing was written",
+            args.target.display()
+        ));
+    }
+    tell_how_to_undo(std::slice::from_ref(change), out);
+    Ok(())
 }

@@ -3,15 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use serde_json::{Value, json};
 
 use super::super::Streams;
 use super::super::args::UndoArgs;
 use super::super::confirm::confirm;
 use super::super::outcome::Outcome;
-use crate::edit::{UndoFile, UndoState, Undone};
+use super::super::report::change::regions;
+use crate::edit::{Phase, UndoFile, UndoState, Undone};
 use crate::error::{EditRefusal, Error};
-use crate::image::{ImageFile, ReadAt, WritableFile};
-use crate::units::ImagePos;
+use crate::image::{ImageFile, WritableFile};
+use crate::superblock::Superblock;
+use crate::units::Bytes;
 
 pub(in super::super) fn run(args: &UndoArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     let file_name = || args.file.display().to_string();
@@ -22,23 +25,62 @@ pub(in super::super) fn run(args: &UndoArgs, out: &mut Streams<'_>) -> anyhow::R
         .clone()
         .unwrap_or_else(|| PathBuf::from(&undo.identity().path));
     let undone = put_back(args, &undo, &path, out).with_context(|| path.display().to_string())?;
-    match undone {
-        Undone::Nothing => {
-            out.tell(format_args!(
-                "mdtool: note: {}: is as it was before already, nothing was written",
-                path.display()
-            ));
-        }
-        Undone::Restored { bytes } => {
-            writeln!(
-                out.stdout,
-                "{}: {bytes} are as they were before `{}`",
-                path.display(),
-                undo.identity().command
-            )?;
-        }
+    if undone == Undone::Nothing {
+        out.tell(format_args!(
+            "mdtool: note: {}: is as it was before already, nothing was written",
+            path.display()
+        ));
+    }
+    if args.json {
+        writeln!(out.stdout, "{:#}", json(args, &undo, &path, undone)?)?;
+    } else if let Undone::Restored { bytes } = undone {
+        writeln!(
+            out.stdout,
+            "{}: {bytes} are as they were before `{}`",
+            path.display(),
+            undo.identity().command
+        )?;
     }
     Ok(Outcome::Done)
+}
+
+/// What was put back, and which superblocks stand again.
+fn json(
+    args: &UndoArgs,
+    undo: &UndoFile<ImageFile>,
+    path: &Path,
+    undone: Undone,
+) -> anyhow::Result<Value> {
+    let mut superblocks = Vec::new();
+    undo.changes(&mut |change| {
+        let block = change.before.first_chunk();
+        if let Some(superblock) = block.and_then(Superblock::decode)
+            && change.phase == Phase::Retire
+        {
+            superblocks.push(json!({
+                "md_offset": change.at.get(),
+                "format": superblock.format().to_string(),
+                "state": superblock.al_state().to_string(),
+                "la_size_sect": superblock.la_size().get(),
+                "current_uuid": superblock.current_uuid().map(|uuid| uuid.to_string()),
+            }));
+        }
+        Ok(())
+    })?;
+    let (outcome, bytes) = match undone {
+        Undone::Nothing => ("nothing", Bytes::ZERO),
+        Undone::Restored { bytes } => ("done", bytes),
+    };
+    Ok(json!({
+        "outcome": outcome,
+        "target": path.to_string_lossy(),
+        "target_bytes": undo.identity().size.get(),
+        "undo_file": args.file.to_string_lossy(),
+        "command": undo.identity().command,
+        "written_bytes": bytes.get(),
+        "regions": regions(undo.regions()),
+        "superblocks": superblocks,
+    }))
 }
 
 fn put_back(
@@ -51,12 +93,6 @@ fn put_back(
     let found = target.is_block_device()?;
     if found != undo.identity().block_device && args.target.is_none() {
         return Err(Error::from(EditRefusal::TargetKind { found }).into());
-    }
-    // What `adopt --strategy truncate` cut off was zeros by then: with a hole in its place the file is as that left it.
-    let size = undo.identity().size;
-    let cut = crate::adopt::cut_off(undo.regions());
-    if cut.is_some_and(|cut| cut.start == ImagePos::at(target.size()) && !found) {
-        target.resize(size)?;
     }
     let check = undo.check(&target)?;
     let mut force = args.yes;

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use super::text::Report;
+use crate::evidence::Evidence;
 use crate::locate::{Level, Rejected, Searched};
 use crate::superblock::Uuid;
 use crate::units::{Bytes, DevPos, Sectors};
@@ -32,6 +33,7 @@ pub(in super::super) fn print(report: &Report<'_>, out: &mut dyn Write) -> anyho
             Searched::Tail(_) => "tail",
             Searched::Everything => "everything",
         },
+        "occupants": occupants(report)?,
     });
     serde_json::to_writer_pretty(&mut *out, &document).map_err(io::Error::from)?;
     Ok(writeln!(out)?)
@@ -65,6 +67,22 @@ pub(in super::super) fn level(
         "found_by": level.found_by.to_string(),
         "out_of_sync_bytes": report.out_of_sync(level)?.map(Bytes::get),
     }))
+}
+
+/// Who lives on the disk.
+pub(super) fn occupants(report: &Report<'_>) -> anyhow::Result<Vec<Value>> {
+    let levels = report.located.levels.as_slice();
+    let entry = |one: Evidence| {
+        json!({
+            "kind": one.occupant.kind.word(),
+            "end_offset": one.occupant.end.map(|end| report.start_offset().saturating_add(end.get())),
+            "size_bytes": one.occupant.end.map(DevPos::get),
+            "ends_inside_level": one.level.and_then(|level| report.first.checked_add(level)),
+            "bytes_before_device_end": one.room(levels).map(Bytes::get),
+            "bytes_beyond_device_end": one.beyond(levels).map(Bytes::get),
+        })
+    };
+    Ok(report.evidence()?.into_iter().map(entry).collect())
 }
 
 fn rejected(report: &Report<'_>, rejected: &Rejected) -> Value {

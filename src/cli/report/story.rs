@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
+use super::super::human::bytes_and_decimal;
+use super::picture::device_name;
 use super::text::Report;
+use crate::evidence::Evidence;
 use crate::layout::MdIndex;
 use crate::locate::{FoundBy, IndexChoice, Level, Role, Searched};
 use crate::superblock::AlState;
@@ -65,6 +68,48 @@ fn place(level: &Level) -> &'static str {
 /// Where a level's metadata ends.
 fn end(level: &Level) -> DevPos {
     level.layout.whole.end
+}
+
+/// Who lives on the disk, a line each, and what that tells of the levels.
+pub(super) fn occupants(levels: &[Level], evidence: &[Evidence]) -> Vec<String> {
+    evidence
+        .iter()
+        .map(|one| match one.occupant.end {
+            Some(end) => {
+                let size = bytes_and_decimal(end.from_start());
+                let told =
+                    where_it_ends(levels, one).map_or(String::new(), |told| format!(": {told}"));
+                format!("{}, {size}{told}", one.occupant.kind)
+            }
+            None => format!("{}: does not say where it ends", one.occupant.kind),
+        })
+        .collect()
+}
+
+/// Where an end lies among the devices.
+fn where_it_ends(levels: &[Level], one: &Evidence) -> Option<String> {
+    if let Some(beyond) = one.beyond(levels) {
+        let outermost = device_name(levels, levels.first()?);
+        return Some(format!(
+            "ends {beyond} beyond the {outermost}; its end is cut off, or metadata was put there"
+        ));
+    }
+    let level = levels.get(one.level?)?;
+    let device = device_name(levels, level);
+    let room = one.room(levels)?;
+    let ends = if room == Bytes::ZERO {
+        format!("ends where the {device} ends")
+    } else {
+        format!("ends inside the {device}, {room} before its end")
+    };
+    let next = levels.get(one.level?.saturating_add(1));
+    Some(match next {
+        Some(next) => format!(
+            "{ends}, and beyond the {} one: it was not made on that",
+            next.role
+        ),
+        None => ends,
+    })
 }
 
 /// What else is worth knowing, a line each.

@@ -6,6 +6,8 @@ use super::super::args::ImageArgs;
 use super::super::human::{binary, bytes_and_decimal};
 use super::super::open::Opened;
 use super::{picture, story};
+use crate::evidence::{Evidence, evidence};
+use crate::image::Window;
 use crate::locate::{Level, Located};
 use crate::units::{Bytes, DevPos, ImagePos, Sectors};
 
@@ -47,9 +49,24 @@ impl Report<'_> {
         self.opened.image_pos(at)
     }
 
+    /// Whether this is external metadata in the midst of something else, of whose bitmap nothing is known.
+    pub(super) fn is_elsewhere(&self, level: &Level) -> bool {
+        !level.layout.index.is_internal() && level.device < self.device_size()
+    }
+
+    /// The device that was looked at.
+    pub(super) fn window(&self) -> Window<'_> {
+        self.opened.window()
+    }
+
+    /// Where in the image the device begins, in bytes.
+    pub(super) fn start_offset(&self) -> u64 {
+        self.image_pos(DevPos::START).get()
+    }
+
     /// How much of a level is out of sync; `None` where counting would read too much.
     pub(super) fn out_of_sync(&self, level: &Level) -> crate::error::Result<Option<Bytes>> {
-        if !level.layout.index.is_internal() && level.device < self.device_size() {
+        if self.is_elsewhere(level) {
             return Ok(None);
         }
         Ok(level
@@ -57,8 +74,13 @@ impl Report<'_> {
             .and_then(Sectors::to_bytes))
     }
 
-    /// Prints everything.
-    pub(in super::super) fn print(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+    /// Who lives on the disk, and on which level.
+    pub(super) fn evidence(&self) -> crate::error::Result<Vec<Evidence>> {
+        evidence(self.opened.window(), &self.located.levels)
+    }
+
+    /// Prints what was looked at.
+    pub(super) fn title(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(
             out,
             "{}  {}",
@@ -73,11 +95,21 @@ impl Report<'_> {
                 bytes_and_decimal(self.device_size())
             )?;
         }
+        Ok(())
+    }
+
+    /// Prints everything.
+    pub(in super::super) fn print(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        self.title(out)?;
         writeln!(out)?;
+        let evidence = self.evidence()?;
         if self.located.levels.is_empty() {
             writeln!(out, "no DRBD metadata")?;
         } else {
-            self.levels(out)?;
+            self.levels(&evidence, out)?;
+        }
+        for line in story::occupants(&self.located.levels, &evidence) {
+            writeln!(out, "{line}")?;
         }
         self.rejected(out)?;
         for note in story::notes(self) {
@@ -99,14 +131,14 @@ impl Report<'_> {
         Ok(())
     }
 
-    fn levels(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+    fn levels(&self, evidence: &[Evidence], out: &mut dyn Write) -> anyhow::Result<()> {
         let rows: Vec<[String; 7]> = self
             .numbered()
             .map(|(number, level)| self.row(number, level))
             .collect::<Result<_, _>>()?;
-        table(&rows, out)?;
+        table(&HEADINGS, &rows, out)?;
         writeln!(out)?;
-        let picture = picture::draw(&self.located.levels);
+        let picture = picture::draw(&self.located.levels, evidence);
         for line in &picture {
             writeln!(out, "{line}")?;
         }
@@ -158,10 +190,14 @@ impl Report<'_> {
 }
 
 /// Prints rows under their headings, two spaces between columns, nothing behind the last.
-fn table(rows: &[[String; 7]], out: &mut dyn Write) -> io::Result<()> {
-    let headings = HEADINGS.map(|(name, _)| name.to_owned());
-    let all = || std::iter::once(&headings).chain(rows);
-    let mut widths = [0; 7];
+pub(super) fn table<const N: usize>(
+    headings: &[(&str, bool); N],
+    rows: &[[String; N]],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let names = headings.map(|(name, _)| name.to_owned());
+    let all = || std::iter::once(&names).chain(rows);
+    let mut widths = [0; N];
     for row in all() {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = cell.chars().count().max(*width);
@@ -169,8 +205,8 @@ fn table(rows: &[[String; 7]], out: &mut dyn Write) -> io::Result<()> {
     }
     for row in all() {
         let mut line = String::new();
-        for ((cell, width), (_, right)) in row.iter().zip(widths).zip(HEADINGS) {
-            let cell = if right {
+        for ((cell, width), (_, right)) in row.iter().zip(widths).zip(headings) {
+            let cell = if *right {
                 format!("{cell:>width$}")
             } else {
                 format!("{cell:width$}")

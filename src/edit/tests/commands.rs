@@ -66,16 +66,25 @@ fn exhaust(image: &MemImage, draft: impl Fn(&mut Draft<'_>) -> Result<()>) -> us
             .map(|level| metadata(&level.layout))
             .collect()
     };
+    let durable = disk.after_cut(disk.events(), &[], &mut || false);
+    assert!(durable == new, "all of it is synced when it is done");
     let judge = Judge {
         old_levels: all(&old),
         new_levels: all(&new),
+        new: lengthened(&new, old.len()),
         old,
-        new,
     };
-    let mut undoing = CrashDisk::new(&judge.new, Faults::default());
+    let mut undoing = CrashDisk::new(&new, Faults::default());
     undo.undo(&mut undoing, false).unwrap();
     assert!(undoing.cache() == judge.old);
     judge.every_cut(&disk, &undo) + judge.every_cut(&undoing, &undo)
+}
+
+/// What a disk holds, as if it had not been cut off.
+fn lengthened(disk: &[u8], len: usize) -> Vec<u8> {
+    let mut disk = disk.to_vec();
+    disk.resize(len, 0);
+    disk
 }
 
 struct Judge {
@@ -88,6 +97,8 @@ struct Judge {
 impl Judge {
     /// No superblock, old or new, is attachable unless all that belongs to it is there.
     fn judge(&self, disk: &[u8]) {
+        let disk = lengthened(disk, self.old.len());
+        let disk = disk.as_slice();
         let stands = |at: usize| is_attachable(&block(disk, at));
         let belongs = |at: usize, levels: &[Metadata], which: &[u8]| {
             let mut of_it = levels.iter().filter(|(md, _)| *md == at);
@@ -155,6 +166,36 @@ fn adopting_cut_off_anywhere_leaves_no_mixture() {
         let tried = exhaust(&image, |draft| new().draft_retirement(draft));
         assert!(tried > 10, "{tried}");
     }
+}
+
+/// The meta device first, and when all of that is durable, the image: till then it is as before, and from then on the meta device has it all.
+#[test]
+fn moving_to_a_meta_device_cut_off_anywhere_leaves_no_mixture_on_either() {
+    let image = stack(Spec::v09(2), Spec::v08());
+    let located = levels(&image);
+    let device = Window::whole(&image);
+    let options = AdoptOptions::default();
+    let new = || Adoption::new(device, &located, &located.levels[1], options).unwrap();
+    // One that holds something else, and one that holds metadata already.
+    let mut used = MemImage::from_bytes(&vec![0x5A; 1 << 20]);
+    let draft_meta = |draft: &mut Draft<'_>| {
+        let meta = Window::whole(draft.target());
+        new().draft_meta(draft, meta)
+    };
+    assert!(exhaust(&used, draft_meta) > 30);
+    let identity = Identity {
+        path: "meta".to_owned(),
+        command: "test".to_owned(),
+        block_device: false,
+        size: used.size(),
+    };
+    let prepared = prepare(&used.clone(), &identity, Vec::new(), draft_meta).unwrap();
+    prepared.apply(&mut used).unwrap().expect("it changes");
+    let at = levels(&used).levels[0].layout.bm.start;
+    used.write_at(ImagePos::at(at.from_start()), &[0xFF; 4096])
+        .unwrap();
+    assert!(exhaust(&used, draft_meta) > 30);
+    assert!(exhaust(&image, |draft| new().draft_retirement(draft)) > 10);
 }
 
 #[test]

@@ -17,6 +17,8 @@ enum Event {
         at: usize,
         bytes: Vec<u8>,
     },
+    /// Another length: it may have happened at a power cut or not, but not in part.
+    Resize(usize),
     Sync,
     /// What was written before may be lost for ever: later syncs do not try again.
     FailedSync,
@@ -33,6 +35,13 @@ pub(super) struct Faults {
     pub(super) read: Option<usize>,
     /// Whether all attempts after the first that failed fail too.
     pub(super) for_good: bool,
+}
+
+/// A write or a resize on its way to the disk.
+#[derive(Clone, Copy)]
+enum Unsynced<'a> {
+    Write(usize, &'a [u8]),
+    Resize(usize),
 }
 
 /// A disk with a cache that is written back at a sync, or when it likes.
@@ -88,7 +97,7 @@ impl CrashDisk {
     pub(super) fn written(&self) -> impl Iterator<Item = Range<usize>> {
         self.events.iter().filter_map(|event| match event {
             Event::Write { at, bytes } => Some(*at..*at + bytes.len()),
-            Event::Sync | Event::FailedSync => None,
+            Event::Resize(_) | Event::Sync | Event::FailedSync => None,
         })
     }
 
@@ -101,7 +110,7 @@ impl CrashDisk {
                 block[..len].copy_from_slice(&bytes[..len]);
                 *start == at && is_attachable(&block)
             }
-            Event::Sync | Event::FailedSync => false,
+            Event::Resize(_) | Event::Sync | Event::FailedSync => false,
         };
         self.events.iter().filter(gives).count()
     }
@@ -109,15 +118,12 @@ impl CrashDisk {
     /// What the disk holds after a power cut before event `cut`; `order` sorts the writes that were not synced.
     pub(super) fn after_cut(&self, cut: usize, order: &[u8], fate: Fate<'_>) -> Vec<u8> {
         let mut disk = self.start.clone();
-        let mut unsynced: Vec<(usize, &[u8])> = Vec::new();
+        let mut unsynced: Vec<Unsynced<'_>> = Vec::new();
         for event in &self.events[..cut] {
             match event {
-                Event::Write { at, bytes } => unsynced.push((*at, bytes)),
-                Event::Sync => {
-                    for (at, bytes) in unsynced.drain(..) {
-                        disk[at..at + bytes.len()].copy_from_slice(bytes);
-                    }
-                }
+                Event::Write { at, bytes } => unsynced.push(Unsynced::Write(*at, bytes)),
+                Event::Resize(size) => unsynced.push(Unsynced::Resize(*size)),
+                Event::Sync => write_some(&mut disk, unsynced.drain(..), &mut || true),
                 Event::FailedSync => write_some(&mut disk, unsynced.drain(..), fate),
             }
         }
@@ -132,6 +138,9 @@ impl CrashDisk {
     pub(super) fn torn(&self, cut: usize, sectors: usize) -> Vec<u8> {
         let mut disk = self.start.clone();
         for (number, event) in self.events[..cut].iter().enumerate() {
+            if let Event::Resize(size) = event {
+                disk.resize(*size, 0);
+            }
             if let Event::Write { at, bytes } = event {
                 let len = if number + 1 == cut {
                     bytes.len().min(sectors * SECTOR)
@@ -158,13 +167,18 @@ impl CrashDisk {
     }
 }
 
-/// Writes those sectors whose fate it is.
-fn write_some<'a>(
-    disk: &mut [u8],
-    writes: impl Iterator<Item = (usize, &'a [u8])>,
-    fate: Fate<'_>,
-) {
-    for (at, bytes) in writes {
+/// Writes those sectors whose fate it is; what was written behind a length that was lost is a panic: nothing of ours relies on that.
+fn write_some<'a>(disk: &mut Vec<u8>, writes: impl Iterator<Item = Unsynced<'a>>, fate: Fate<'_>) {
+    for write in writes {
+        let (at, bytes) = match write {
+            Unsynced::Write(at, bytes) => (at, bytes),
+            Unsynced::Resize(size) => {
+                if fate() {
+                    disk.resize(size, 0);
+                }
+                continue;
+            }
+        };
         for (number, sector) in bytes.chunks(SECTOR).enumerate() {
             let at = at + number * SECTOR;
             if fate() {
@@ -227,6 +241,19 @@ impl WriteAt for CrashDisk {
         if fails {
             return Err(broken(IoOp::Write, at, bytes.len()).into());
         }
+        Ok(())
+    }
+
+    fn resize(&mut self, size: Bytes) -> Result<()> {
+        let attempt = self.writes;
+        self.writes += 1;
+        if self.fails(attempt, self.faults.write.map(|(number, _)| number)) {
+            let error = io::Error::other("simulated");
+            return Err(IoError::whole(IoOp::Resize, error).into());
+        }
+        let size = size.to_usize().unwrap();
+        self.cache.resize(size, 0);
+        self.events.push(Event::Resize(size));
         Ok(())
     }
 

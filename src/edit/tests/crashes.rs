@@ -23,7 +23,9 @@ fn applied(scenario: &Scenario) -> Option<(CrashDisk, Undo)> {
 
 /// Holds what a disk may hold after a power cut, whether while the change was made or while it was undone.
 pub(super) fn judge(scenario: &Scenario, disk: &[u8]) {
-    let (old, new) = (&scenario.old, &scenario.new);
+    let length = disk.len();
+    let (old, new) = (&scenario.old, &scenario.lengthened(&scenario.new));
+    let disk = &scenario.lengthened(disk);
     let places = scenario.places();
     let committed: Vec<usize> = scenario.commit.iter().map(|put| put.at).collect();
     let moving = scenario.cleaned();
@@ -50,6 +52,10 @@ pub(super) fn judge(scenario: &Scenario, disk: &[u8]) {
         let new_stands = found == block(new, at) && is_new;
         assert!(old_stands || new_stands, "a mixture is attachable at {at}");
     }
+    assert!(
+        length == old.len() || Some(length) == scenario.cut && disk == new,
+        "cut off before all else is done, or put back before the length"
+    );
     let planned = scenario.planned();
     assert!(
         not_old.iter().all(|at| within(&planned, *at)),
@@ -89,7 +95,7 @@ fn every_cut(scenario: &Scenario, disk: &CrashDisk, undo: &Undo) -> usize {
 
 #[test]
 fn a_change_cut_off_anywhere_is_old_or_new_or_unattachable_and_can_be_undone() {
-    for scenario in [Scenario::relocation(), Scenario::in_place()] {
+    for scenario in Scenario::each() {
         let (disk, undo) = applied(&scenario).unwrap();
         assert!(every_cut(&scenario, &disk, &undo) > 50);
     }
@@ -97,7 +103,7 @@ fn a_change_cut_off_anywhere_is_old_or_new_or_unattachable_and_can_be_undone() {
 
 #[test]
 fn undoing_cut_off_anywhere_is_as_safe_and_can_be_finished() {
-    for scenario in [Scenario::relocation(), Scenario::in_place()] {
+    for scenario in Scenario::each() {
         let (changed, undo) = applied(&scenario).unwrap();
         let mut tried = 0;
         for cut in 0..=changed.events() {

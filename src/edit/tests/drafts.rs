@@ -101,6 +101,30 @@ fn an_area_takes_no_more_than_was_announced_and_whole_sectors() {
 }
 
 #[test]
+fn only_all_that_is_behind_can_be_cut_off_and_only_at_a_sector() {
+    for at in [MIB, MIB + 512] {
+        let found = refused(|draft| draft.cut("rest", pos(at)));
+        assert!(matches!(found, EditRefusal::Outside { .. }), "{found:?}");
+    }
+    let found = refused(|draft| draft.cut("rest", pos(MIB - 100)));
+    let (at, length) = (pos(MIB - 100), len(100));
+    assert_eq!(found, EditRefusal::Unaligned { at, length });
+    let found = refused(|draft| {
+        draft.body("area", pos(MIB - 8192)..pos(MIB - 512))?;
+        draft.cut("rest", pos(MIB - 1024))
+    });
+    let at = pos(MIB - 1024);
+    assert_eq!(found, EditRefusal::Overlap { at });
+    // Only the superblock is no hole. Where nothing but holes is cut off, that is a change too.
+    for (from, written) in [(8192, 4096), (131_072, 0)] {
+        let summary = preview(&target(), &mut |_| (), |draft| draft.cut("rest", pos(from)));
+        let summary = summary.unwrap();
+        assert_eq!(summary.written(), len(written));
+        assert!(!summary.is_nothing());
+    }
+}
+
+#[test]
 fn a_refused_draft_says_that_nothing_was_changed() {
     let scenario = Scenario::relocation();
     let of = scenario.identity();

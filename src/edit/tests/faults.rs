@@ -186,6 +186,25 @@ fn a_write_that_fails_is_put_back_and_told() {
 }
 
 #[test]
+fn a_cut_that_fails_or_is_not_durable_is_put_back() {
+    let scenario = Scenario::truncation();
+    let (_, disk, _) = attempt(&scenario, Faults::default());
+    let [writes, syncs, _] = disk.attempts();
+    // The cut is the last that is written, and its sync the last one.
+    for (write, sync) in [(Some((writes - 1, 0)), None), (None, Some(syncs - 1))] {
+        let faults = Faults {
+            write,
+            sync,
+            ..Faults::default()
+        };
+        let (made, disk, _) = attempt(&scenario, faults);
+        let error = failure(made);
+        assert_eq!(error.state, TargetState::Undone, "{}", message(&error));
+        assert!(disk.cache() == scenario.old);
+    }
+}
+
+#[test]
 fn a_disk_that_fails_for_good_is_left_to_the_undo_file() {
     let scenario = Scenario::relocation();
     let write = Some((2, 1));

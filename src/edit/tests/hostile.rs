@@ -151,6 +151,40 @@ fn a_journal_whose_checksums_fit_is_judged_by_what_it_would_do() {
 }
 
 #[test]
+fn what_is_cut_off_is_all_that_is_behind_and_zeros_afterwards() {
+    let whole = journal(&Scenario::truncation());
+    let frames = frames(&whole);
+    let last = |tag: &[u8]| {
+        let mut found = frames.iter().rev();
+        *found.find(|at| whole[**at..].starts_with(tag)).unwrap()
+    };
+    assert!(open(&whole).is_ok());
+    // The region ends before the target does.
+    for end in [45056, 16 * 4096 + 512_u64] {
+        let short = with(&whole, last(b"REGN") + 16, &end.to_be_bytes());
+        let outside = matches!(short, Err(UndoFault::Plan(EditRefusal::Outside { .. })));
+        assert!(outside, "{short:?}");
+    }
+    // The last record has 188 bytes more than whole sectors; any other must have whole ones.
+    let record = last(b"RECD");
+    assert!(matches!(
+        with(&whole, record + 4, &(10 * 4096 + 512_u64).to_be_bytes()),
+        Err(UndoFault::Plan(EditRefusal::Outside { .. }))
+    ));
+    // Anything but zeros behind the end.
+    let mut bytes = whole.clone();
+    let length = u32::from_be_bytes(whole[record + 12..][..4].try_into().unwrap());
+    let length = usize::try_from(length).unwrap();
+    assert_eq!(length % 512, 188);
+    let after = last(b"END!") - length;
+    bytes[after] = 1;
+    let crc = crc32fast::hash(&bytes[after..after + length]);
+    bytes[record + 24..record + 28].copy_from_slice(&crc.to_be_bytes());
+    let fault = open(&resealed(bytes));
+    assert!(matches!(fault, Err(UndoFault::Field { .. })), "{fault:?}");
+}
+
+#[test]
 fn every_checksum_counts_where_the_others_fit() {
     let whole = journal(&Scenario::in_place());
     let record = *frames(&whole)

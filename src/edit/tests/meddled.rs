@@ -47,6 +47,10 @@ impl WriteAt for Meddled {
         self.disk.write_all_at(at, bytes)
     }
 
+    fn resize(&mut self, size: Bytes) -> Result<()> {
+        self.disk.resize(size)
+    }
+
     fn sync(&mut self) -> Result<()> {
         self.disk.sync()
     }

@@ -75,13 +75,25 @@ fn content(kind: u8) -> Vec<u8> {
 pub(super) fn scenario() -> impl Strategy<Value = Scenario> {
     let cells = prop::collection::vec(cell(), 1..16);
     let shift = prop_oneof![Just(0), 1_usize..8];
-    (cells, shift).prop_map(|(cells, shift)| build(&cells, shift * SECTOR))
+    // How many blocks of the end go, and how long the rest behind them is.
+    let cut = prop::option::weighted(0.4, (0_usize..4, 0..2 * SECTOR));
+    (cells, shift, cut).prop_map(|(cells, shift, cut)| build(&cells, shift * SECTOR, cut))
 }
 
-fn build(cells: &[Cell], shift: usize) -> Scenario {
-    let mut scenario = Scenario::of(vec![0x5A; shift + cells.len() * BLOCK + SECTOR]);
+fn build(cells: &[Cell], shift: usize, cut: Option<(usize, usize)>) -> Scenario {
+    let rest = cut.map_or(SECTOR, |(_, rest)| rest);
+    let mut scenario = Scenario::of(vec![0x5A; shift + cells.len() * BLOCK + rest]);
+    let kept = cells
+        .len()
+        .saturating_sub(cut.map_or(0, |(blocks, _)| blocks));
+    let end = shift + kept * BLOCK;
+    scenario.cut = cut.map(|_| end).filter(|end| *end < scenario.old.len());
     let mut last = Role::Data;
     for (number, cell) in cells.iter().enumerate() {
+        let mut cell = *cell;
+        if number >= kept && !matches!(cell.role, Role::Retired) {
+            cell.role = Role::Data;
+        }
         let at = shift + number * BLOCK;
         let sb = |kind: u8| superblock(MAGICS[cell.magic], kind);
         let old = match cell.role {

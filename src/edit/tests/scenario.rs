@@ -32,6 +32,8 @@ pub(super) struct Scenario {
     pub(super) commit: Vec<Put>,
     pub(super) clean_up: Vec<usize>,
     pub(super) wipe: Vec<Put>,
+    /// Where the disk is cut off.
+    pub(super) cut: Option<usize>,
 }
 
 /// All bytes of an image.
@@ -63,6 +65,11 @@ pub(super) fn block(bytes: &[u8], at: usize) -> Block {
 }
 
 impl Scenario {
+    /// One of each kind.
+    pub(super) fn each() -> [Self; 3] {
+        [Self::relocation(), Self::in_place(), Self::truncation()]
+    }
+
     /// A disk of these bytes, and no change of it.
     pub(super) fn of(old: Vec<u8>) -> Self {
         Self {
@@ -73,6 +80,7 @@ impl Scenario {
             commit: Vec::new(),
             clean_up: Vec::new(),
             wipe: Vec::new(),
+            cut: None,
         }
     }
 
@@ -123,6 +131,30 @@ impl Scenario {
         scenario.finished()
     }
 
+    /// The disk is cut off behind inner metadata, within a block and not at the end of a sector.
+    pub(super) fn truncation() -> Self {
+        let mut old: Vec<u8> = (0..16 * BLOCK).map(|at| low(at / 64 % 251)).collect();
+        old[9 * BLOCK..10 * BLOCK].copy_from_slice(&superblock(0x8374_026B, 4));
+        old[15 * BLOCK..].copy_from_slice(&superblock(0x8374_026D, 3));
+        old.extend([0x77; 700]);
+        let mut scenario = Self::of(old);
+        scenario.retire = vec![9 * BLOCK, 15 * BLOCK];
+        scenario.body = vec![Put {
+            at: 4 * BLOCK,
+            bytes: vec![0xA5; 2 * BLOCK],
+        }];
+        scenario.commit = vec![Put {
+            at: 9 * BLOCK,
+            bytes: superblock(0x8374_026B, 5),
+        }];
+        scenario.wipe = vec![Put {
+            at: 3 * BLOCK,
+            bytes: vec![0; BLOCK],
+        }];
+        scenario.cut = Some(10 * BLOCK + SECTOR);
+        scenario.finished()
+    }
+
     /// With what the disk will hold.
     pub(super) fn finished(mut self) -> Self {
         self.new = self.old.clone();
@@ -139,7 +171,15 @@ impl Scenario {
         for at in &self.clean_up {
             retire(&mut self.new, *at);
         }
+        self.new.truncate(self.cut.unwrap_or(usize::MAX));
         self
+    }
+
+    /// What a disk of this change holds, as if it had not been cut off.
+    pub(super) fn lengthened(&self, disk: &[u8]) -> Vec<u8> {
+        let mut disk = disk.to_vec();
+        disk.resize(self.old.len(), 0);
+        disk
     }
 
     /// Where DRBD looks for a superblock.
@@ -148,10 +188,12 @@ impl Scenario {
         self.retire.iter().copied().chain(commit).collect()
     }
 
-    /// What is written when the new superblocks stand.
+    /// What is written or cut off when the new superblocks stand.
     pub(super) fn cleaned(&self) -> Vec<Range<usize>> {
         let copies = self.clean_up.iter().map(|at| *at..at + BLOCK);
-        copies.chain(self.wipe.iter().map(Put::range)).collect()
+        let cut = self.cut.map(|at| at..self.old.len());
+        let wiped = self.wipe.iter().map(Put::range);
+        copies.chain(wiped).chain(cut).collect()
     }
 
     /// All that may change.
@@ -198,6 +240,9 @@ impl Scenario {
         for put in &self.wipe {
             draft.wipe("old log", put.positions())?.put(&put.bytes)?;
         }
+        if let Some(at) = self.cut {
+            draft.cut("rest", pos(at))?;
+        }
         Ok(())
     }
 }
@@ -217,6 +262,7 @@ impl fmt::Debug for Scenario {
             .field("commit", &self.commit)
             .field("clean_up", &self.clean_up)
             .field("wipe", &self.wipe)
+            .field("cut", &self.cut)
             .finish_non_exhaustive()
     }
 }

@@ -104,6 +104,45 @@ fn an_old_superblock_over_new_bits_is_no_interrupted_undoing() {
 }
 
 #[test]
+fn looking_at_a_file_that_was_cut_off_changes_nothing_of_it() {
+    let scenario = Scenario::truncation();
+    let (mut target, undo) = applied(&scenario);
+    assert_eq!(undo.check(&target).unwrap().state, UndoState::Applied);
+    assert!(snapshot(&target) == scenario.new);
+    // Somebody went on with it: undoing without force leaves it as short as it is.
+    let at = scenario.body[0].at;
+    target.write_at(pos(at), b"since").unwrap();
+    let since = snapshot(&target);
+    let refused = refusal(undo.undo(&mut target, false));
+    let (first, places) = (pos(at), Places(1));
+    assert_eq!(refused, EditRefusal::ChangedSince { first, places });
+    assert!(snapshot(&target) == since);
+    undo.undo(&mut target, true).unwrap();
+    assert!(snapshot(&target) == scenario.old);
+    // Any other length is none that the undo file knows.
+    let (found, expected) = (Bytes::new(8192), target.size());
+    target.resize(found).unwrap();
+    let refused = refusal(undo.undo(&mut target, true));
+    assert_eq!(refused, EditRefusal::TargetSize { found, expected });
+}
+
+#[test]
+fn a_disk_that_cannot_be_lengthened_is_as_it_was() {
+    let scenario = Scenario::truncation();
+    let (_, undo) = applied(&scenario);
+    let faults = Faults {
+        write: Some((0, 0)),
+        ..Faults::default()
+    };
+    let mut disk = CrashDisk::new(&scenario.new, faults);
+    match undo.undo(&mut disk, false) {
+        Err(Error::Edit(error)) => assert_eq!(error.state, TargetState::Untouched),
+        other => panic!("{other:?}"),
+    }
+    assert!(disk.cache() == scenario.new && disk.events() == 0);
+}
+
+#[test]
 fn another_target_is_refused_even_by_force() {
     let scenario = Scenario::relocation();
     let (_, undo) = applied(&scenario);
@@ -200,6 +239,7 @@ proptest! {
             written = written.checked_add(Bytes::of_len(change.after.len())).unwrap();
             Ok(())
         }).unwrap();
+        made.truncate(scenario.new.len());
         prop_assert!(made == scenario.new);
         prop_assert_eq!(written, summary.written());
         prop_assert!(snapshot(&target) == scenario.new);
@@ -222,6 +262,9 @@ proptest! {
             covered.extend(at..at + change.after.len());
             Ok(())
         }).unwrap();
+        // What was cut off is not there to be changed.
+        covered.retain(|at| *at < scenario.new.len());
+        prop_assume!(!covered.is_empty());
         let at = *which.get(&covered);
         let mut byte = [0];
         target.read_exact_at(pos(at), &mut byte).unwrap();

@@ -31,6 +31,8 @@ drbd primary 10
 }
 fact attached "$(disk_states 20)"
 
+sync_fast 10
+sync_fast 20
 connect_pair r20 7020 r10 7010
 wait_for 120 both_up_to_date 10 20 || echo 'not up to date in time'
 cat /proc/drbd

@@ -46,6 +46,11 @@ create_device() {
     drbd primary "$2" --force
 }
 
+# sync_fast MINOR: as fast as it can; left alone, DRBD starts with 250 KiB/s and takes seconds to dare more.
+sync_fast() {
+    drbd disk-options "$1" --c-plan-ahead=0 --resync-rate=1000M
+}
+
 # start_device RESOURCE MINOR DISK: an existing resource, as drbdadm brings one up.
 start_device() {
     meta "$2" v08 "$3" internal apply-al
@@ -71,16 +76,18 @@ write_random() {
     dd if=/dev/urandom of="$1" bs=64k seek=$(($2 * 16)) count=$(($3 / 64)) oflag=direct conv=notrunc 2>/dev/null
 }
 
-# wait_for SECONDS COMMAND…: until it succeeds.
+# wait_for SECONDS COMMAND…: until it succeeds; the seconds are this machine's own.
 wait_for() {
-    seconds=$1
+    deadline=$(($(uptime_seconds) + $1))
     shift
-    while [ "$seconds" -gt 0 ]; do
-        if "$@" >/dev/null 2>&1; then return 0; fi
-        sleep 1
-        seconds=$((seconds - 1))
+    until "$@" >/dev/null 2>&1; do
+        [ "$(uptime_seconds)" -lt "$deadline" ] || return 1
+        sleep 0.2
     done
-    return 1
+}
+
+uptime_seconds() {
+    cut -d . -f 1 /proc/uptime
 }
 
 # disk_states MINOR: its own and its peer's, as DRBD writes them.

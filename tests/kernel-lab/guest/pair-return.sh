@@ -11,6 +11,8 @@ try attach-untreated drbd attach 2 /dev/vdc /dev/vdc internal
 new_device r0 0
 try attach drbd attach 0 /dev/vda /dev/vda internal
 start_device r1 1 /dev/vdb
+sync_fast 0
+sync_fast 1
 connect_pair r0 7000 r1 7001
 wait_for 120 both_up_to_date 0 1 || echo 'not up to date in time'
 cat /proc/drbd

@@ -4,7 +4,7 @@
 # Written in 64 KiB chunks, at MiB of the inner device, each in an extent (4 MiB) of its own:
 #   20  1 MiB before the truck comes: on both disks, and active in the copy's log
 #  100  1 MiB while the copy is made: the copy may hold any part of it, and has it in its log
-#  200  3 MiB after the truck has left
+#  132  3 MiB after the truck has left
 
 # shellcheck source=lib.sh
 . /lab/lib.sh
@@ -34,7 +34,7 @@ dd if=/dev/vda of=/dev/vdb bs=1M iflag=direct oflag=direct conv=notrunc
 wait
 
 drbd new-current-uuid 10
-write_random /dev/drbd10 200 3072
+write_random /dev/drbd10 132 3072
 fact gi-after "$(drbdsetup-84 get-gi 10)"
 cat /proc/drbd
 stop_device 10

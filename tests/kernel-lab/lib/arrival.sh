@@ -12,7 +12,7 @@ arrive() {
     done
     shift
     (($# == 0)) || last=d
-    empty_disk reader 256
+    empty_disk reader 136
     check_before
     boot arrival arrive "${with[@]}" "READER=/dev/vd$last" -- source copy "$@" reader
     check_attached

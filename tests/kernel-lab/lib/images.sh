@@ -25,7 +25,10 @@ copy_disk() {
 # take_truck: this scenario's own copy of what the truck scenario left, as source and copy.
 take_truck() {
     local name
-    [[ -e "$work/truck/complete" ]] || die "$scenario needs the truck scenario, which did not succeed"
+    while [[ ! -e "$work/truck/complete" ]]; do
+        [[ ! -e "$work/truck.verdict" ]] || die "$scenario needs the truck scenario, which did not succeed"
+        sleep 0.2
+    done
     for name in source copy; do
         cp --reflink=auto --sparse=always "$work/truck/$name.img" "$(disk "$name")"
     done

@@ -9,7 +9,7 @@ tool_path() {
 # All of what is called, before anything is started.
 need_tools() {
     local tool
-    for tool in apt-cache apt-get dpkg-deb cpio busybox "${DRBDMETA:-drbdmeta}" drbdsetup-84 qemu-system-x86_64; do
+    for tool in apt-cache apt-get dpkg-deb xz jq cpio busybox "${DRBDMETA:-drbdmeta}" drbdsetup-84 qemu-system-x86_64; do
         tool_path "$tool" >/dev/null || die "$tool is not installed (docs/kernel-lab.md says which package has it)"
     done
 }

@@ -39,11 +39,3 @@ check_like() {
         fail_row "$1" "found '${2:-nothing}', expected a match of /$3/"
     fi
 }
-
-# skip WHY: the scenario could not be run here; MDTOOL_REQUIRE_TOOLS=1 does not have that.
-skip() {
-    [[ "${MDTOOL_REQUIRE_TOOLS:-}" != 1 ]] || die "$scenario: $*, and MDTOOL_REQUIRE_TOOLS=1"
-    printf 'LAB: SKIPPED %s: %s\n' "$scenario" "$*"
-    touch "$scenario_dir/skipped"
-    exit 0
-}

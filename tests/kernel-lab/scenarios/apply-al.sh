@@ -7,7 +7,6 @@ readonly ACTIVE_KIB=$((4 * 4096 + 4056))
 readonly DEVICE_BYTES=$(((128 << 20) - 40960))
 
 by=${LAB_APPLY_AL:-mdtool}
-[[ "$by" == drbdmeta ]] || need_command apply-al
 noise_disk crashed 128
 copy_disk crashed peer
 boot crash pair-crash -- crashed peer

@@ -2,8 +2,8 @@
 # A stack, copied to another disk while it is in use, as LINBIT's guide has it for truck based
 # replication. The two disks are where the other scenarios start.
 
-noise_disk source 256
-noise_disk copy 320
+noise_disk source 136
+noise_disk copy 264
 boot truck truck -- source copy
 
 check_like "DRBD" "$(fact drbd-version)" '^8\.4\.'

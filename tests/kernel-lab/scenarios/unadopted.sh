@@ -4,7 +4,7 @@
 
 take_truck
 copy_disk copy cut
-truncate -s 256M "$(disk cut)"
+truncate -s 136M "$(disk cut)"
 boot attach attach -- copy cut
 
 check_like "copy as it is" "$(fact attach-20-said)" 'No valid meta-data signature found'

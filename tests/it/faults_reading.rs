@@ -27,8 +27,8 @@ struct Struck<'a, R: ?Sized> {
     image: &'a R,
     accesses: Cell<u64>,
     at: u64,
-    /// Where that access was.
-    met: Cell<Option<(ImagePos, Bytes)>>,
+    /// Where the access was that was struck.
+    place: Cell<Option<(ImagePos, Bytes)>>,
     strike: &'a dyn Fn(ImagePos, Bytes) -> Result<()>,
 }
 
@@ -38,7 +38,7 @@ impl<'a, R: ReadAt + ?Sized> Struck<'a, R> {
             image,
             accesses: Cell::new(0),
             at,
-            met: Cell::new(None),
+            place: Cell::new(None),
             strike,
         }
     }
@@ -47,7 +47,7 @@ impl<'a, R: ReadAt + ?Sized> Struck<'a, R> {
         let number = self.accesses.get();
         self.accesses.set(number + 1);
         if number == self.at {
-            self.met.set(Some((at, len)));
+            self.place.set(Some((at, len)));
             return (self.strike)(at, len);
         }
         Ok(())
@@ -248,7 +248,7 @@ fn an_error_at_any_access_is_told_with_its_position() {
         loop {
             let struck = Struck::new(&image, number, &eio);
             let answer = look(&struck);
-            let Some((at, len)) = struck.met.get() else {
+            let Some((at, len)) = struck.place.get() else {
                 assert_eq!(answer.unwrap(), whole, "{name}");
                 break;
             };
@@ -271,9 +271,6 @@ fn an_error_at_any_access_is_told_with_its_position() {
     }
 }
 
-/// A way to open a file.
-type Open = fn(&Path) -> Box<dyn ReadAt>;
-
 /// The same stack in a file, without holes in its first part.
 fn stack_in(path: &Path) {
     let image = stack();
@@ -294,6 +291,9 @@ fn stack_in(path: &Path) {
         at = data.end;
     }
 }
+
+/// How a file is opened.
+type Open = fn(&Path) -> Box<dyn ReadAt>;
 
 #[test]
 fn a_file_that_shrinks_at_any_access_gives_an_error_or_the_whole_answer() {
@@ -330,7 +330,7 @@ fn a_file_that_shrinks_at_any_access_gives_an_error_or_the_whole_answer() {
                     }
                     Err(other) => panic!("{name}, access {number}: {other:?}"),
                 }
-                if struck.met.get().is_none() {
+                if struck.place.get().is_none() {
                     break;
                 }
                 number += 1 + number / 8;

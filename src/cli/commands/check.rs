@@ -1,0 +1,78 @@
+//! `mdtool check`.
+
+use anyhow::Context;
+
+use super::super::Streams;
+use super::super::args::CheckArgs;
+use super::super::open::Opened;
+use super::super::outcome::Outcome;
+use super::super::report::check::{Report, json, text};
+use super::super::select::{choose, find, no_stack, nothing_found};
+use crate::check::{CheckOptions, Judged, Severity, Standing, check, standing, standing_at};
+use crate::locate::{Located, locate_at};
+
+pub(in super::super) fn run(args: &CheckArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
+    let name = || args.image.image.display().to_string();
+    let opened = Opened::open(&args.image)?;
+    let (located, standing) = subjects(&opened, args)?;
+    let only = match args.level {
+        Some(_) => Some(choose(&located, &args.image, args.level)?),
+        None => None,
+    };
+    let options = CheckOptions { full: args.full };
+    let mut judged = check(opened.window(), &located, &standing, options).with_context(name)?;
+    if only.is_some() {
+        judged.retain(|one| one.number == only);
+    }
+    let report = Report {
+        opened: &opened,
+        image: &args.image,
+        located: &located,
+        judged: &judged,
+    };
+    if args.json {
+        json(&report, out.stdout)?;
+    } else {
+        text(&report, out.stdout)?;
+    }
+    if judged.is_empty() {
+        return Err(nothing_found(&located, &args.image).into());
+    }
+    if let Some(no) = no_stack(&located, &args.image).filter(|_| args.image.stacked) {
+        return Err(no.into());
+    }
+    let worst = judged.iter().filter_map(Judged::worst).max();
+    Ok(if worst >= Some(Severity::Warning) {
+        Outcome::No
+    } else {
+        Outcome::Done
+    })
+}
+
+/// The levels, and what stands where DRBD looks without being one.
+fn subjects(opened: &Opened, args: &CheckArgs) -> anyhow::Result<(Located, Vec<Standing>)> {
+    let name = || args.image.image.display().to_string();
+    let device = opened.window();
+    let Some(at) = args.image.at else {
+        let located = find(opened, &args.image, args.level, args.scan.into())?;
+        let standing = standing(device, &located, args.image.index).with_context(name)?;
+        return Ok((located, standing));
+    };
+    let at = opened.device_pos(at.0).with_context(name)?;
+    let level = match locate_at(device, at, args.image.index) {
+        Ok(level) => level,
+        Err(why) => {
+            // What carries a magic and contradicts its place is just what is to be judged.
+            let found = standing_at(device, at, args.image.index).with_context(name)?;
+            return match found {
+                Some(standing) => Ok((Located::default(), vec![standing])),
+                None => Err(anyhow::Error::from(why).context(name())),
+            };
+        }
+    };
+    let located = Located {
+        levels: vec![level],
+        ..Located::default()
+    };
+    Ok((located, Vec::new()))
+}

@@ -1,0 +1,40 @@
+//! `mdtool show`.
+
+use anyhow::Context;
+
+use super::super::Streams;
+use super::super::args::ShowArgs;
+use super::super::open::Opened;
+use super::super::outcome::Outcome;
+use super::super::report::show::Show;
+use super::super::report::text;
+use super::super::select::{choose, find, nothing_found};
+use crate::locate::ScanMode;
+
+pub(in super::super) fn run(args: &ShowArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
+    let opened = Opened::open(&args.image)?;
+    let located = find(&opened, &args.image, args.level, ScanMode::Auto)?;
+    if located.levels.is_empty() {
+        return Err(nothing_found(&located, &args.image).into());
+    }
+    let chosen = if args.level.is_some() || args.image.stacked {
+        let number = choose(&located, &args.image, args.level)?;
+        number..=number
+    } else {
+        0..=located.levels.len().saturating_sub(1)
+    };
+    let report = text::Report {
+        opened: &opened,
+        image: &args.image,
+        located: &located,
+        first: 0,
+    };
+    let show = Show::of(&report, chosen, args.rate)
+        .with_context(|| args.image.image.display().to_string())?;
+    if args.json {
+        show.json(out.stdout)?;
+    } else {
+        show.print(out.stdout)?;
+    }
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,234 @@
+//! The words of one answer.
+
+use super::super::super::open::Opened;
+use crate::layout::MdIndex;
+use crate::locate::{Level, Role, Searched};
+use crate::occupant::Occupant;
+use crate::probe::{Answer, Contents, Damage, Moved, Probed, Unseen};
+use crate::superblock::Format;
+use crate::units::{Bytes, DevPos, Sectors};
+
+/// What was found, and what that means.
+pub(super) fn what(opened: &Opened, probed: &Probed) -> String {
+    let level = || {
+        probed
+            .level()
+            .map_or_else(String::new, |level| resource(probed, level))
+    };
+    match &probed.answer {
+        Answer::Clean => level(),
+        Answer::Unclean { in_use: false } => {
+            format!("{}: its activity log is to be applied", level())
+        }
+        Answer::Unclean { in_use: true } => format!(
+            "{}: its activity log is to be applied, and something is writing to it now",
+            level()
+        ),
+        Answer::None(contents) => none(opened, probed, contents),
+        Answer::Unseen(why) => unseen(opened, probed, *why),
+        Answer::Damaged(damage) => match damaged(opened, damage) {
+            (None, words) => words,
+            (Some(()), words) => format!("{}: {words}", level()),
+        },
+        Answer::Moved(moved) => match moved_to(opened, *moved, probed.level()) {
+            words if probed.level().is_some() => format!("{}: {words}", level()),
+            words => words,
+        },
+    }
+}
+
+/// A resource that was found, in brief.
+fn resource(probed: &Probed, level: &Level) -> String {
+    let superblock = &level.superblock;
+    let mut words = vec![format!("{} {}", superblock.format(), level.layout.index)];
+    words.push(
+        level
+            .known_drbd_device()
+            .and_then(Sectors::to_bytes)
+            .map_or_else(
+                || "DRBD device of unknown size".to_owned(),
+                |size| format!("DRBD device {size}"),
+            ),
+    );
+    if let Some(uuid) = superblock.current_uuid() {
+        words.push(format!("current UUID {uuid}"));
+    }
+    match superblock.node_id() {
+        Some(-1) => words.push("no node-id".to_owned()),
+        Some(id) => words.push(format!("node-id {id}")),
+        None => {}
+    }
+    if probed.number > 0 || level.role == Role::Inner {
+        words.push(format!("level {} of a stack", probed.number));
+    }
+    if let Some(inner) = probed
+        .number
+        .checked_add(1)
+        .and_then(|number| probed.located.levels.get(number))
+    {
+        words.push(format!(
+            "stack: an inner resource lies inside ({}, {})",
+            inner.superblock.format(),
+            inner.superblock.al_state()
+        ));
+    }
+    words.join(", ")
+}
+
+/// That there is nothing, where it was looked, and what is there instead.
+fn none(opened: &Opened, probed: &Probed, contents: &Contents) -> String {
+    let mut words = match probed.located.levels.first() {
+        Some(Level { layout, .. }) if layout.index.is_internal() => format!(
+            "no inner resource: level {} is not there, only what lies around it",
+            probed.number
+        ),
+        Some(Level { layout, .. }) => format!(
+            "no DRBD metadata there: this meta device has another resource's, {}",
+            layout.index
+        ),
+        None => "no DRBD metadata".to_owned(),
+    };
+    if probed.located.searched == Searched::Everything {
+        words.push_str(" anywhere");
+    }
+    words.push_str(": ");
+    if contents.blank {
+        words.push_str("blank");
+    } else if contents.occupants.is_empty() {
+        words.push_str("data of a kind that mdtool does not know");
+    } else {
+        let all: Vec<String> = contents
+            .occupants
+            .iter()
+            .map(|one| occupant(opened, one))
+            .collect();
+        words.push_str(&all.join(", "));
+    }
+    let alike = probed.located.rejected.len();
+    if alike > 0 {
+        let blocks = if alike == 1 { "block" } else { "blocks" };
+        words = format!("{words}; {alike} {blocks} in it only look like metadata");
+    }
+    words
+}
+
+fn occupant(opened: &Opened, occupant: &Occupant) -> String {
+    occupant.end.map_or_else(
+        || occupant.kind.to_string(),
+        |end| format!("{} up to {}", occupant.kind, opened.image_pos(end)),
+    )
+}
+
+/// Why it was not looked everywhere.
+fn unseen(opened: &Opened, probed: &Probed, why: Unseen) -> String {
+    match why {
+        Unseen::Empty => "empty, there is nothing to look at".to_owned(),
+        Unseen::NotSearched if probed.located.levels.is_empty() => {
+            "nothing where DRBD looks, and not looked elsewhere".to_owned()
+        }
+        Unseen::NotSearched => {
+            "not where DRBD looks on the resource around it, and not looked elsewhere".to_owned()
+        }
+        Unseen::NotThere { at } => format!(
+            "no superblock at {}, and not looked elsewhere",
+            opened.image_pos(at)
+        ),
+        Unseen::CutOff(cut) => {
+            let end = cut.end.map(DevPos::from_start).map_or_else(String::new, |end| {
+                format!(" of {end}")
+            });
+            format!(
+                "cut off: has {}, expected all{end} of its {}; metadata would be in what is missing",
+                opened.window().size(),
+                cut.kind
+            )
+        }
+        Unseen::DataElsewhere => {
+            "its metadata is external: what lies inside the resource is on the device that has its data"
+                .to_owned()
+        }
+    }
+}
+
+/// What is wrong; `Some` where the resource is to be named first.
+fn damaged(opened: &Opened, damage: &Damage) -> (Option<()>, String) {
+    let position = |at: DevPos| opened.image_pos(at);
+    let named = |at: DevPos, format: Format| format!("superblock at {} ({format})", position(at));
+    match damage {
+        Damage::Superblock {
+            at,
+            format,
+            misfit,
+            in_place,
+        } => {
+            let elsewhere = if *in_place {
+                ""
+            } else {
+                ", and DRBD does not look there"
+            };
+            (
+                None,
+                format!("{}: {misfit}{elsewhere}", named(*at, *format)),
+            )
+        }
+        Damage::Refused { rule, found } => {
+            (Some(()), format!("DRBD would refuse it: {found} ({rule})"))
+        }
+        Damage::Magic { at, format, found } => (
+            None,
+            format!(
+                "{}: magic is 0x{found:08X}, everything else is a superblock's",
+                named(*at, *format)
+            ),
+        ),
+        Damage::LogAlone { log, superblock } => (
+            None,
+            format!(
+                "the superblock at {} is gone, its activity log is there, at {}",
+                position(*superblock),
+                position(*log)
+            ),
+        ),
+        Damage::Log(verdict) => (
+            Some(()),
+            format!("its activity log does not show all that was being written to: {verdict}"),
+        ),
+    }
+}
+
+/// Where metadata is, and where DRBD will look.
+fn moved_to(opened: &Opened, moved: Moved, level: Option<&Level>) -> String {
+    match moved {
+        Moved::Stray { at, format, why } => {
+            format!("{format} metadata at {}: {why}", opened.image_pos(at))
+        }
+        Moved::Level {
+            expected,
+            made_for,
+            device,
+            asked,
+        } => {
+            let at = level.map_or(DevPos::START, |level| level.layout.md);
+            let expected = expected.map_or_else(
+                || "has no place to look on so small a device".to_owned(),
+                |expected| format!("will look at {}", opened.image_pos(expected)),
+            );
+            let why = asked.map_or_else(|| size(made_for, device), placement);
+            let state = level.map_or_else(String::new, |level| {
+                format!(", {}", level.superblock.al_state())
+            });
+            format!(
+                "superblock at {}{state}, DRBD {expected}: {why}",
+                opened.image_pos(at)
+            )
+        }
+    }
+}
+
+fn size(made_for: Bytes, device: Bytes) -> String {
+    format!("it was made for a device of {made_for}, this one has {device}")
+}
+
+fn placement(asked: MdIndex) -> String {
+    format!("--index {asked} was asked for")
+}

@@ -1,0 +1,66 @@
+//! Comparing what a target holds with what it should hold.
+
+use crate::error::{EditRefusal, Result};
+use crate::image::ReadAt;
+use crate::units::{Bytes, ImagePos, SECTOR_SIZE};
+
+/// Bytes that a power failure leaves old or new, never half.
+pub(super) const SECTOR: usize = 512;
+
+/// A comparison, again and again, and what it means where it fails.
+pub(super) struct Comparison {
+    buffer: Vec<u8>,
+    otherwise: fn(ImagePos, Bytes) -> EditRefusal,
+}
+
+impl Comparison {
+    /// With what was there when the change was planned.
+    pub(super) fn with_plan() -> Self {
+        Self {
+            buffer: Vec::new(),
+            otherwise: |at, length| EditRefusal::Changed { at, length },
+        }
+    }
+
+    /// With what was written.
+    pub(super) fn with_what_was_written() -> Self {
+        Self {
+            buffer: Vec::new(),
+            otherwise: |at, length| EditRefusal::ReadBack { at, length },
+        }
+    }
+
+    /// The answer where something else is there: the first sector of `target` from `at` on that is not as in `expected`.
+    pub(super) fn expect(
+        &mut self,
+        target: &dyn ReadAt,
+        at: ImagePos,
+        expected: &[u8],
+    ) -> Result<()> {
+        self.buffer.resize(expected.len(), 0);
+        read(target, at, &mut self.buffer)?;
+        if self.buffer == expected {
+            return Ok(());
+        }
+        let sectors = self.buffer.chunks(SECTOR).zip(expected.chunks(SECTOR));
+        let mut first = at;
+        for (_, _) in sectors.take_while(|(found, expected)| found == expected) {
+            first = first.checked_add(SECTOR_SIZE).unwrap_or(first);
+        }
+        Err((self.otherwise)(first, SECTOR_SIZE).into())
+    }
+}
+
+/// Reads from a target as if it had not been cut off: what lies behind its end reads as zeros.
+///
+/// Only for a target whose size is known to be one that its undo file tells of.
+pub(super) fn read(target: &dyn ReadAt, at: ImagePos, buffer: &mut [u8]) -> Result<()> {
+    let there = target.size().saturating_sub(at.from_start());
+    let there = there.to_usize().unwrap_or(usize::MAX).min(buffer.len());
+    let (there, gone) = buffer.split_at_mut(there);
+    gone.fill(0);
+    if there.is_empty() {
+        return Ok(());
+    }
+    target.read_exact_at(at, there)
+}

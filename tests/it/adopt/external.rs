@@ -1,0 +1,81 @@
+//! `--strategy external`: two files, two undo files.
+
+use super::{MIB, assert_alike, comparable, data, dirty, ok, stack, stacks, text, v09, whole};
+use crate::import::save;
+use crate::support::{Drbdmeta, mdtool};
+
+#[test]
+fn external_metadata_leaves_the_image_nothing_but_data() {
+    for stack in stacks() {
+        let (before, expected) = (whole(&stack.image), stack.expected());
+        let kept = data(&stack.image, stack.inner);
+        let (undo, meta) = (stack.file("undo"), stack.file("meta"));
+        let more = ["--strategy", "external", "--meta", text(&meta)];
+        let more = [&more[..], &["--undo", text(&undo)]].concat();
+        stack.ok(&more);
+        assert_eq!(data(&stack.image, stack.inner), kept);
+        let run = mdtool(["locate", text(&stack.image), "--scan", "full"]);
+        assert_eq!(run.status, 1, "{run:?}");
+        assert!(run.stdout.contains("no DRBD metadata"), "{run:?}");
+        let words = ["export", text(&meta), "--index", "flex-external"];
+        let words = [&words[..], &["--compat", "9.22"]].concat();
+        assert_alike(&comparable(&ok(&words).stdout), &expected);
+        if let Some(drbdmeta) = Drbdmeta::new() {
+            let theirs = drbdmeta.ok(stack.format, &meta, "flex-external", &["dump-md"]);
+            assert_alike(&comparable(&theirs), &expected);
+        }
+        ok(&["undo", text(&undo)]);
+        assert_eq!(whole(&stack.image), before);
+    }
+}
+
+#[test]
+fn both_undo_files_are_named_in_the_order_in_which_to_undo() {
+    let stack = stack(&[v09(1), dirty(v09(3))], 64 * MIB, "v09");
+    let (undo, meta) = (stack.file("undo"), stack.file("meta"));
+    save(&meta, &vec![0x5A; 2 << 20]);
+    let before = [whole(&stack.image), whole(&meta)];
+    let more = ["--strategy", "external", "--meta", text(&meta)];
+    let run = stack.ok(&[&more[..], &["--undo", text(&undo)]].concat());
+    let hints: Vec<&str> = run
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with("hint: "))
+        .collect();
+    let expected = [
+        format!(
+            "hint: first, mdtool undo {} puts {} back",
+            text(&undo),
+            text(&stack.image)
+        ),
+        format!(
+            "hint: after that, mdtool undo {}.meta puts {} back",
+            text(&undo),
+            text(&meta)
+        ),
+    ];
+    assert_eq!(hints, expected);
+    ok(&["undo", text(&undo)]);
+    ok(&["undo", text(&stack.file("undo.meta"))]);
+    assert_eq!([whole(&stack.image), whole(&meta)], before);
+}
+
+#[test]
+fn neither_file_is_touched_where_one_undo_file_cannot_be_written() {
+    let stack = stack(&[v09(1), dirty(v09(3))], 64 * MIB, "v09");
+    let (undo, meta) = (stack.file("undo"), stack.file("meta"));
+    save(&meta, &vec![0x5A; 2 << 20]);
+    for taken in ["undo", "undo.meta"] {
+        let taken = stack.file(taken);
+        save(&taken, b"mine");
+        let before = [whole(&stack.image), whole(&meta)];
+        let more = ["--strategy", "external", "--meta", text(&meta)];
+        let run = mdtool(stack.adopt(&[&more[..], &["--undo", text(&undo)]].concat()));
+        assert_eq!((run.status, run.stdout.as_str()), (2, ""), "{run:?}");
+        assert!(run.stderr.contains("exists already"), "{run:?}");
+        assert_eq!([whole(&stack.image), whole(&meta)], before);
+        std::fs::remove_file(&taken).unwrap();
+        let names = std::fs::read_dir(stack.dir.path()).unwrap().count();
+        assert_eq!(names, 2, "no undo file is left");
+    }
+}

@@ -1,0 +1,94 @@
+//! No occupant's end is overwritten.
+
+use std::path::Path;
+
+use mdtool::builder::{Level, build};
+use mdtool::image::WritableFile;
+use mdtool::units::{Bytes, ImagePos};
+use tempfile::TempDir;
+
+use super::{MIB, image, md_1};
+use crate::support::{Run, mdtool, patch, scratch};
+
+const SIZE: u64 = 64 * MIB;
+/// Where metadata begins on a disk of that size.
+const FIRST: u64 = SIZE - 40_960;
+
+/// What import calls it, and what makes it end at a byte of a disk.
+type Made = (&'static str, fn(&Path, u64));
+
+const MADE: [Made; 4] = [
+    ("DOS partition table", dos),
+    ("NTFS file system", ntfs),
+    ("FAT file system", fat),
+    ("md RAID member", |disk, end| {
+        patch(disk, 4096, &md_1(4096, 2048, end / 512 - 2048));
+    }),
+];
+
+fn sectors(end: u64) -> [u8; 4] {
+    u32::try_from(end / 512).unwrap().to_le_bytes()
+}
+
+fn dos(disk: &Path, end: u64) {
+    patch(disk, 450, &[0x83]);
+    patch(disk, 454, &8_u32.to_le_bytes());
+    patch(disk, 458, &sectors(end - 8 * 512));
+    patch(disk, 510, &[0x55, 0xAA]);
+}
+
+fn ntfs(disk: &Path, end: u64) {
+    patch(disk, 3, b"NTFS    \0\x02");
+    patch(disk, 40, &(end / 512 - 1).to_le_bytes());
+}
+
+fn fat(disk: &Path, end: u64) {
+    patch(disk, 11, &[0, 2, 4]);
+    patch(disk, 16, &[2]);
+    patch(disk, 32, &sectors(end));
+    patch(disk, 82, b"FAT32   ");
+}
+
+/// Plans the import of a small resource on a disk that somebody made something on.
+fn import(dir: &TempDir, make: impl Fn(&Path)) -> Run {
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    let (source, dump) = (dir.path().join("source"), dir.path().join("dump.md"));
+    if !dump.exists() {
+        let small = Bytes::new(16 * MIB);
+        let mut file = WritableFile::create_new(&source, small).unwrap();
+        build(&mut file, ImagePos::START, small, &[Level::v08()]).unwrap();
+        drop(file);
+        let run = mdtool(["export", &text(&source), "-o", &text(&dump)]);
+        assert_eq!(run.status, 0, "{run:?}");
+    }
+    let disk = image(dir, SIZE);
+    make(&disk);
+    mdtool(["import", &text(&disk), &text(&dump), "--yes", "--dry-run"])
+}
+
+#[test]
+fn import_cuts_off_the_end_of_none_of_them() {
+    let dir = scratch();
+    for (name, make) in MADE {
+        for (end, status) in [(FIRST, 0), (FIRST + 512, 2)] {
+            let run = import(&dir, |disk| make(disk, end));
+            assert_eq!(run.status, status, "{name} to {end}: {run:?}");
+            let says = format!("{name}: ends at byte {end}, expected to end by byte {FIRST}");
+            assert_eq!(run.stderr.contains(&says), status == 2, "{name}: {run:?}");
+        }
+    }
+}
+
+#[test]
+fn import_does_not_overwrite_an_array_s_superblock() {
+    let dir = scratch();
+    let run = import(&dir, |disk| {
+        patch(disk, SIZE - 8192, &md_1(SIZE - 8192, 0, 100));
+    });
+    assert_eq!(run.status, 2, "{run:?}");
+    let says = format!(
+        "md RAID member with its superblock at the end: ends at byte {}",
+        SIZE - 4096
+    );
+    assert!(run.stderr.contains(&says), "{run:?}");
+}
