@@ -27,20 +27,21 @@ pub fn holds(data: &[u8]) {
     };
     let mut log = log(area.striping, how, &mut input);
     // Bytes of it changed, and checksums made to fit or not.
+    let mut fits = vec![false; log.len() / BLOCK];
     while !input.is_empty() && !log.is_empty() {
-        let (block, at, change) = (
-            usize::from(input.u8()) % (log.len() / BLOCK),
-            input.u16(),
-            input.u8(),
-        );
-        let block = &mut log[block * BLOCK..][..BLOCK];
+        let number = usize::from(input.u8()) % fits.len();
+        let (at, change) = (usize::from(input.u16()) % BLOCK, input.u8());
         let bytes = input.slice(usize::from(change % 32) + 1);
-        for (to, from) in block.iter_mut().skip(usize::from(at) % BLOCK).zip(bytes) {
-            *to = *from;
-        }
-        if change & 32 == 0 {
-            seal(block);
-        }
+        let room = log[number * BLOCK..][..BLOCK].iter_mut().skip(at);
+        room.zip(bytes).for_each(|(to, from)| *to = *from);
+        fits[number] = change & 32 == 0;
+    }
+    for (block, _) in log
+        .chunks_exact_mut(BLOCK)
+        .zip(&fits)
+        .filter(|(_, fits)| **fits)
+    {
+        seal(block);
     }
     let first = answer(&area, &log);
     if how & 1 == 0 {
@@ -56,8 +57,8 @@ fn log(striping: AlStriping, how: u8, input: &mut Input<'_>) -> Vec<u8> {
         0 => vec![0; len],
         1 => initialised_block().repeat(len / BLOCK),
         2 => {
-            let mut log = KernelLog::new(stripes, blocks, input.u16(), input.u32());
-            for _ in 0..input.u8() % 64 {
+            let mut log = KernelLog::new(stripes, blocks, input.u16() % 4000, input.u32());
+            for _ in 0..input.u8() % 24 {
                 let changes = [
                     (input.u16() % 2000, u32::from(input.u16())),
                     (input.u16() % 2000, FREE),
