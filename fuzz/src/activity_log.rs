@@ -25,7 +25,7 @@ pub fn holds(data: &[u8]) {
         },
         al_nr_extents: u32::from(input.u16()) << (how >> 5),
     };
-    let mut log = log(&area.striping, how, &mut input);
+    let mut log = log(area.striping, how, &mut input);
     // Bytes of it changed, and checksums made to fit or not.
     while !input.is_empty() && !log.is_empty() {
         let (block, at, change) = (
@@ -49,7 +49,7 @@ pub fn holds(data: &[u8]) {
 }
 
 /// A log as a kernel left it, or nothing of the kind.
-fn log(striping: &AlStriping, how: u8, input: &mut Input<'_>) -> Vec<u8> {
+fn log(striping: AlStriping, how: u8, input: &mut Input<'_>) -> Vec<u8> {
     let (stripes, blocks) = (striping.stripes, striping.stripe_size_4k);
     let len = usize::try_from(striping.blocks().unwrap_or(0)).expect("small") * BLOCK;
     match (how >> 3) & 3 {

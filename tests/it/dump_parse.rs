@@ -89,12 +89,12 @@ impl Verifier {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests make dumps by hand")]
 /// What the known differences are called.
 pub(crate) fn difference_names() -> impl Iterator<Item = &'static str> {
     DIFFERENCES.iter().map(|difference| difference.name)
 }
 
+#[expect(clippy::disallowed_methods, reason = "tests make dumps by hand")]
 fn write(path: &Path, text: &[u8]) {
     std::fs::write(path, text).unwrap();
 }

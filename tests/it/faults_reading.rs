@@ -28,7 +28,7 @@ struct Struck<'a, R: ?Sized> {
     accesses: Cell<u64>,
     at: u64,
     /// Where the access was that was struck.
-    struck: Cell<Option<(ImagePos, Bytes)>>,
+    place: Cell<Option<(ImagePos, Bytes)>>,
     strike: &'a dyn Fn(ImagePos, Bytes) -> Result<()>,
 }
 
@@ -38,7 +38,7 @@ impl<'a, R: ReadAt + ?Sized> Struck<'a, R> {
             image,
             accesses: Cell::new(0),
             at,
-            struck: Cell::new(None),
+            place: Cell::new(None),
             strike,
         }
     }
@@ -47,7 +47,7 @@ impl<'a, R: ReadAt + ?Sized> Struck<'a, R> {
         let number = self.accesses.get();
         self.accesses.set(number + 1);
         if number == self.at {
-            self.struck.set(Some((at, len)));
+            self.place.set(Some((at, len)));
             return (self.strike)(at, len);
         }
         Ok(())
@@ -248,7 +248,7 @@ fn an_error_at_any_access_is_told_with_its_position() {
         loop {
             let struck = Struck::new(&image, number, &eio);
             let answer = look(&struck);
-            let Some((at, len)) = struck.struck.get() else {
+            let Some((at, len)) = struck.place.get() else {
                 assert_eq!(answer.unwrap(), whole, "{name}");
                 break;
             };
@@ -292,11 +292,14 @@ fn stack_in(path: &Path) {
     }
 }
 
+/// How a file is opened.
+type Open = fn(&Path) -> Box<dyn ReadAt>;
+
 #[test]
 fn a_file_that_shrinks_at_any_access_gives_an_error_or_the_whole_answer() {
     let dir = scratch();
     let path = dir.path().join("shrinking.raw");
-    let opens: [fn(&Path) -> Box<dyn ReadAt>; 2] = [
+    let opens: [Open; 2] = [
         |path| Box::new(ImageFile::open(path).unwrap()),
         |path| open_for_scan(path).unwrap(),
     ];
@@ -327,7 +330,7 @@ fn a_file_that_shrinks_at_any_access_gives_an_error_or_the_whole_answer() {
                     }
                     Err(other) => panic!("{name}, access {number}: {other:?}"),
                 }
-                if struck.struck.get().is_none() {
+                if struck.place.get().is_none() {
                     break;
                 }
                 number += 1 + number / 8;

@@ -2,11 +2,7 @@
 
 /// The properties themselves, which the fuzz targets hold too.
 #[path = "../../fuzz/src/lib.rs"]
-#[expect(
-    unreachable_pub,
-    clippy::missing_panics_doc,
-    reason = "they are a crate of their own as well"
-)]
+#[expect(unreachable_pub, reason = "they are a crate of their own as well")]
 mod properties;
 /// What the targets begin with.
 mod seeds;

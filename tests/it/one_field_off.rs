@@ -10,7 +10,14 @@ use crate::support::{Drbdmeta, mdtool, patch, peek, scratch};
 const MIB: u64 = 1 << 20;
 
 /// Format, placement in drbdmeta's word and ours, size, fields.
-const KINDS: [(&str, (&str, &str), u64, &[Field]); 5] = [
+type Shape = (
+    &'static str,
+    (&'static str, &'static str),
+    u64,
+    &'static [Field],
+);
+
+const KINDS: [Shape; 5] = [
     ("v07", ("internal", "internal"), 136 * MIB, V07),
     ("v08", ("internal", "internal"), 4 * MIB, V08),
     ("v08", ("flex-external", "flex-external"), 4 * MIB, V08),

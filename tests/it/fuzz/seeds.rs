@@ -124,7 +124,7 @@ fn dumps(seeds: &mut Vec<Seed>) {
     let v09 = |slots| {
         Level::v09(slots)
             .node_id(NodeId::new(0))
-            .peer(NodeId::new(1), peer.clone())
+            .peer(NodeId::new(1), peer)
     };
     let levels = [
         ("small-v07", Level::v07_flex()),
