@@ -59,11 +59,14 @@ pub fn holds(data: &[u8]) {
     put(0, input.array());
     put(4, input.array());
     for at in fields.others {
-        // Small numbers, mostly: those are the ones that are accepted.
-        let number = if how & 1 == 0 {
-            1 << (input.u8() % 32)
-        } else {
+        // Powers of two and small numbers, mostly: those are the ones that are accepted.
+        let number = if how & 1 == 1 {
             input.u32()
+        } else {
+            match input.u8() {
+                byte @ ..=127 => 1 << (byte % 32),
+                byte => u32::from(byte % 32),
+            }
         };
         put(*at, number.to_be_bytes());
     }
