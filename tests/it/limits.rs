@@ -278,7 +278,7 @@ fn v09() -> Level {
 }
 
 /// Where the numbers of a text are: their places, outside of comments and strings, and whether each is hexadecimal.
-fn numbers(text: &str) -> Vec<(std::ops::Range<usize>, bool)> {
+pub(crate) fn numbers(text: &str) -> Vec<(std::ops::Range<usize>, bool)> {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'"');
     let mut found = Vec::new();
     let mut start = 0;
@@ -294,7 +294,7 @@ fn numbers(text: &str) -> Vec<(std::ops::Range<usize>, bool)> {
 }
 
 /// A number as the grammar writes it.
-fn written(number: u64, old: &str, hexadecimal: bool) -> String {
+pub(crate) fn written(number: u64, old: &str, hexadecimal: bool) -> String {
     match (hexadecimal, old.len()) {
         (true, 10) => format!("0x{:08X}", number & 0xFFFF_FFFF),
         (true, _) => format!("0x{number:016X}"),

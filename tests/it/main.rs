@@ -57,6 +57,8 @@ mod locate;
 mod occupants;
 /// One number off, in superblocks and dumps, held against drbdmeta.
 mod one_field_off;
+/// Dumps with one number off, held against `drbdmeta restore-md`.
+mod one_number_off;
 /// Help, man pages and completions.
 mod pages;
 /// `probe`: each status by a real image.

@@ -238,7 +238,8 @@ fn a_superblock_with_one_field_off_is_judged_as_by_drbdmeta() {
 fn every_difference_that_a_test_allows_is_explained() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/differences.md");
     let document = std::fs::read_to_string(path).unwrap();
-    let parsers = crate::dump_parse::difference_names();
+    let parsers =
+        crate::dump_parse::difference_names().chain(crate::one_number_off::difference_names());
     let names = DIFFERENCES
         .iter()
         .map(|difference| difference.name)
