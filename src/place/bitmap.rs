@@ -45,8 +45,9 @@ pub(super) fn draft(
     } else {
         let mut spools = Vec::new();
         for slot in 0..u8::try_from(slots).unwrap_or(u8::MAX) {
-            let len = slot_len(words, u64::from(slot), slots);
-            spools.push(Spool::of(&mut *bitmap.slot(BitmapIndex::new(slot))?, len)?);
+            let slot = BitmapIndex::new(slot);
+            let len = carried(slot_len(words, u64::from(slot.get()), slots));
+            spools.push(Spool::of(&mut *bitmap.slot(slot)?, len)?);
         }
         let mut merge = Merge::new(&spools);
         while let Some(run) = merge.next_run()? {
@@ -54,6 +55,12 @@ pub(super) fn draft(
         }
     }
     writer.finish()
+}
+
+/// How many of a slot's words a dump carries: it is of 64-bit values, and a last word without a partner, where the rounding of the area
+/// has room for one, stands for nothing. Placed, it would be lost at the next export.
+const fn carried(words: u64) -> u64 {
+    words & !1
 }
 
 /// Puts words into an area, as many as la-size needs.

@@ -158,10 +158,11 @@ proptest! {
         prop_assert_eq!(&Header::of(&superblock), &header);
         prop_assert_eq!(MdLayout::of(&superblock, index, device), Ok(layout.clone()));
 
-        // The bitmap, word by word, from the definition.
+        // The bitmap, word by word, from the definition. Where slots are interleaved, a last word without a partner is in no dump.
         let words = header.geometry.bitmap_size(header.la_size).unwrap().get() / 4;
         let slots: Vec<_> = slots.iter().enumerate().map(|(slot, runs)| {
-            expand(runs, slot_len(words, Bytes::of_len(slot).get(), u64::from(max_peers)))
+            let len = slot_len(words, Bytes::of_len(slot).get(), u64::from(max_peers));
+            expand(runs, len / 2 * 2)
         }).collect();
         let after = bytes_of(&target);
         let at = |pos: DevPos| usize::try_from(pos.get() + base.get()).unwrap();
