@@ -50,6 +50,7 @@
 
 mod apply;
 mod check;
+mod checksum;
 mod compare;
 mod draft;
 mod format;
@@ -67,9 +68,10 @@ pub use outline::{Phase, Region};
 pub use superblock::{Block, is_attachable, unattachable};
 pub use undo_file::UndoFile;
 
-use crate::error::{EditError, Result, TargetState};
+use crate::error::{EditError, EditRefusal, Result, TargetState};
 use crate::image::{ReadAt, WriteAt};
 use crate::units::{Bytes, ImagePos};
+use compare::Comparison;
 use restore::{Reach, restore};
 
 /// What a draft comes to, without an undo file and without changing anything: each change is shown as it is drafted.
@@ -110,7 +112,11 @@ pub fn prepare<S: Store>(
         drafting.finish()
     });
     let summary = drafted.map_err(EditError::untouched)?;
-    Ok(Prepared { store, summary })
+    Ok(Prepared {
+        store,
+        summary,
+        size: identity.size,
+    })
 }
 
 /// A change that is drafted and written down, and not begun. Dropped, it leaves nothing behind.
@@ -118,6 +124,8 @@ pub fn prepare<S: Store>(
 pub struct Prepared<S> {
     store: S,
     summary: Summary,
+    /// The target's, when it was drafted.
+    size: Bytes,
 }
 
 impl<S: Store> Prepared<S> {
@@ -137,7 +145,18 @@ impl<S: Store> Prepared<S> {
         if self.summary.is_nothing() {
             return Ok(None);
         }
-        let sealed = self.store.seal().and_then(UndoFile::open);
+        let (found, expected) = (target.size(), self.size);
+        if found != expected {
+            let refusal = EditRefusal::TargetSize { found, expected };
+            return Err(EditError::untouched(refusal.into()).into());
+        }
+        // All that is to change is still as it was drafted, or nothing is written at all.
+        let mut planned = Comparison::with_plan();
+        let sealed = self.store.seal().and_then(|file| {
+            UndoFile::open_showing(file, &mut |record| {
+                planned.expect(&*target, record.at, &record.before)
+            })
+        });
         let undo = sealed.map_err(EditError::untouched)?;
         apply::apply(&undo, target)?;
         Ok(Some(undo))

@@ -6,7 +6,7 @@
 
 use std::io::{self, Write};
 
-use super::hex::Digits;
+use super::hex::{print_full_line, print_sixteen};
 use super::print::cannot_write;
 use crate::error::Result;
 use crate::metadata::{Run, SlotWords};
@@ -23,6 +23,8 @@ const PAGE_WORDS: u64 = 1024;
 const COMMENT_WORDS: u64 = 64;
 /// KiB of the device that an on-disk word stands for, in those comments.
 const COMMENT_KIB: u64 = 128;
+/// Words whose bits are counted at once.
+const COUNTED: usize = 1024;
 /// Text gathered before it is written.
 const TEXT_LEN: usize = 64 << 10;
 
@@ -49,7 +51,6 @@ pub(super) struct BodyPrinter<'a> {
     /// Words that do not fill a group yet.
     rest: Vec<u32>,
     text: Vec<u8>,
-    digits: Digits,
     set: u64,
 }
 
@@ -67,7 +68,6 @@ impl<'a> BodyPrinter<'a> {
             pending: None,
             rest: Vec::with_capacity(GROUP),
             text: Vec::with_capacity(TEXT_LEN),
-            digits: Digits::new(),
             set: 0,
         }
     }
@@ -75,6 +75,7 @@ impl<'a> BodyPrinter<'a> {
     /// Prints all words of a slot.
     pub(super) fn print(&mut self, words: &mut dyn SlotWords) -> Result<()> {
         while let Some(run) = words.next_run()? {
+            self.count(&run);
             match run {
                 Run::Words(words) => self.words(words),
                 Run::Repeat { count, word } => self.repeat(count, word),
@@ -84,18 +85,17 @@ impl<'a> BodyPrinter<'a> {
         Ok(())
     }
 
-    /// Prints what is left and the closing brace; returns how many set bits were printed.
+    /// Prints what is left and the closing brace; returns how many bits were set.
     pub(super) fn finish(mut self) -> io::Result<u64> {
         self.flush_pending()?;
         let rest = std::mem::take(&mut self.rest);
         if !rest.is_empty() {
             self.make_room(self.taken)?;
-            self.count(&rest);
             self.text.extend_from_slice(b"\n   ");
             // A last word without a partner is counted, and left out.
             for pair in rest.as_chunks::<2>().0 {
                 self.text.extend_from_slice(b" 0x");
-                self.text.extend_from_slice(&self.digits.sixteen(*pair));
+                self.text.extend_from_slice(&print_sixteen(*pair));
                 self.text.push(b';');
             }
         }
@@ -218,9 +218,6 @@ impl<'a> BodyPrinter<'a> {
             self.make_room(start)?;
             let values = words / 2;
             write!(self.text, "\n    {values} times 0x{word:08X}{word:08X};")?;
-            self.set = self
-                .set
-                .saturating_add(u64::from(word.count_ones()).saturating_mul(words));
         }
         if alone > 0 {
             self.literal(start.saturating_add(words), &[word; GROUP])?;
@@ -231,8 +228,7 @@ impl<'a> BodyPrinter<'a> {
     #[inline]
     fn literal(&mut self, start: u64, group: &[u32; GROUP]) -> io::Result<()> {
         self.make_room(start)?;
-        self.count(group);
-        self.text.extend_from_slice(&self.digits.full_line(group));
+        self.text.extend_from_slice(&print_full_line(group));
         Ok(())
     }
 
@@ -245,16 +241,41 @@ impl<'a> BodyPrinter<'a> {
         }
         let distance = k.saturating_mul(self.max_peers);
         if distance.is_multiple_of(COMMENT_WORDS) {
-            let kib = distance.saturating_mul(COMMENT_KIB);
-            write!(self.text, "\n   # at {kib}kB")?;
+            self.text.extend_from_slice(b"\n   # at ");
+            self.decimal(distance.saturating_mul(COMMENT_KIB));
+            self.text.extend_from_slice(b"kB");
         }
         Ok(())
     }
 
-    /// Counts the bits of words that are printed, or that drbdmeta counts all the same.
-    #[inline]
-    fn count(&mut self, words: &[u32]) {
-        let set: u32 = words.iter().map(|word| word.count_ones()).sum();
-        self.set = self.set.saturating_add(u64::from(set));
+    /// What `write!` would print, without its cost: there is one for every eight lines.
+    fn decimal(&mut self, number: u64) {
+        let start = self.text.len();
+        let mut left = number;
+        loop {
+            let digit = u8::try_from(left % 10).unwrap_or_default();
+            self.text.push(digit.saturating_add(b'0'));
+            left /= 10;
+            if left == 0 {
+                break;
+            }
+        }
+        if let Some(digits) = self.text.get_mut(start..) {
+            digits.reverse();
+        }
+    }
+
+    /// Counts the bits of all words, also of a last one without a partner, as drbdmeta does.
+    fn count(&mut self, run: &Run<'_>) {
+        let sum = |words: &[u32]| words.iter().map(|word| word.count_ones()).sum::<u32>();
+        let set = match run {
+            // As many at once as have their count in 32 bits: the compiler makes vector code of that.
+            Run::Words(words) => words
+                .chunks(COUNTED)
+                .map(|words| u64::from(sum(words)))
+                .fold(0, u64::saturating_add),
+            Run::Repeat { count, word } => u64::from(word.count_ones()).saturating_mul(*count),
+        };
+        self.set = self.set.saturating_add(set);
     }
 }

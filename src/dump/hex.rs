@@ -1,9 +1,12 @@
-//! Hex digits to numbers, eight at a time, and back, two at a time.
+//! Hex digits to numbers, eight at a time, and back, a line at a time.
 
 /// A byte repeated in each byte of a word.
 const fn each(byte: u8) -> u64 {
     u64::from_ne_bytes([byte; 8])
 }
+
+/// How far `A` lies behind the byte after `9`.
+const LETTERS_AHEAD: u8 = b'A' - b'9' - 1;
 
 /// The highest bit of each byte.
 const HIGH: u64 = each(0x80);
@@ -95,53 +98,51 @@ fn value(text: &[u8; VALUE_LEN]) -> Option<([u32; 2], u64)> {
 const BLANK_LINE: &[u8; LINE_LEN] =
     b"\n    0x................; 0x................; 0x................; 0x................;";
 
-/// The two upper-case digits of every byte.
-pub(super) struct Digits([[u8; 2]; 256]);
-
-impl Digits {
-    /// All of them.
-    pub(super) fn new() -> Self {
-        let mut table = [[0; 2]; 256];
-        for (digits, byte) in table.iter_mut().zip(0..=u8::MAX) {
-            *digits = [digit(byte >> 4), digit(byte & 15)];
+/// A full line of a bitmap's body, as drbdmeta prints it.
+#[inline]
+pub(super) fn print_full_line(words: &[u32; LINE_WORDS]) -> [u8; LINE_LEN] {
+    let mut line = *BLANK_LINE;
+    let digits: [u8; 8 * LINE_WORDS] = print_digits(&values::<_, { 4 * LINE_WORDS }>(words));
+    if let Some((_, values)) = line.split_first_chunk_mut::<4>() {
+        let (values, _) = values.as_chunks_mut::<VALUE_LEN>();
+        for (text, new) in values.iter_mut().zip(digits.as_chunks().0) {
+            let [_, _, _, digits @ .., _] = text;
+            *digits = *new;
         }
-        Self(table)
     }
-
-    /// A full line of a bitmap's body, as drbdmeta prints it.
-    #[inline]
-    pub(super) fn full_line(&self, words: &[u32; LINE_WORDS]) -> [u8; LINE_LEN] {
-        let mut line = *BLANK_LINE;
-        if let Some((_, values)) = line.split_first_chunk_mut::<4>() {
-            let (values, _) = values.as_chunks_mut::<VALUE_LEN>();
-            for (text, pair) in values.iter_mut().zip(words.as_chunks::<2>().0) {
-                let [_, _, _, digits @ .., _] = text;
-                *digits = self.sixteen(*pair);
-            }
-        }
-        line
-    }
-
-    /// The sixteen digits of two words, the later one's first.
-    #[inline]
-    pub(super) fn sixteen(&self, [low, high]: [u32; 2]) -> [u8; 16] {
-        let bytes = (u64::from(high) << 32 | u64::from(low)).to_be_bytes();
-        let mut digits = [0; 16];
-        for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
-            // OK to fall back: every byte is in the table.
-            *pair = self.0.get(usize::from(byte)).copied().unwrap_or_default();
-        }
-        digits
-    }
+    line
 }
 
-/// The digit of a number below 16.
-const fn digit(nibble: u8) -> u8 {
-    if nibble < 10 {
-        b'0'.saturating_add(nibble)
-    } else {
-        b'A'.saturating_add(nibble.saturating_sub(10))
+/// The sixteen digits of two words, the later one's first.
+pub(super) fn print_sixteen(words: [u32; 2]) -> [u8; 16] {
+    print_digits(&values::<2, 8>(&words))
+}
+
+/// Pairs of words as 64-bit values, in the order of their digits.
+#[inline]
+fn values<const WORDS: usize, const BYTES: usize>(words: &[u32; WORDS]) -> [u8; BYTES] {
+    let mut bytes = [0; BYTES];
+    let pairs = words.as_chunks::<2>().0;
+    for (value, [low, high]) in bytes.as_chunks_mut().0.iter_mut().zip(pairs) {
+        *value = (u64::from(*high) << 32 | u64::from(*low)).to_be_bytes();
     }
+    bytes
+}
+
+/// The digits of bytes: a loop without a branch or a table, of which the compiler makes vector code.
+#[inline]
+fn print_digits<const BYTES: usize, const DIGITS: usize>(bytes: &[u8; BYTES]) -> [u8; DIGITS] {
+    let mut digits = [0; DIGITS];
+    for (pair, byte) in digits.as_chunks_mut().0.iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(byte & 15)];
+    }
+    digits
+}
+
+/// The upper-case digit of a number below 16.
+const fn digit(nibble: u8) -> u8 {
+    let letters = if nibble < 10 { 0 } else { LETTERS_AHEAD };
+    nibble.wrapping_add(b'0').wrapping_add(letters)
 }
 
 #[cfg(test)]
@@ -190,7 +191,7 @@ mod tests {
         fn a_full_line_is_printed_as_format_would(values: [u64; 4]) {
             let halves = |value: u64| [value & 0xFFFF_FFFF, value >> 32];
             let words: Vec<u32> = values.into_iter().flat_map(halves).map(|half| half.try_into().unwrap()).collect();
-            let line = Digits::new().full_line(words.first_chunk().unwrap());
+            let line = print_full_line(words.first_chunk().unwrap());
             prop_assert_eq!(line, printed(values, true));
         }
 

@@ -1,5 +1,7 @@
 //! Writing a plan to its target, in the order that leaves no mixture behind.
 
+use std::borrow::Cow;
+
 use super::compare::{Comparison, SECTOR};
 use super::outline::Phase;
 use super::restore::{Reach, restore};
@@ -9,15 +11,8 @@ use crate::error::{EditError, EditRefusal, Error, Result, TargetState};
 use crate::image::{ReadAt, WriteAt};
 use crate::units::ImagePos;
 
-/// Writes what `undo` holds, or puts everything back.
+/// Writes what `undo` holds to the target that was found to be as it says, or puts everything back.
 pub(super) fn apply<R: ReadAt>(undo: &UndoFile<R>, target: &mut dyn WriteAt) -> Result<()> {
-    let found = target.size();
-    let expected = undo.identity().size;
-    if found != expected {
-        let refusal = EditRefusal::TargetSize { found, expected };
-        return Err(EditError::untouched(refusal.into()).into());
-    }
-    verify_untouched(undo, target).map_err(EditError::untouched)?;
     let mut writer = Applying {
         undo,
         target,
@@ -42,17 +37,6 @@ pub(super) fn apply<R: ReadAt>(undo: &UndoFile<R>, target: &mut dyn WriteAt) -> 
     }))
 }
 
-/// Whether everything that is to change is as it was when the plan was made.
-fn verify_untouched<R: ReadAt>(undo: &UndoFile<R>, target: &dyn ReadAt) -> Result<()> {
-    let mut planned = Comparison::with_plan();
-    for phase in Phase::ALL {
-        undo.walk(phase, &mut |_, _, record| {
-            planned.expect(target, record.at, &record.before)
-        })?;
-    }
-    Ok(())
-}
-
 struct Applying<'a, R> {
     undo: &'a UndoFile<R>,
     target: &'a mut dyn WriteAt,
@@ -63,27 +47,28 @@ struct Applying<'a, R> {
 impl<R: ReadAt> Applying<'_, R> {
     fn run(&mut self) -> Result<()> {
         self.phase(Phase::Retire, first_sector)?;
-        self.phase(Phase::Body, <[u8]>::to_vec)?;
+        self.phase(Phase::Body, whole)?;
         // Without the magic; and when that is durable, the one sector that has it.
         self.phase(Phase::Commit, bare)?;
         self.commit()?;
-        self.phase(Phase::Cleanup, <[u8]>::to_vec)?;
+        self.phase(Phase::Cleanup, whole)?;
         self.cut()?;
         self.read_back()
     }
 
     /// Writes the part of what is to be there that `part` takes, for every record of a phase, and syncs it.
-    fn phase(&mut self, phase: Phase, part: impl Fn(&[u8]) -> Vec<u8>) -> Result<()> {
+    fn phase(&mut self, phase: Phase, part: fn(&[u8]) -> Cow<'_, [u8]>) -> Result<()> {
         if !self.undo.has(phase) {
             return Ok(());
         }
         let mut planned = Comparison::with_plan();
         let undo = self.undo;
         undo.walk(phase, &mut |number, _, record| {
-            let mut expected = record.before.clone();
-            if phase > Phase::Retire {
-                undo.retired().overlay(record.at, &mut expected);
-            }
+            let expected = if phase > Phase::Retire {
+                undo.retired().overlay(record.at, &record.before)
+            } else {
+                Cow::Borrowed(&*record.before)
+            };
             planned.expect(&*self.target, record.at, &expected)?;
             self.put(number, record.at, &part(&record.after))
         })?;
@@ -112,8 +97,7 @@ impl<R: ReadAt> Applying<'_, R> {
         };
         let mut planned = Comparison::with_plan();
         undo.walk(Phase::Cut, &mut |_, _, record| {
-            let mut expected = record.before.clone();
-            undo.retired().overlay(record.at, &mut expected);
+            let expected = undo.retired().overlay(record.at, &record.before);
             planned.expect(&*self.target, record.at, &expected)
         })?;
         self.touched = Some(Reach::All);
@@ -150,12 +134,17 @@ impl<R: ReadAt> Applying<'_, R> {
     }
 }
 
+/// All of a content.
+pub(super) const fn whole(content: &[u8]) -> Cow<'_, [u8]> {
+    Cow::Borrowed(content)
+}
+
 /// The sector that has the magic.
-pub(super) fn first_sector(block: &[u8]) -> Vec<u8> {
-    block.get(..SECTOR).unwrap_or(block).to_vec()
+pub(super) fn first_sector(block: &[u8]) -> Cow<'_, [u8]> {
+    Cow::Borrowed(block.get(..SECTOR).unwrap_or(block))
 }
 
 /// A superblock without its magic.
-fn bare(block: &[u8]) -> Vec<u8> {
-    unattachable(&block_of(block)).to_vec()
+fn bare(block: &[u8]) -> Cow<'_, [u8]> {
+    Cow::Owned(unattachable(&block_of(block)).to_vec())
 }

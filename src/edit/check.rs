@@ -79,13 +79,11 @@ pub(super) fn check<R: ReadAt>(undo: &UndoFile<R>, target: &dyn ReadAt) -> Resul
     }
     let mut tally = Tally::default();
     let mut present = Vec::new();
-    let mut retired = Vec::new();
     for phase in Phase::ALL {
         undo.walk(phase, &mut |_, _, record| {
             present.resize(record.after.len(), 0);
             read(target, record.at, &mut present)?;
-            retired.clone_from(&record.before);
-            undo.retired().overlay(record.at, &mut retired);
+            let retired = undo.retired().overlay(record.at, &record.before);
             let last = undo.retired().at(record.at);
             let last = last.filter(|_| phase == Phase::Retire);
             let one = Compared {

@@ -10,6 +10,7 @@ pub(super) const SECTOR: usize = 512;
 /// A comparison, again and again, and what it means where it fails.
 pub(super) struct Comparison {
     buffer: Vec<u8>,
+    read: fn(&dyn ReadAt, ImagePos, &mut [u8]) -> Result<()>,
     otherwise: fn(ImagePos, Bytes) -> EditRefusal,
 }
 
@@ -18,6 +19,7 @@ impl Comparison {
     pub(super) fn with_plan() -> Self {
         Self {
             buffer: Vec::new(),
+            read: read_data,
             otherwise: |at, length| EditRefusal::Changed { at, length },
         }
     }
@@ -26,6 +28,7 @@ impl Comparison {
     pub(super) fn with_what_was_written() -> Self {
         Self {
             buffer: Vec::new(),
+            read,
             otherwise: |at, length| EditRefusal::ReadBack { at, length },
         }
     }
@@ -38,7 +41,7 @@ impl Comparison {
         expected: &[u8],
     ) -> Result<()> {
         self.buffer.resize(expected.len(), 0);
-        read(target, at, &mut self.buffer)?;
+        (self.read)(target, at, &mut self.buffer)?;
         if self.buffer == expected {
             return Ok(());
         }
@@ -49,6 +52,19 @@ impl Comparison {
         }
         Err((self.otherwise)(first, SECTOR_SIZE).into())
     }
+}
+
+/// Reads from a target, but not its holes, which are zeros: read, the system would fill its cache with them.
+pub(super) fn read_data(target: &dyn ReadAt, at: ImagePos, buffer: &mut [u8]) -> Result<()> {
+    let end = at.checked_add(Bytes::of_len(buffer.len()));
+    let inside = end.filter(|end| end.from_start() <= target.size());
+    if let Some(end) = inside
+        && target.next_data(at)?.is_none_or(|data| data.start >= end)
+    {
+        buffer.fill(0);
+        return Ok(());
+    }
+    target.read_exact_at(at, buffer)
 }
 
 /// Reads from a target as if it had not been cut off: what lies behind its end reads as zeros.

@@ -5,6 +5,7 @@ mod area;
 use std::io::Write;
 use std::ops::Range;
 
+use super::compare::read_data;
 use super::format::{LONGEST_RECORD, WORD_LEN, repeated_word};
 use super::journal::{Identity, JournalWriter};
 use super::outline::{Outline, Phase, Region};
@@ -80,6 +81,8 @@ pub struct Draft<'a> {
     changes: bool,
     /// What is to be at the cursor of the area announced last.
     pending: Vec<u8>,
+    /// What was there before the last piece of it: memory to read to.
+    found: Vec<u8>,
     cursor: ImagePos,
 }
 
@@ -98,6 +101,7 @@ impl<'a> Draft<'a> {
             retired: Retired::default(),
             changes: false,
             pending: Vec::new(),
+            found: Vec::new(),
             cursor: ImagePos::START,
         })
     }
@@ -248,11 +252,13 @@ impl<'a> Draft<'a> {
             return Err(EditRefusal::Unaligned { at, length }.into());
         }
         let after = std::mem::take(&mut self.pending);
-        let mut before = vec![0; after.len()];
-        self.target.read_exact_at(at, &mut before)?;
+        let mut before = std::mem::take(&mut self.found);
+        before.resize(after.len(), 0);
+        read_data(self.target, at, &mut before)?;
         self.cursor = step(at, after.len());
         self.emit_changed(at, &before, &after)?;
         // The memory is for the next piece.
+        self.found = before;
         self.pending = after;
         self.pending.clear();
         Ok(())
@@ -260,8 +266,7 @@ impl<'a> Draft<'a> {
 
     /// Writes down what changes, in blocks; those in a row whose contents are alike in kind are one record.
     fn emit_changed(&mut self, at: ImagePos, before: &[u8], after: &[u8]) -> Result<()> {
-        let mut found = before.to_vec();
-        self.retired.overlay(at, &mut found);
+        let found = self.retired.overlay(at, before);
         self.retired.cover(at, after);
         let mut run: Option<(usize, Kind)> = None;
         let blocks = found

@@ -208,13 +208,12 @@ pub(super) fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
 /// What [`sealed`] was given, where the checksum holds.
 pub(super) fn unsealed(bytes: &[u8]) -> Result<&[u8], UndoFault> {
     let (content, checksum) = bytes.split_last_chunk().unwrap_or((bytes, &[0; 4]));
-    check_crc(content, u32::from_be_bytes(*checksum))?;
+    check_crc(crc32fast::hash(content), u32::from_be_bytes(*checksum))?;
     Ok(content)
 }
 
-/// Compares a content with the checksum that the file says it has.
-pub(super) fn check_crc(content: &[u8], expected: u32) -> Result<(), UndoFault> {
-    let found = crc32fast::hash(content);
+/// Compares a content's checksum with the one that the file says it has.
+pub(super) const fn check_crc(found: u32, expected: u32) -> Result<(), UndoFault> {
     if found == expected {
         Ok(())
     } else {

@@ -2,6 +2,7 @@
 
 use std::io::{BufWriter, Write};
 
+use super::checksum::ContentCrc;
 use super::format::{
     CHECKSUM_LEN, Header, LONGEST_TEXT, RecordHead, RegionHead, Trailer, repeated_word, sealed,
 };
@@ -58,6 +59,8 @@ pub struct Identity {
 pub(super) struct JournalWriter<'a> {
     out: BufWriter<&'a mut dyn Write>,
     crc: crc32fast::Hasher,
+    /// Of the contents before and after.
+    known: [ContentCrc; 2],
     regions: u64,
     records: u64,
     length: Bytes,
@@ -68,6 +71,7 @@ impl<'a> JournalWriter<'a> {
         let mut journal = Self {
             out: BufWriter::with_capacity(256 * 1024, out),
             crc: crc32fast::Hasher::new(),
+            known: <[ContentCrc; 2]>::default(),
             regions: 0,
             records: 0,
             length: Bytes::ZERO,
@@ -105,22 +109,24 @@ impl<'a> JournalWriter<'a> {
     /// One change, whose contents have one length of at most [`super::format::LONGEST_RECORD`].
     pub(super) fn record(&mut self, at: ImagePos, before: &[u8], after: &[u8]) -> Result<()> {
         let words = [before, after].map(repeated_word);
+        let [before_word, after_word] = words;
+        let [before_known, after_known] = &mut self.known;
+        // The head tells the checksums of the contents, and comes before them.
+        let mut contents = crc32fast::Hasher::new();
         let head = RecordHead {
             at: at.get(),
             // What is longer is never given, and would not be read.
             len: u32::try_from(after.len()).unwrap_or(u32::MAX),
-            before_repeats: words.first().is_some_and(Option::is_some),
-            after_repeats: words.last().is_some_and(Option::is_some),
-            before_crc: crc32fast::hash(before),
-            after_crc: crc32fast::hash(after),
+            before_repeats: before_word.is_some(),
+            after_repeats: after_word.is_some(),
+            before_crc: before_known.crc(before, before_word, &mut contents),
+            after_crc: after_known.crc(after, after_word, &mut contents),
         };
         self.records = self.records.saturating_add(1);
         self.put(&head.encode())?;
+        self.crc.combine(&contents);
         for (content, word) in [before, after].into_iter().zip(words) {
-            match word {
-                Some(word) => self.put(&word)?,
-                None => self.put(content)?,
-            }
+            self.write(word.as_ref().map_or(content, |word| word))?;
         }
         Ok(())
     }
@@ -141,6 +147,11 @@ impl<'a> JournalWriter<'a> {
 
     fn put(&mut self, bytes: &[u8]) -> Result<()> {
         self.crc.update(bytes);
+        self.write(bytes)
+    }
+
+    /// Writes what the checksum of all has already.
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
         let sum = self.length.checked_add(Bytes::of_len(bytes.len()));
         self.length = sum.unwrap_or(self.length);
         let written = self.out.write_all(bytes);

@@ -1,5 +1,6 @@
 //! Reading an undo file front to back, a frame at a time, in memory bounded by one record.
 
+use super::checksum::ContentCrc;
 use super::format::{LONGEST_RECORD, RECORD_LEN, RecordHead, WORD_LEN, check_crc, unsealed};
 use crate::error::{Result, UndoFault, UndoFileError};
 use crate::image::ReadAt;
@@ -26,6 +27,8 @@ pub(super) struct Record {
     pub(super) at: ImagePos,
     pub(super) before: Vec<u8>,
     pub(super) after: Vec<u8>,
+    /// Of the contents before and after.
+    known: [ContentCrc; 2],
 }
 
 impl<'a> Reader<'a> {
@@ -58,18 +61,28 @@ impl<'a> Reader<'a> {
 
     /// The next `len` bytes, without taking them.
     pub(super) fn peek(&mut self, len: usize) -> Result<&[u8]> {
-        let ahead = self.buffer.len().saturating_sub(self.taken);
-        if ahead < len {
-            let missing = Bytes::of_len(len).saturating_sub(self.rest());
-            if missing > Bytes::ZERO {
-                let at = ImagePos::at(self.file.size());
-                let fault = UndoFault::Truncated { missing };
-                return Err(UndoFileError { at, fault }.into());
-            }
+        if self.ahead().len() < len {
+            self.check_rest(len)?;
             self.refill(len)?;
         }
-        let ahead = self.buffer.get(self.taken..).unwrap_or_default();
+        let ahead = self.ahead();
         Ok(ahead.get(..len).unwrap_or(ahead))
+    }
+
+    /// What was read and not taken.
+    fn ahead(&self) -> &[u8] {
+        self.buffer.get(self.taken..).unwrap_or_default()
+    }
+
+    /// Whether the file has `len` bytes more.
+    fn check_rest(&self, len: usize) -> Result<(), UndoFileError> {
+        let missing = Bytes::of_len(len).saturating_sub(self.rest());
+        if missing > Bytes::ZERO {
+            let at = ImagePos::at(self.file.size());
+            let fault = UndoFault::Truncated { missing };
+            return Err(UndoFileError { at, fault });
+        }
+        Ok(())
     }
 
     /// The next `len` bytes.
@@ -117,23 +130,52 @@ impl<'a> Reader<'a> {
         self.take(RECORD_LEN)?;
         record.at = ImagePos::new(head.at);
         let len = usize::try_from(head.len).unwrap_or(LONGEST_RECORD);
+        let [before_known, after_known] = &mut record.known;
         let contents = [
-            (head.before_repeats, head.before_crc, &mut record.before),
-            (head.after_repeats, head.after_crc, &mut record.after),
+            (
+                head.before_repeats,
+                head.before_crc,
+                &mut record.before,
+                before_known,
+            ),
+            (
+                head.after_repeats,
+                head.after_crc,
+                &mut record.after,
+                after_known,
+            ),
         ];
-        for (repeats, crc, content) in contents {
-            content.clear();
-            if repeats {
-                content.extend(self.take(WORD_LEN)?);
-                while content.len() < len {
-                    let more = len.saturating_sub(content.len()).min(content.len());
-                    content.extend_from_within(..more);
-                }
-                content.truncate(len);
+        for (repeats, expected, content, known) in contents {
+            let word = if repeats {
+                let word: [u8; WORD_LEN] = self.peek_array()?;
+                self.taken = self.taken.saturating_add(WORD_LEN);
+                expand(word, len, content);
+                Some(word)
             } else {
-                content.extend(self.take(len)?);
-            }
-            check_crc(content, crc).map_err(fault)?;
+                self.take_content(len, content)?;
+                None
+            };
+            let found = known.crc(content, word, &mut self.crc);
+            check_crc(found, expected).map_err(fault)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the next `len` bytes into `content`, where what was not read ahead is read to at once; no checksum knows of them yet.
+    fn take_content(&mut self, len: usize, content: &mut Vec<u8>) -> Result<()> {
+        self.check_rest(len)?;
+        content.resize(len, 0);
+        let ahead = self.ahead();
+        let ahead = ahead.get(..len).unwrap_or(ahead);
+        let (known, new) = content.split_at_mut(ahead.len());
+        known.copy_from_slice(ahead);
+        self.taken = self.taken.saturating_add(known.len());
+        if !new.is_empty() {
+            let at = self.position();
+            self.file.read_exact_at(at, new)?;
+            self.base = at.checked_add(Bytes::of_len(new.len())).unwrap_or(at);
+            self.buffer.clear();
+            self.taken = 0;
         }
         Ok(())
     }
@@ -150,4 +192,15 @@ impl<'a> Reader<'a> {
         let new = self.buffer.get_mut(have..).unwrap_or_default();
         self.file.read_exact_at(from.unwrap_or(self.base), new)
     }
+}
+
+/// Makes `content` `len` bytes of `word` again and again.
+fn expand(word: [u8; WORD_LEN], len: usize, content: &mut Vec<u8>) {
+    content.clear();
+    content.extend(word);
+    while content.len() < len {
+        let more = len.saturating_sub(content.len()).min(content.len());
+        content.extend_from_within(..more);
+    }
+    content.truncate(len);
 }

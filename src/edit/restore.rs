@@ -1,6 +1,8 @@
 //! Putting back what was there before: [`super::apply`] backwards, step by step.
 
-use super::apply::first_sector;
+use std::borrow::Cow;
+
+use super::apply::{first_sector, whole};
 use super::compare::Comparison;
 use super::outline::Phase;
 use super::undo_file::UndoFile;
@@ -40,11 +42,11 @@ pub(super) fn restore<R: ReadAt>(
     };
     // After each step the target is as a change leaves it that was stopped there: its own steps, the last first.
     restoring.lengthen()?;
-    restoring.step(&[Phase::Cleanup, Phase::Cut], <[u8]>::to_vec)?;
+    restoring.step(&[Phase::Cleanup, Phase::Cut], whole)?;
     // The new superblocks before the old ones' places: one of those may be part of the new bitmap by now.
     restoring.step(&[Phase::Commit], first_sector)?;
     restoring.step(&[Phase::Retire], first_sector)?;
-    restoring.step(&[Phase::Body, Phase::Commit], <[u8]>::to_vec)?;
+    restoring.step(&[Phase::Body, Phase::Commit], whole)?;
     restoring.superblocks()?;
     restoring.read_back()
 }
@@ -66,7 +68,7 @@ impl<R: ReadAt> Restoring<'_, R> {
     }
 
     /// Writes a part of what was there when the superblocks were retired, and syncs it.
-    fn step(&mut self, phases: &[Phase], part: impl Fn(&[u8]) -> Vec<u8>) -> Result<()> {
+    fn step(&mut self, phases: &[Phase], part: fn(&[u8]) -> Cow<'_, [u8]>) -> Result<()> {
         let undo = self.undo;
         let mut written = false;
         for phase in phases {
@@ -74,8 +76,7 @@ impl<R: ReadAt> Restoring<'_, R> {
                 if !self.reach.includes(number) {
                     return Ok(());
                 }
-                let mut bytes = record.before.clone();
-                undo.retired().overlay(record.at, &mut bytes);
+                let bytes = undo.retired().overlay(record.at, &record.before);
                 written = true;
                 self.target.write_all_at(record.at, &part(&bytes))
             })?;

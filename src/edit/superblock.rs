@@ -3,6 +3,7 @@
 //! No superblock has a checksum: a block with the magic is taken at its word. All magics lie in a block's first sector, and a sector is
 //! written as a whole or not at all.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::error::EditRefusal;
@@ -102,20 +103,28 @@ impl Retired {
         self.0.get(&at)
     }
 
-    /// Turns what was at `at` before everything into what is there once the superblocks are retired.
-    pub(super) fn overlay(&self, at: ImagePos, bytes: &mut [u8]) {
-        for (start, block) in self.0.range(around(at, bytes.len())) {
-            copy_overlap(at, bytes, *start, &block.after);
-        }
+    /// What is at `at` once the superblocks are retired, where `bytes` were before everything.
+    pub(super) fn overlay<'b>(&self, at: ImagePos, bytes: &'b [u8]) -> Cow<'b, [u8]> {
+        self.lay_over(at, bytes, |block| &block.after)
     }
 
     /// Whether `bytes`, said to have been at `at` before everything, are what these superblocks were.
     pub(super) fn agree(&self, at: ImagePos, bytes: &[u8]) -> bool {
-        let mut found = bytes.to_vec();
+        *self.lay_over(at, bytes, |block| &block.before) == *bytes
+    }
+
+    /// `bytes` at `at`, but for what these superblocks cover, which is as `content` says.
+    fn lay_over<'b>(
+        &self,
+        at: ImagePos,
+        bytes: &'b [u8],
+        content: impl Fn(&RetiredBlock) -> &Block,
+    ) -> Cow<'b, [u8]> {
+        let mut laid = Cow::Borrowed(bytes);
         for (start, block) in self.0.range(around(at, bytes.len())) {
-            copy_overlap(at, &mut found, *start, &block.before);
+            copy_overlap(at, laid.to_mut(), *start, content(block));
         }
-        found == bytes
+        laid
     }
 
     /// Notes that `bytes` will be at `at` in the end.
@@ -200,10 +209,10 @@ mod tests {
             retired.add(ImagePos::new(8192), &block).unwrap();
             let mut model = vec![1; 50_000];
             model[8192..12288].copy_from_slice(&unattachable(&block));
-            let mut bytes = vec![1; len];
-            retired.overlay(ImagePos::new(at), &mut bytes);
+            let bytes = vec![1; len];
+            let bytes = retired.overlay(ImagePos::new(at), &bytes);
             let at = usize::try_from(at).unwrap();
-            prop_assert_eq!(&bytes, &model[at..at + len]);
+            prop_assert_eq!(&*bytes, &model[at..at + len]);
         }
     }
 }

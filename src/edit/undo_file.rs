@@ -43,6 +43,14 @@ impl<R: ReadAt> UndoFile<R> {
     ///
     /// [`UndoFileError`] where it is no undo file, damaged or cut off; [`crate::error::IoError`] where it cannot be read.
     pub fn open(file: R) -> Result<Self> {
+        Self::open_showing(file, &mut |_| Ok(()))
+    }
+
+    /// The same, and shows every record to `see` on the way: what is verified is read once.
+    pub(super) fn open_showing(
+        file: R,
+        see: &mut dyn FnMut(&Record) -> Result<()>,
+    ) -> Result<Self> {
         let mut reader = Reader::at(&file, ImagePos::START);
         let identity = header(&mut reader)?;
         let mut scan = Scan {
@@ -62,6 +70,7 @@ impl<R: ReadAt> UndoFile<R> {
                     reader.record(&mut record)?;
                     let fault = |fault| UndoFileError { at, fault };
                     scan.record(&record).map_err(fault)?;
+                    see(&record)?;
                 }
                 TRAILER_TAG => break,
                 found => {
