@@ -1,4 +1,4 @@
-//! Makes the images that `benches/versus-drbdmeta.sh` measures on: `cargo bench --bench images -- dense|al FILE`.
+//! Makes the images that `benches/versus-drbdmeta.sh` measures on: `cargo bench --bench images -- dense|al FILE [BYTES]`.
 #![expect(clippy::unwrap_used, reason = "without its images nothing is measured")]
 
 use std::path::Path;
@@ -18,11 +18,15 @@ const PRIMARY: u32 = 0x13;
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     // `cargo test --all-targets` runs this too, and shall make nothing.
-    let [what, path, ..] = args.as_slice() else {
+    let [what, path, rest @ ..] = args.as_slice() else {
         return;
     };
+    let bytes = rest.first().map(|bytes| bytes.parse().unwrap());
     let (size, level) = match what.as_str() {
-        "dense" => (DENSE, dense()),
+        "dense" => {
+            let size = bytes.unwrap_or(DENSE);
+            (size, dense(size))
+        }
         "al" => (LARGE, every_slot_active()),
         _ => return,
     };
@@ -36,8 +40,8 @@ fn main() {
 }
 
 /// Every word of the bitmap random: what compresses worst, and prints longest.
-fn dense() -> Level {
-    let bits = DENSE / 4096;
+fn dense(size: u64) -> Level {
+    let bits = size / 4096;
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     let words: Vec<u32> = (0..bits / 32)
         .map(|_| {

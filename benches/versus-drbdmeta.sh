@@ -46,13 +46,27 @@ compare 'the same into a file, and cp of the finished text' "$mdtool export $wor
 rm -f "$work/out.md"
 memory "$mdtool" export "$work/dense.raw"
 
-truncate -s 9000000000000 "$work/target.raw"
-prepare=(--prepare "rm -f $work/*undo*; truncate -s 0 $work/target.raw; truncate -s 9000000000000 $work/target.raw")
-RUNS=3 compare 'import of that text' "$mdtool import $work/target.raw $work/dump.md --yes --undo $work/undo" "drbdmeta $work/target.raw internal restore-md $work/dump.md" \
-    "$mdtool import $work/target.raw $work/dump.md --dry-run"
-rm -f "$work"/undo
+# Where a sync costs nothing: what is left is mdtool's and drbdmeta's own.
+fresh() { prepare=(--prepare "rm -f $1/undo; truncate -s 0 $1/target.raw; truncate -s $2 $1/target.raw"); }
+fresh "$large" 9000000000000
+RUNS=3 compare 'import of that text, in memory' "$mdtool import $large/target.raw $work/dump.md --yes --undo $large/undo" "drbdmeta $large/target.raw internal restore-md $work/dump.md" \
+    "$mdtool import $large/target.raw $work/dump.md --dry-run"
+rm -f "$large/undo" "$large/target.raw"
+fresh "$work" 9000000000000
+RUNS=3 compare 'the same on a disk, with all its syncs' "$mdtool import $work/target.raw $work/dump.md --yes --undo $work/undo" "drbdmeta $work/target.raw internal restore-md $work/dump.md"
+rm -f "$work/undo"
 memory "$mdtool" import "$work/target.raw" "$work/dump.md" --yes --undo "$work/undo"
-rm -f "$work"/undo "$work/target.raw"
+rm -f "$work/undo" "$work/target.raw"
+
+# Linear: a ninth of it, all of it, four times as much.
+for size in 1000000000000 9000000000000 36000000000000; do
+    images dense "$large/size.raw" "$size"
+    "$mdtool" export "$large/size.raw" -o "$large/size.md"
+    rm -f "$large/size.raw"
+    fresh "$large" "$size"
+    RUNS=2 compare "import of a dense bitmap, $size bytes" "$mdtool import $large/target.raw $large/size.md --yes --undo $large/undo"
+    rm -f "$large"/*
+done
 
 compare 'locate, the plain case, 9 TB' "$mdtool locate $work/dense.raw" "drbdmeta $work/dense.raw internal dump-superblock"
 compare 'probe, 9 TB' "$mdtool probe $work/dense.raw" "$mdtool --version"
@@ -71,8 +85,15 @@ cp --sparse=always "$large/fresh.raw" "$large/al.raw"
 rm -f "$large"/undo
 memory "$mdtool" apply-al "$large/al.raw" --yes --undo "$large/undo"
 
-truncate -s 100T "$large/empty.raw"
-sed '/^bm {/,$d' "$work/dump.md" | sed 's/^la-size-sect .*/la-size-sect 190000000000;/' >"$work/sparse.md"
-printf 'bm {\n   371093750 times 0x0000000000000000;\n}\n' >>"$work/sparse.md"
-prepare=(--prepare "rm -f $large/undo*; truncate -s 0 $large/empty.raw; truncate -s 100T $large/empty.raw")
-compare 'import into 100 TB, sparse' "$mdtool import $large/empty.raw $work/sparse.md --yes --undo $large/undo"
+# sparse LA_SIZE WORDS: the dump of a device where nothing is out of sync.
+sparse() {
+    sed '/^bm {/,$d' "$work/dump.md" | sed "s/^la-size-sect .*/la-size-sect $1;/"
+    printf 'bm {\n   %s times 0x0000000000000000;\n}\n' "$2"
+}
+sparse 190000000000 371093750 >"$work/sparse.md"
+fresh "$large" 100T
+compare 'import into 100 TB, sparse' "$mdtool import $large/target.raw $work/sparse.md --yes --undo $large/undo"
+# Of 1 PiB, 33 GiB are left for the metadata.
+sparse 2198954049536 4294832128 >"$work/sparse.md"
+fresh "$large" 1024T
+compare 'import into 1 PiB, sparse' "$mdtool import $large/target.raw $work/sparse.md --yes --undo $large/undo"

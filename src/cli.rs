@@ -9,6 +9,7 @@ mod groups;
 mod human;
 mod open;
 mod outcome;
+mod progress;
 mod report;
 mod select;
 mod size;

@@ -1,5 +1,6 @@
 //! Images: files, block devices and memory, read and written by position.
 
+mod cache;
 mod counted;
 mod file;
 mod map;
@@ -9,6 +10,7 @@ mod scratch;
 mod source;
 #[cfg(test)]
 mod support;
+mod watched;
 mod window;
 mod writable;
 
@@ -24,7 +26,8 @@ pub use map::{MappedImage, open_for_scan};
 pub use mem::MemImage;
 pub use new_file::{NewFile, create_directory};
 pub use scratch::Scratch;
-pub use source::open_source;
+pub use source::{open_source, source_size};
+pub use watched::{Access, Watched};
 pub use window::Window;
 pub use writable::WritableFile;
 

@@ -3,15 +3,17 @@
 use anyhow::Context;
 
 use super::args::ImageArgs;
+use super::progress::Progress;
 use crate::error::Unsupported;
 use crate::foreign::{BEGINNING, recognise};
-use crate::image::{ReadAt, Window, open_for_scan};
+use crate::image::{Access, ReadAt, Watched, Window, open_for_scan};
 use crate::locate::{LocateOptions, ScanMode, locate};
 use crate::units::{Bytes, DevPos, ImagePos};
 
 /// An image, and the part of it that is looked at.
 pub(super) struct Opened {
-    image: Box<dyn ReadAt + Send + Sync>,
+    image: Box<dyn ReadAt>,
+    progress: Progress,
     base: ImagePos,
     len: Bytes,
 }
@@ -24,7 +26,11 @@ impl Opened {
 
     /// The same, for who names the image in another way.
     pub(super) fn open_window(args: &ImageArgs) -> anyhow::Result<Self> {
-        let image = open_for_scan(&args.image)?;
+        let progress = Progress::new();
+        let watch = progress.clone();
+        let image = Watched::new(open_for_scan(&args.image)?, move |_: Access, bytes| {
+            watch.advance(bytes);
+        });
         let base = args
             .offset
             .map_or(ImagePos::START, |offset| ImagePos::at(offset.0));
@@ -41,7 +47,27 @@ impl Opened {
             "--size: {len} from {base} on leave the image, which has {}; at most {rest} are there",
             image.size()
         );
-        Ok(Self { image, base, len })
+        Ok(Self {
+            image: Box::new(image),
+            progress,
+            base,
+            len,
+        })
+    }
+
+    /// Looks for something in the window, which may take long.
+    pub(super) fn searching<'a, T>(&'a self, search: impl FnOnce(Window<'a>) -> T) -> T {
+        self.during("searching", self.len, || search(self.window()))
+    }
+
+    /// Does work that reads `total` of the image, which may take long.
+    pub(super) fn during<T>(
+        &self,
+        what: &'static str,
+        total: Bytes,
+        work: impl FnOnce() -> T,
+    ) -> T {
+        self.progress.during(what, total, work)
     }
 
     /// The whole image.

@@ -63,7 +63,8 @@ pub(super) fn find(
         stacked,
     };
     opened.refuse_foreign(options).with_context(name)?;
-    locate(opened.window(), &options).with_context(name)
+    let located = opened.searching(|device| locate(device, &options));
+    located.with_context(name)
 }
 
 /// Chooses one level, by its number: the one asked for, with `stacked` the innermost, else the outermost.

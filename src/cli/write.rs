@@ -4,10 +4,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::Streams;
+use super::progress::Progress;
 use super::undo_name;
 use crate::edit::{Draft, Prepared, Summary, prepare, preview};
 use crate::error::{Error, IoOp, Result, TargetState};
-use crate::image::{ImageFile, NewFile, ReadAt, WritableFile};
+use crate::image::{Access, ImageFile, NewFile, ReadAt, Watched, WritableFile};
 use crate::units::{Bytes, ImagePos};
 
 /// A target, to be written or only looked at.
@@ -162,8 +163,16 @@ impl Pending<'_> {
     pub(super) fn make(self, target: &mut WritableFile) -> anyhow::Result<Change> {
         let size = target.size();
         let summary = self.prepared.summary().clone();
+        let written = summary.written();
         let change = |written, undo| self.writing.change(size, summary, written, undo);
-        match self.prepared.apply(target) {
+        let progress = Progress::new();
+        let mut watched = Watched::new(target, |access, bytes| {
+            if access == Access::Written {
+                progress.advance(bytes);
+            }
+        });
+        let work = || self.prepared.apply(&mut watched);
+        match progress.during("writing", written, work) {
             Ok(None) => Ok(change(Written::Nothing, None)),
             Ok(Some(_)) => Ok(change(Written::Done, Some(self.undo))),
             Err(error) => {

@@ -1,7 +1,6 @@
 //! An image in a regular file or on a block device, opened to be read and never changed.
 
 use std::io;
-use std::num::NonZeroU64;
 use std::ops::{ControlFlow, Range};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
@@ -10,6 +9,7 @@ use std::path::Path;
 use rustix::fs::{Advice, FileType, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 
+use super::cache::{CacheKeeper, drop_cached};
 use super::{ReadAt, advanced, check_within, to_len, visit_by_reading};
 use crate::error::{FileKind, IoError, IoOp, Refused, Result};
 use crate::units::{Bytes, ImagePos, MD_BLOCK};
@@ -109,10 +109,10 @@ impl ImageFile {
     ///
     /// Advice, no more: where it is not taken, the position of an error is that of a larger piece. No byte of the file changes by it.
     fn forget(&self, range: Range<ImagePos>) {
-        let len = range.end.bytes_since(range.start).map(Bytes::get);
-        let len = len.and_then(NonZeroU64::new);
         let _ = rustix::fs::fadvise(&self.file, 0, None, Advice::Random);
-        let _ = rustix::fs::fadvise(&self.file, range.start.get(), len, Advice::DontNeed);
+        if let Some(len) = range.end.bytes_since(range.start) {
+            drop_cached(self, range.start, len);
+        }
     }
 
     /// Whether it is a block device, not a regular file.
@@ -184,7 +184,12 @@ impl ReadAt for ImageFile {
         range: Range<ImagePos>,
         visit: &mut dyn FnMut(ImagePos, &[u8]) -> ControlFlow<()>,
     ) -> Result<()> {
-        visit_by_reading(self, range, visit)
+        let mut keeper = CacheKeeper::new(self, &range);
+        visit_by_reading(self, range, &mut |at, piece| {
+            let flow = visit(at, piece);
+            keeper.seen(at, Bytes::of_len(piece.len()));
+            flow
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use std::io;
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
 
+use super::cache::CacheKeeper;
 use super::{ImageFile, ReadAt, advanced, len_within, to_len};
 use crate::error::{Error, IoError, IoOp, Result};
 use crate::units::{Bytes, ImagePos};
@@ -112,10 +113,13 @@ impl ReadAt for MappedImage {
     ) -> Result<()> {
         let mut rest = len_within(&range, self.size())?;
         let mut at = range.start;
+        let mut keeper = CacheKeeper::new(&self.file, &range);
         while rest > Bytes::ZERO {
             let len = rest.min(WINDOW);
             let next = advanced(at, len);
-            if self.show(at..next, len, visit)?.is_break() {
+            let flow = self.show(at..next, len, visit)?;
+            keeper.seen(at, len);
+            if flow.is_break() {
                 break;
             }
             rest = rest.saturating_sub(len);

@@ -6,6 +6,7 @@ use std::path::Path;
 use rustix::fs::{FileType, Mode, OFlags};
 
 use crate::error::{FileKind, IoError, IoOp, Refused, Result};
+use crate::units::Bytes;
 
 #[expect(
     clippy::disallowed_types,
@@ -31,4 +32,13 @@ pub fn open_source(path: &Path) -> Result<Box<dyn Read>> {
         return Err(Refused::FileKind { found }.into());
     }
     Ok(Box::new(File::from(file)))
+}
+
+/// How long the text that [`open_source`] opens is, where it is a regular file.
+#[must_use]
+pub fn source_size(path: &Path) -> Option<Bytes> {
+    let stat = rustix::fs::stat(path).ok()?;
+    let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    let size = u64::try_from(stat.st_size).ok().filter(|_| regular)?;
+    Some(Bytes::new(size))
 }

@@ -20,7 +20,8 @@ pub(in super::super) fn run(args: &CheckArgs, out: &mut Streams<'_>) -> anyhow::
         None => None,
     };
     let options = CheckOptions { full: args.full };
-    let mut judged = check(opened.window(), &located, &standing, options).with_context(name)?;
+    let judged = opened.searching(|device| check(device, &located, &standing, options));
+    let mut judged = judged.with_context(name)?;
     if only.is_some() {
         judged.retain(|one| one.number == only);
     }

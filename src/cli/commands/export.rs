@@ -1,6 +1,6 @@
 //! `mdtool export`.
 
-use std::io::Write;
+use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context;
 
@@ -18,6 +18,7 @@ use crate::image::NewFile;
 use crate::locate::{FoundBy, Level, ScanMode};
 use crate::metadata::Header;
 use crate::superblock::{AlState, Format};
+use crate::units::Bytes;
 
 pub(in super::super) fn run(
     args: &ExportArgs,
@@ -32,10 +33,21 @@ pub(in super::super) fn run(
     if let Some(path) = &args.output {
         let target = || path.display().to_string();
         let mut file = NewFile::create(path).with_context(target)?;
-        write_dump(opened, level, args, &preamble, &mut file).with_context(name)?;
+        let write = || write_dump(opened, level, args, &preamble, &mut file);
+        opened
+            .during("exporting", to_read(level), write)
+            .with_context(name)?;
         file.finish().with_context(target)?;
     } else {
-        write_dump(opened, level, args, &preamble, out.stdout).with_context(name)?;
+        let terminal = io::stdout().is_terminal();
+        let mut write = || write_dump(opened, level, args, &preamble, out.stdout);
+        let written = if terminal {
+            // A bar would stand in the midst of it.
+            write()
+        } else {
+            opened.during("exporting", to_read(level), write)
+        };
+        written.with_context(name)?;
     }
     if args.json {
         let report = text::Report {
@@ -65,6 +77,14 @@ fn refuse_unclean(opened: &Opened, level: &Level, force: bool) -> Result<(), Err
         format: level.superblock.format(),
     }
     .into())
+}
+
+/// How much of the image a dump reads: the bitmap, once for each slot.
+fn to_read(level: &Level) -> Bytes {
+    let geometry = level.layout.geometry;
+    let size = geometry.bitmap_size(level.superblock.la_size().min(level.layout.usable));
+    let all = size.and_then(|size| size.checked_mul(u64::from(geometry.max_peers)));
+    all.unwrap_or(Bytes::ZERO)
 }
 
 fn write_dump(

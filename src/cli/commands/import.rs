@@ -10,17 +10,18 @@ use super::super::args::ImportArgs;
 use super::super::confirm::confirm;
 use super::super::open::refuse_foreign;
 use super::super::outcome::Outcome;
+use super::super::progress::Progress;
 use super::super::report::change::{self, Metadata};
 use super::super::report::plan;
 use super::super::write::{Change, Target, Writing, Written, tell_how_to_undo};
 use crate::dump::{DumpReader, Note};
 use crate::edit::Draft;
 use crate::error::{Error, PlaceRefusal, Result};
-use crate::image::{ImageFile, ReadAt, Window, WritableFile, open_source};
+use crate::image::{ImageFile, ReadAt, Window, WritableFile, open_source, source_size};
 use crate::import::{Import, ImportOptions};
 use crate::locate::LocateOptions;
 use crate::place::place;
-use crate::units::{ImagePos, NodeId};
+use crate::units::{Bytes, ImagePos, NodeId};
 
 pub(in super::super) fn run(
     args: &ImportArgs,
@@ -29,7 +30,8 @@ pub(in super::super) fn run(
 ) -> anyhow::Result<Outcome> {
     let dump_name = || args.dump.display().to_string();
     let source = open_source(&args.dump).with_context(dump_name)?;
-    let reader = DumpReader::new(source).with_context(dump_name)?;
+    let progress = Progress::new();
+    let reader = DumpReader::new(progress.reading(source)).with_context(dump_name)?;
     tell_notes(&reader, args, out);
     let target = if args.writing.dry_run {
         Target::ReadOnly(ImageFile::open(&args.target).with_context(|| name(&args.target))?)
@@ -37,7 +39,12 @@ pub(in super::super) fn run(
         Target::Ours(WritableFile::open(&args.target).with_context(|| name(&args.target))?)
     };
     let import = judge(target.read(), &reader, args, out)?;
-    let change = write(target, reader, &import, args, command_line, out)?;
+    let text = source_size(&args.dump).unwrap_or(Bytes::ZERO);
+    let draft = |drafting: &mut Draft<'_>| {
+        let work = || draft(drafting, reader, &import);
+        progress.during("reading the dump", text, work)
+    };
+    let change = write(target, draft, &import, args, command_line, out)?;
     report(&change, &import, args, out)?;
     Ok(Outcome::Done)
 }
@@ -110,7 +117,7 @@ fn draft(draft: &mut Draft<'_>, mut reader: DumpReader<'_>, import: &Import) -> 
 /// Draws up what is to be written, and writes it where that is asked for.
 fn write(
     target: Target,
-    reader: DumpReader<'_>,
+    draft: impl FnOnce(&mut Draft<'_>) -> Result<()>,
     import: &Import,
     args: &ImportArgs,
     command_line: &str,
@@ -122,7 +129,6 @@ fn write(
         command_line,
         dump: Some(&args.dump),
     };
-    let draft = |drafting: &mut Draft<'_>| draft(drafting, reader, import);
     match target {
         Target::ReadOnly(target) => writing.show(&target, draft),
         Target::Ours(mut target) => {

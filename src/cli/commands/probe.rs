@@ -57,7 +57,7 @@ fn look(args: &ProbeArgs, image: &ImageArgs) -> anyhow::Result<(Opened, Probed)>
         at,
         expect: args.expect(),
     };
-    let probed = probe(opened.window(), &options)?;
+    let probed = opened.searching(|device| probe(device, &options))?;
     Ok((opened, probed))
 }
 
