@@ -89,6 +89,17 @@ pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
 
+/// The line of a dump that does not parse, and a mark under what is wrong there.
+pub(super) fn excerpt(error: &anyhow::Error) -> Option<String> {
+    let mut errors = error.chain().filter_map(|cause| cause.downcast_ref());
+    let syntax = errors.find_map(|error| match error {
+        Error::Syntax(syntax) if !syntax.line_text.is_empty() => Some(syntax),
+        _ => None,
+    })?;
+    let width = syntax.mark.saturating_add(1);
+    Some(format!("    {}\n    {:>width$}", syntax.line_text, "^"))
+}
+
 /// What to do next about an error, the least destructive first.
 pub(super) fn hints(error: &anyhow::Error) -> Vec<String> {
     if let Some(negative) = error.downcast_ref::<Negative>() {
