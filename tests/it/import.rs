@@ -313,11 +313,17 @@ fn a_dry_run_shows_the_plan_and_changes_nothing() {
 fn nodes_are_exchanged_and_a_larger_disk_is_noted() {
     let case = Case::new();
     dump_v09(&case.dump, 100_000);
+    let run = case.import(&["--dry-run"]);
+    assert!(
+        run.stderr.contains("node id 2 is kept")
+            && run.stderr.contains("hint: on another node, --node-id N"),
+        "{run:?}"
+    );
     case.refused(&["--node-id", "32"], "--node-id");
     let run = case.import(&["--node-id", "5"]);
     assert_eq!(run.status, 0, "{run:?}");
     assert!(
-        run.stderr.contains("node 2 becomes node 5"),
+        run.stderr.contains("node 2 becomes node 5") && !run.stderr.contains("is kept"),
         "{}",
         run.stderr
     );
