@@ -2,6 +2,7 @@
 
 mod counted;
 mod file;
+mod loops;
 mod map;
 mod mem;
 mod new_file;

@@ -158,6 +158,9 @@ fn hint_of(error: &Error) -> Option<&'static str> {
         Error::Refused(Refused::Edit(
             EditRefusal::OtherTarget | EditRefusal::TargetSize { .. },
         )) => Some("--target PATH names the disk where it has another name now"),
+        Error::Refused(Refused::LoopDevice { .. }) => Some(
+            "unmount what is on it and give that device itself, or detach it first: losetup -d",
+        ),
         Error::Refused(Refused::Exists) => Some("choose another name, or remove the file first"),
         Error::Unsupported(Unsupported::Foreign(foreign)) => Some(match foreign {
             Foreign::Dump => "give the disk or image that the dump was taken from",

@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::fs::{FileType, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::{ImageFile, ReadAt, WriteAt, advanced, check_within};
+use super::{ImageFile, ReadAt, WriteAt, advanced, check_within, loops};
 use crate::error::{IoError, IoOp, Result};
 use crate::units::{Bytes, ImagePos};
 
@@ -56,6 +56,9 @@ impl WritableFile {
         })?;
         if image.is_block_device()? && is_read_only(image.file()) {
             return Err(IoError::whole(IoOp::Open, Errno::ROFS.into()).into());
+        }
+        if image.kind()? == FileType::RegularFile {
+            loops::refuse(&image)?;
         }
         Self::locked(image)
     }
