@@ -72,6 +72,8 @@ pub enum IoOp {
     Open,
     /// Making a file that was not there.
     Create,
+    /// Removing a file of our own making.
+    Remove,
     /// Keeping other writers out.
     Lock,
     /// Asking for its size.
@@ -105,6 +107,7 @@ impl fmt::Display for IoOp {
         f.write_str(match self {
             Self::Open => "open",
             Self::Create => "create",
+            Self::Remove => "remove",
             Self::Lock => "lock",
             Self::Size => "find the size",
             Self::Read => "read",

@@ -8,6 +8,7 @@ use rustix::io::Errno;
 
 use super::confirm::Unconfirmed;
 use super::write::Blamed;
+use crate::adopt::Obstacle;
 use crate::error::{
     AdoptRefusal, EditRefusal, Error, IoError, IoOp, PlaceRefusal, Refused, Unsupported,
 };
@@ -125,6 +126,9 @@ fn hint_of_adopt(refusal: &AdoptRefusal) -> &'static str {
     match refusal {
         AdoptRefusal::NodeId { .. } => {
             "--node-id N, as the target's drbd.conf has it: DRBD 9 does not attach metadata of another node, and the slot that tracked the target must track the source"
+        }
+        AdoptRefusal::Obstacle(Obstacle::Occupied { .. }) => {
+            "`mdtool locate` tells who lives on which resource: --level adopts that one; wipefs removes the traces of what is no longer used"
         }
         AdoptRefusal::Obstacle(_) | AdoptRefusal::BlockDevice | AdoptRefusal::NotTheEnd { .. } => {
             "`mdtool plan` tells which ways there are, with the numbers"
