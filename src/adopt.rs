@@ -20,11 +20,13 @@ pub use adoption::{AdoptOptions, Adoption};
 pub use outlook::{Outlook, outlook};
 pub use trap::{Trap, traps};
 pub use way::{
-    CheckResize, Extents, External, Relocation, Truncation, external, relocate, truncate,
+    CheckResize, Extents, External, Relocation, Truncation, external, record, relocate, truncate,
 };
 
-use crate::error::Misfit;
+use crate::error::{Misfit, Result};
+use crate::image::Window;
 use crate::locate::{Level, Located};
+use crate::occupant::{OccupantKind, occupants};
 use crate::units::{Bytes, DevPos, Sectors};
 
 /// The disk on which a resource is to be adopted.
@@ -87,6 +89,15 @@ pub enum Obstacle {
     },
     /// drbdmeta keeps no such record for this format.
     NotKept,
+    /// Somebody lives on the disk who reaches beyond the DRBD device: what is there is not this resource's.
+    Occupied {
+        /// Who.
+        kind: OccupantKind,
+        /// Where that says to end.
+        end: DevPos,
+        /// The DRBD device's size.
+        data: Bytes,
+    },
 }
 
 impl fmt::Display for Obstacle {
@@ -119,6 +130,10 @@ impl fmt::Display for Obstacle {
                 "drbdmeta finds the superblock at {by} where it looks, and never looks for another"
             ),
             Self::NotKept => f.write_str("drbdmeta keeps no record of where v07 metadata was"),
+            Self::Occupied { kind, end, data } => write!(
+                f,
+                "{kind}: ends at {end}, expected to end within the {data} of this resource's DRBD device: behind that it would be damaged"
+            ),
         }
     }
 }
@@ -133,6 +148,36 @@ pub fn ways(level: &Level, located: &Located, site: Site) -> Ways {
         external: way::external(level, site.size),
         relocate,
     }
+}
+
+impl Ways {
+    /// None of those that would have worked, for one reason.
+    #[must_use]
+    pub fn but(self, obstacle: Obstacle) -> Self {
+        Self {
+            relocate: self.relocate.and(Err(obstacle)),
+            truncate: self.truncate.and(Err(obstacle)),
+            external: self.external.and(Err(obstacle)),
+            check_resize: self.check_resize.and(Err(obstacle)),
+        }
+    }
+}
+
+/// Who lives on the disk, and reaches beyond the DRBD device of `level`: a file system that was made on the outer resource, while metadata
+/// that nobody needs any more lies in the middle of it.
+///
+/// # Errors
+///
+/// What reading the disk met.
+pub fn occupied(level: &Level, device: Window<'_>) -> Result<Option<Obstacle>> {
+    let data = data(level);
+    let beyond = |end: &DevPos| *end > DevPos::at(data);
+    let found = occupants(device)?.into_iter().find_map(|occupant| {
+        let end = occupant.end.filter(beyond)?;
+        let kind = occupant.kind;
+        Some(Obstacle::Occupied { kind, end, data })
+    });
+    Ok(found)
 }
 
 /// How many bytes of the disk are data: the DRBD device.

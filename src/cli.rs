@@ -77,6 +77,9 @@ pub fn run(args: &[OsString], out: &mut Streams<'_>) -> Outcome {
             return Outcome::Done;
         }
         out.tell(format_args!("mdtool: {error:#}"));
+        if let Some(excerpt) = outcome::excerpt(&error) {
+            out.tell(excerpt);
+        }
         for hint in outcome::hints(&error) {
             out.tell(format_args!("hint: {hint}"));
         }

@@ -72,6 +72,8 @@ pub enum IoOp {
     Open,
     /// Making a file that was not there.
     Create,
+    /// Removing a file of our own making.
+    Remove,
     /// Keeping other writers out.
     Lock,
     /// Asking for its size.
@@ -105,6 +107,7 @@ impl fmt::Display for IoOp {
         f.write_str(match self {
             Self::Open => "open",
             Self::Create => "create",
+            Self::Remove => "remove",
             Self::Lock => "lock",
             Self::Size => "find the size",
             Self::Read => "read",
@@ -342,6 +345,12 @@ pub enum Refused {
     FileKind {
         /// What the path leads to.
         found: FileKind,
+    },
+    /// A regular file that others see, and write to, as a block device.
+    #[error("is in use as /dev/loop{number}, expected no loop device over it")]
+    LoopDevice {
+        /// The device's number.
+        number: u32,
     },
     /// Metadata to be made, by a specification that contradicts itself or the device.
     #[error("level {level} of the image to build: {misfit}")]

@@ -3,6 +3,7 @@
 mod cache;
 mod counted;
 mod file;
+mod loops;
 mod map;
 mod mem;
 mod new_file;

@@ -61,6 +61,11 @@ pub enum Note {
         /// Whose it is.
         to: NodeId,
     },
+    /// v09: the node id is the dump's.
+    NodeKept {
+        /// Whose metadata it stays.
+        node: NodeId,
+    },
     /// A peer was noted to have had a disk.
     DiskSeen {
         /// Which.
@@ -97,6 +102,11 @@ impl fmt::Display for Note {
                 "node {} becomes node {}, and their peer entries are exchanged",
                 from.get(),
                 to.get()
+            ),
+            Self::NodeKept { node } => write!(
+                f,
+                "node id {} is kept, that of the node that was dumped: a host with another node id does not attach it",
+                node.get()
             ),
             Self::DiskSeen { peer, usable } => write!(
                 f,
@@ -168,6 +178,10 @@ pub fn plan(device: Window<'_>, mut header: Header, options: &ImportOptions) -> 
         }
         header.la_size = to;
         notes.push(Note::Clipped { from, to });
+    }
+    if options.node_id.is_none() {
+        let node = header.node_id();
+        notes.extend(node.map(|node| Note::NodeKept { node }));
     }
     if let Some(to) = options.node_id
         && let Some(from) = header.move_to_node(to)?

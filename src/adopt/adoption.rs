@@ -2,7 +2,7 @@
 
 use std::ops::{ControlFlow, Range};
 
-use super::{Obstacle, data};
+use super::{Obstacle, data, occupied};
 use crate::apply_al::{Applied, LogState, Marking, can_be_clean};
 use crate::edit::Draft;
 use crate::error::{AdoptRefusal, EditRefusal, Refused, Result};
@@ -44,7 +44,7 @@ impl<'a> Adoption<'a> {
     ///
     /// # Errors
     ///
-    /// [`Obstacle::OtherDevice`]; [`Refused::Unclean`]; [`AdoptRefusal::NodeId`] for v09 without one; what moving it to that node
+    /// [`Obstacle::OtherDevice`]; [`Obstacle::Occupied`]; [`Refused::Unclean`]; [`AdoptRefusal::NodeId`] for v09 without one; what moving it to that node
     /// ([`Header::move_to_node`]), its log ([`LogState::extents`]) and reading the device answer.
     pub fn new(
         device: Window<'a>,
@@ -54,6 +54,9 @@ impl<'a> Adoption<'a> {
     ) -> Result<Self> {
         if !level.layout.index.is_internal() {
             return Err(AdoptRefusal::Obstacle(Obstacle::OtherDevice).into());
+        }
+        if let Some(obstacle) = occupied(level, device)? {
+            return Err(AdoptRefusal::Obstacle(obstacle).into());
         }
         let mut header = Header::of(&level.superblock);
         header.la_size = header.la_size.min(level.layout.usable);

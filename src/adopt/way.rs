@@ -195,12 +195,18 @@ pub(super) fn check_resize(
             by: other.layout.md,
         });
     }
-    Ok(CheckResize {
+    Ok(record(level, relocation))
+}
+
+/// What drbdmeta's record must say to find the metadata where it is, and what its move to there comes to.
+#[must_use]
+pub fn record(level: &Level, relocation: &Relocation) -> CheckResize {
+    CheckResize {
         old_size: level.device,
         device_uuid: level
             .superblock
             .device_uuid()
             .filter(|uuid| *uuid != Uuid::NONE),
         shifts: range_len(&level.layout.bm) != range_len(&relocation.layout.bm),
-    })
+    }
 }

@@ -8,6 +8,7 @@ use rustix::io::Errno;
 
 use super::confirm::Unconfirmed;
 use super::write::Blamed;
+use crate::adopt::Obstacle;
 use crate::error::{
     AdoptRefusal, EditRefusal, Error, IoError, IoOp, PlaceRefusal, Refused, Unsupported,
 };
@@ -89,6 +90,17 @@ pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
 
+/// The line of a dump that does not parse, and a mark under what is wrong there.
+pub(super) fn excerpt(error: &anyhow::Error) -> Option<String> {
+    let mut errors = error.chain().filter_map(|cause| cause.downcast_ref());
+    let syntax = errors.find_map(|error| match error {
+        Error::Syntax(syntax) if !syntax.line_text.is_empty() => Some(syntax),
+        _ => None,
+    })?;
+    let width = syntax.mark.saturating_add(1);
+    Some(format!("    {}\n    {:>width$}", syntax.line_text, "^"))
+}
+
 /// What to do next about an error, the least destructive first.
 pub(super) fn hints(error: &anyhow::Error) -> Vec<String> {
     if let Some(negative) = error.downcast_ref::<Negative>() {
@@ -114,6 +126,9 @@ fn hint_of_adopt(refusal: &AdoptRefusal) -> &'static str {
     match refusal {
         AdoptRefusal::NodeId { .. } => {
             "--node-id N, as the target's drbd.conf has it: DRBD 9 does not attach metadata of another node, and the slot that tracked the target must track the source"
+        }
+        AdoptRefusal::Obstacle(Obstacle::Occupied { .. }) => {
+            "`mdtool locate` tells who lives on which resource: --level adopts that one; wipefs removes the traces of what is no longer used"
         }
         AdoptRefusal::Obstacle(_) | AdoptRefusal::BlockDevice | AdoptRefusal::NotTheEnd { .. } => {
             "`mdtool plan` tells which ways there are, with the numbers"
@@ -147,6 +162,9 @@ fn hint_of(error: &Error) -> Option<&'static str> {
         Error::Refused(Refused::Edit(
             EditRefusal::OtherTarget | EditRefusal::TargetSize { .. },
         )) => Some("--target PATH names the disk where it has another name now"),
+        Error::Refused(Refused::LoopDevice { .. }) => Some(
+            "unmount what is on it and give that device itself, or detach it first: losetup -d",
+        ),
         Error::Refused(Refused::Exists) => Some("choose another name, or remove the file first"),
         Error::Unsupported(Unsupported::Foreign(foreign)) => Some(match foreign {
             Foreign::Dump => "give the disk or image that the dump was taken from",

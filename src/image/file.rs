@@ -116,7 +116,11 @@ impl ImageFile {
     }
 
     /// Whether it is a block device, not a regular file.
-    pub(super) fn is_block_device(&self) -> Result<bool> {
+    ///
+    /// # Errors
+    ///
+    /// [`IoError`] where the system refuses to say.
+    pub fn is_block_device(&self) -> Result<bool> {
         rustix::fs::fstat(&self.file)
             .map(|found| FileType::from_raw_mode(found.st_mode) == FileType::BlockDevice)
             .map_err(|error| IoError::whole(IoOp::Open, error.into()).into())

@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::fs::{FileType, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::{ImageFile, ReadAt, WriteAt, advanced, check_within};
+use super::{ImageFile, ReadAt, WriteAt, advanced, check_within, loops};
 use crate::error::{IoError, IoOp, Result};
 use crate::units::{Bytes, ImagePos};
 
@@ -48,7 +48,8 @@ impl WritableFile {
     /// # Errors
     ///
     /// As [`ImageFile::open`], and [`IoError`] where another has it: a block device that is in use (`EBUSY`), a regular file that another
-    /// process holds locked (`EWOULDBLOCK`); and where a block device is read-only (`EROFS`), which the system says when it is written to.
+    /// process holds locked (`EWOULDBLOCK`); and where a block device is read-only (`EROFS`), which the system says when it is written to;
+    /// [`Refused::LoopDevice`](crate::error::Refused::LoopDevice) for a regular file that a loop device is set up over.
     pub fn open(path: &Path) -> Result<Self> {
         let image = ImageFile::open_as(path, |kind| match kind {
             FileType::BlockDevice => OFlags::RDWR | OFlags::EXCL,
@@ -57,7 +58,20 @@ impl WritableFile {
         if image.is_block_device()? && is_read_only(image.file()) {
             return Err(IoError::whole(IoOp::Open, Errno::ROFS.into()).into());
         }
+        if image.kind()? == FileType::RegularFile {
+            loops::refuse(&image)?;
+        }
         Self::locked(image)
+    }
+
+    /// Removes a file that was made for something that came to nothing: `path` is its name.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError`] where the system refuses.
+    pub fn remove(self, path: &Path) -> Result<()> {
+        let removed = rustix::fs::unlink(path);
+        Ok(removed.map_err(|error| IoError::whole(IoOp::Remove, error.into()))?)
     }
 
     /// Whether this is a block device rather than a regular file.

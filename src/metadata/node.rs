@@ -6,6 +6,15 @@ use crate::superblock::{DeviceFlags, PeerFlags, node_id};
 use crate::units::NodeId;
 
 impl Header {
+    /// The node whose metadata it is, where it is v09 and says so.
+    #[must_use]
+    pub fn node_id(&self) -> Option<NodeId> {
+        match &self.generation {
+            Generation::V09(generation) => node_id(generation.node_id),
+            Generation::V07(_) | Generation::V08(_) => None,
+        }
+    }
+
     /// Makes this the metadata of node `target`, where it was another's: the own id changes, and the entries of the two are exchanged.
     ///
     /// What tracked the target on the source tracks the source on the target. Bitmaps stay: entries name their slots. Returns the node that

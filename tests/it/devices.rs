@@ -151,6 +151,21 @@ fn a_mounted_device_is_refused() {
 }
 
 #[test]
+fn a_file_is_refused_while_a_loop_device_is_over_it() {
+    let stack = prepared();
+    // Mounted or not: what is written to the file is not seen through the device's cache.
+    let Some(device) = LoopDevice::over(&stack.image, &["--read-only"]) else {
+        return;
+    };
+    let image = text(&stack.image).to_owned();
+    all_refused(&stack, &image, &format!("is in use as {}", device.path()));
+    let run = mdtool(["adopt", &image, "--stacked", "--dry-run"]);
+    assert_eq!(run.status, 0, "looking is no harm: {run:?}");
+    drop(device);
+    ok(&["adopt", &image, "--stacked", "--yes"]);
+}
+
+#[test]
 fn a_read_only_device_is_refused() {
     let stack = prepared();
     let Some(device) = LoopDevice::over(&stack.image, &["--read-only"]) else {

@@ -195,6 +195,35 @@ fn an_unclean_or_broken_dump_is_refused_with_its_line() {
 }
 
 #[test]
+fn the_line_of_a_dump_that_does_not_parse_is_shown() {
+    let case = Case::new();
+    let dump = std::fs::read_to_string(&case.dump).unwrap();
+    let said = |dump: &str| {
+        save(&case.dump, dump.as_bytes());
+        let run = case.import(&[]);
+        assert_eq!((run.status, run.stdout.as_str()), (2, ""), "{run:?}");
+        run.stderr.replace(text(&case.dump), "dump.md")
+    };
+    let line = "uuid { 0x0000000000000007; 0x005; 0x0000000000000003; 0x1; }";
+    let header = dump.lines().nth(1).unwrap();
+    insta::assert_snapshot!(said(&dump.replace(header, line)), @r#"
+    mdtool: dump.md: line 2, column 28: found "0x005", expected 0x and 16 hex digits
+        uuid { 0x0000000000000007; 0x005; 0x0000000000000003; 0x1; }
+                                   ^
+    "#);
+    // One that only comes to light when all is drafted.
+    let bitmap = dump.replace("bm { 0x00000000FFFFFFFF; }", "bm {\r\n  \t3 tims 0x0;\r\n}");
+    insta::assert_snapshot!(said(&bitmap), @r#"
+    mdtool: dump.md: nothing was changed: line 10, column 6: found "tims", expected "times"
+           3 tims 0x0;
+             ^
+    "#);
+    // Nothing to show at the text's end.
+    let short = dump.split("bm {").next().unwrap();
+    insta::assert_snapshot!(said(short), @r#"mdtool: dump.md: nothing was changed: line 9, column 1: found the end of the text, expected "bm""#);
+}
+
+#[test]
 fn flags_of_zero_are_taken_with_a_warning_and_replaced_when_asked() {
     let case = Case::new();
     dump_v08(&case.dump, 100_000, 0);
@@ -284,11 +313,17 @@ fn a_dry_run_shows_the_plan_and_changes_nothing() {
 fn nodes_are_exchanged_and_a_larger_disk_is_noted() {
     let case = Case::new();
     dump_v09(&case.dump, 100_000);
+    let run = case.import(&["--dry-run"]);
+    assert!(
+        run.stderr.contains("node id 2 is kept")
+            && run.stderr.contains("hint: on another node, --node-id N"),
+        "{run:?}"
+    );
     case.refused(&["--node-id", "32"], "--node-id");
     let run = case.import(&["--node-id", "5"]);
     assert_eq!(run.status, 0, "{run:?}");
     assert!(
-        run.stderr.contains("node 2 becomes node 5"),
+        run.stderr.contains("node 2 becomes node 5") && !run.stderr.contains("is kept"),
         "{}",
         run.stderr
     );

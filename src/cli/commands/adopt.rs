@@ -1,5 +1,7 @@
 //! `mdtool adopt`.
 
+mod external;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -13,15 +15,13 @@ use super::super::outcome::Outcome;
 use super::super::report::adopt as report;
 use super::super::report::change::{self, Metadata};
 use super::super::select::Chosen;
-use super::super::write::{Change, Target, Writing, tell_how_to_undo, with_made};
+use super::super::write::{Change, Target, Writing, tell_how_to_undo};
 use super::apply_al::warn_of_log;
-use crate::adopt::{
-    AdoptOptions, Adoption, External, Obstacle, Site, Truncation, external, relocate, truncate,
-};
+use crate::adopt::{AdoptOptions, Adoption, Obstacle, Site, Truncation, relocate, truncate};
 use crate::edit::Draft;
 use crate::error::{AdoptRefusal, Error, Result};
-use crate::image::{ImageFile, MemImage, ReadAt, Window, WritableFile};
-use crate::layout::{MdIndex, MdLayout};
+use crate::image::{ImageFile, WritableFile};
+use crate::layout::MdLayout;
 use crate::locate::{Level, Located, ScanMode};
 use crate::units::{Bytes, DevPos, ImagePos, NodeId};
 
@@ -166,98 +166,6 @@ impl Job<'_> {
         Ok(truncation)
     }
 
-    fn external(&mut self, target: Target, out: &mut Streams<'_>) -> anyhow::Result<Adopted> {
-        let name = self.name();
-        let path = self.args.meta.as_deref();
-        let path = path.context("--strategy external: expected --meta FILE")?;
-        let size = self.opened.window().size();
-        let needs = external(self.level, size).map_err(AdoptRefusal::Obstacle);
-        let needs = needs.map_err(Error::from).with_context(|| name.clone())?;
-        let undo = self.args.writing.undo.as_deref().map(beside);
-        let meta = Writing {
-            target: path,
-            undo: undo.as_deref(),
-            command_line: self.command_line,
-            dump: None,
-        };
-        let image_path = self.path().to_owned();
-        let image = writing(self.args, self.command_line, &image_path);
-        let (changes, layout) = match target {
-            Target::ReadOnly(target) => self.show_external(&target, &image, &meta, needs)?,
-            Target::Ours(target) => {
-                if !self.args.writing.yes {
-                    let what = format!("{} and the superblocks of {name}", path.display());
-                    confirm(&what, out)?;
-                }
-                self.make_external(target, &image, &meta, needs)?
-            }
-        };
-        Ok(Adopted {
-            changes,
-            at: path.to_owned(),
-            base: ImagePos::START,
-            layout,
-        })
-    }
-
-    fn show_external(
-        &mut self,
-        target: &ImageFile,
-        image: &Writing<'_>,
-        meta: &Writing<'_>,
-        needs: External,
-    ) -> anyhow::Result<(Vec<Change>, MdLayout)> {
-        let name = || meta.target.display().to_string();
-        let device: Box<dyn ReadAt> = if meta.target.exists() {
-            Box::new(ImageFile::open(meta.target).with_context(name)?)
-        } else {
-            Box::new(MemImage::new(needs.whole))
-        };
-        let layout = self.meta_layout(device.size(), needs.least);
-        let layout = layout.with_context(name)?;
-        let changes = vec![
-            meta.show(&device, |draft| self.draft_meta(draft))?,
-            image.show(target, |draft| self.adoption.draft_retirement(draft))?,
-        ];
-        Ok((changes, layout))
-    }
-
-    /// Writes the meta device, and then takes the superblocks from the image: till then that is as it was.
-    fn make_external(
-        &mut self,
-        mut target: WritableFile,
-        image: &Writing<'_>,
-        meta: &Writing<'_>,
-        needs: External,
-    ) -> anyhow::Result<(Vec<Change>, MdLayout)> {
-        let name = || meta.target.display().to_string();
-        let mut device = open_or_create(meta.target, needs.whole).with_context(name)?;
-        let layout = self.meta_layout(device.size(), needs.least);
-        let layout = layout.with_context(name)?;
-        // Both are drafted before either is written, so that most of what can fail does so in time.
-        let on_meta = meta.prepare(&device, |draft| self.draft_meta(draft))?;
-        let on_image = image.prepare(&target, |draft| self.adoption.draft_retirement(draft))?;
-        let mut changes = vec![on_meta.make(&mut device)?];
-        let on_image = on_image.make(&mut target);
-        changes.push(on_image.map_err(|error| with_made(error, &changes))?);
-        Ok((changes, layout))
-    }
-
-    fn draft_meta(&mut self, draft: &mut Draft<'_>) -> Result<()> {
-        let meta = Window::whole(draft.target());
-        self.adoption.draft_meta(draft, meta)
-    }
-
-    /// Where the metadata lies on a meta device that can hold its bitmap.
-    fn meta_layout(&self, found: Bytes, least: Bytes) -> Result<MdLayout> {
-        if found < least {
-            return Err(AdoptRefusal::MetaSize { found, least }.into());
-        }
-        let geometry = self.adoption.header().geometry;
-        let layout = MdLayout::planned(MdIndex::FlexExternal, geometry, found);
-        Ok(layout.map_err(|misfit| AdoptRefusal::Obstacle(Obstacle::Layout(misfit)))?)
-    }
-
     /// Shows the change of the image, or asks whether `what` may go, and makes it.
     fn edit(
         &mut self,
@@ -350,20 +258,4 @@ fn writing<'a>(args: &'a AdoptArgs, command_line: &'a str, path: &'a Path) -> Wr
         command_line,
         dump: None,
     }
-}
-
-/// The meta device: what is there, or a new file.
-fn open_or_create(path: &Path, size: Bytes) -> Result<WritableFile> {
-    if path.exists() {
-        WritableFile::open(path)
-    } else {
-        WritableFile::create_new(path, size)
-    }
-}
-
-/// The name of the meta device's undo file.
-fn beside(undo: &Path) -> PathBuf {
-    let mut name = undo.as_os_str().to_owned();
-    name.push(".meta");
-    name.into()
 }

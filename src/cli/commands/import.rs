@@ -18,7 +18,7 @@ use crate::dump::{DumpReader, Note};
 use crate::edit::Draft;
 use crate::error::{Error, PlaceRefusal, Result};
 use crate::image::{ImageFile, ReadAt, Window, WritableFile, open_source, source_size};
-use crate::import::{Import, ImportOptions};
+use crate::import::{self, Import, ImportOptions};
 use crate::locate::LocateOptions;
 use crate::place::place;
 use crate::units::{Bytes, ImagePos, NodeId};
@@ -89,13 +89,7 @@ fn judge(
         ..LocateOptions::default()
     };
     let import = refuse_foreign(device, look)
-        .and_then(|()| {
-            Ok(crate::import::plan(
-                device,
-                reader.header().clone(),
-                &options,
-            )?)
-        })
+        .and_then(|()| Ok(import::plan(device, reader.header().clone(), &options)?))
         .with_context(|| name(&args.target))?;
     for note in &import.notes {
         let kind = if note.is_warning() { "warning" } else { "note" };
@@ -103,6 +97,9 @@ fn judge(
             "mdtool: {kind}: {}: {note}",
             args.target.display()
         ));
+        if matches!(note, import::Note::NodeKept { .. }) {
+            out.tell("hint: on another node, --node-id N makes it that node's, and exchanges the peer entries of the two");
+        }
     }
     Ok(import)
 }

@@ -2,6 +2,8 @@
 
 use std::process::{Command, Stdio};
 
+use anyhow::Context;
+
 use super::super::Streams;
 use super::super::args::PlanArgs;
 use super::super::outcome::Outcome;
@@ -9,6 +11,7 @@ use super::super::report::ways::{Names, Plan};
 use super::super::select::Chosen;
 use crate::adopt::{self, Site};
 use crate::error::UtilsVersion;
+use crate::image::ImageFile;
 use crate::locate::ScanMode;
 
 pub(in super::super) fn run(args: &PlanArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
@@ -19,13 +22,22 @@ pub(in super::super) fn run(args: &PlanArgs, out: &mut Streams<'_>) -> anyhow::R
         size: args.target_size.map_or(disk, |given| given.0),
         extent: args.lv_extent.map(|extent| extent.0),
     };
+    let name = || args.image.image.display().to_string();
+    let occupied = adopt::occupied(level, opened.window()).with_context(name)?;
+    let image = ImageFile::open(&args.image.image).with_context(name)?;
+    let block_device = image.is_block_device().with_context(name)?;
+    let mut ways = adopt::ways(level, located, site);
+    if let Some(obstacle) = occupied {
+        ways = ways.but(obstacle);
+    }
     let plan = Plan {
         opened,
         image: &args.image,
+        block_device,
         located,
         level,
         site,
-        ways: adopt::ways(level, located, site),
+        ways,
         outlook: adopt::outlook(level, opened.window())?,
         utils: args.compat.or_else(installed_utils),
         names: Names {

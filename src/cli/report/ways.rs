@@ -1,6 +1,7 @@
 //! What `plan` prints: each way, whether it works, the arithmetic, the commands.
 
 mod commands;
+mod cutting;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -27,6 +28,8 @@ pub(in super::super) struct Names<'a> {
 pub(in super::super) struct Plan<'a> {
     pub(in super::super) opened: &'a Opened,
     pub(in super::super) image: &'a ImageArgs,
+    /// Whether the image is a block device.
+    pub(in super::super) block_device: bool,
     pub(in super::super) located: &'a Located,
     pub(in super::super) level: &'a Level,
     pub(in super::super) site: Site,

@@ -4,11 +4,11 @@ use serde_json::json;
 
 use super::super::story::shell_word;
 use super::{Plan, Way, size};
-use crate::adopt::{Obstacle, Truncation, traps};
+use crate::adopt::{Obstacle, record, traps};
 use crate::locate::IndexChoice;
 use crate::metadata::Header;
 use crate::superblock::{AlState, Format};
-use crate::units::{Bytes, DevPos, range_len};
+use crate::units::{DevPos, range_len};
 
 impl Way {
     fn new(key: &'static str, title: &'static str) -> Self {
@@ -90,30 +90,12 @@ impl Plan<'_> {
             size(truncation.size),
             size(truncation.cut),
         )];
-        match truncation.extents {
-            None => way.commands = vec![self.adopt(" --strategy truncate")],
-            Some(extents) => {
-                let (extent, beyond) = (extents.extent, extents.beyond);
-                let end = truncation.end;
-                if beyond == Bytes::ZERO {
-                    way.notes.push(format!(
-                        "the metadata ends at {end}, with an extent of {extent}: the volume can be cut there"
-                    ));
-                    way.commands = vec![format!(
-                        "lvreduce -L {}b {}",
-                        truncation.size.get(),
-                        self.device()
-                    )];
-                } else {
-                    way.notes.push(format!(
-                        "the metadata ends at {end}, {beyond} off an extent boundary of {extent}: no size of the volume fits, what follows does"
-                    ));
-                    way.commands = self.windows(truncation);
-                }
-            }
-        }
-        if self.level.superblock.format() == Format::V09 {
-            way.notes.push("the node id must be exchanged all the same: mdtool adopt does both in a file, mdtool import on a device".to_owned());
+        let after = match truncation.extents {
+            None => self.cut_off(truncation, &mut way),
+            Some(extents) => Some(self.cut_volume(truncation, extents, &mut way)),
+        };
+        if let Some(disk) = after {
+            self.put_right(&disk, &mut way);
         }
         way.facts = json!({
             "size_bytes": truncation.size.get(),
@@ -121,29 +103,6 @@ impl Plan<'_> {
             "beyond_extent_bytes": truncation.extents.map(|extents| extents.beyond.get()),
         });
         way
-    }
-
-    /// A device of the right size in front of one that is too large.
-    fn windows(&self, truncation: &Truncation) -> Vec<String> {
-        let sectors = |bytes: Bytes| bytes.to_sectors_floor().get();
-        let start = self.opened.image_pos(DevPos::START).from_start();
-        let (length, device) = (truncation.size, self.device());
-        let offset = match start {
-            Bytes::ZERO => String::new(),
-            start => format!("--offset {} ", start.get()),
-        };
-        vec![
-            format!(
-                "dmsetup create {} --table '0 {} linear {device} {}'",
-                self.names.resource.unwrap_or("NAME"),
-                sectors(length),
-                sectors(start),
-            ),
-            format!(
-                "losetup --find --show {offset}--sizelimit {} {device}",
-                length.get()
-            ),
-        ]
     }
 
     pub(super) fn external(&self) -> Way {
@@ -161,6 +120,9 @@ impl Plan<'_> {
             size(external.least),
             size(external.whole),
         )];
+        way.notes.push(
+            "DRBD takes block devices only: losetup makes one of a file; drbd.conf names it as meta-disk".to_owned(),
+        );
         way.commands = vec![self.adopt(" --strategy external --meta META")];
         way.facts = json!({
             "least_bytes": external.least.get(),
@@ -192,7 +154,7 @@ impl Plan<'_> {
             "mdtool export {} -o dump.md{apply}{compat}",
             self.image_words()
         )];
-        if format == Format::V09 {
+        if self.has_node_ids() {
             way.commands.push(self.sed());
             way.notes.push("the two node ids of source (FROM) and target (TO) are exchanged in the dump; flag 0x10 (seen) is to be set for the source by hand".to_owned());
         }
@@ -219,9 +181,13 @@ impl Plan<'_> {
             "check_resize",
             "drbdmeta check-resize, by a record of the old size",
         );
-        let resize = match &self.ways.check_resize {
-            Err(why) => return way.not(*why),
-            Ok(resize) => resize,
+        let resize = match (&self.ways.check_resize, &self.ways.relocate) {
+            (Ok(resize), _) => resize.clone(),
+            (Err(why @ Obstacle::Hidden { .. }), Ok(relocation)) => {
+                way.why_not = Some(*why);
+                record(self.level, relocation)
+            }
+            (Err(why), _) => return way.not(*why),
         };
         let path = format!("/var/lib/drbd/drbd-minor-{}.lkbd", self.minor());
         let uuid = resize.device_uuid;
@@ -232,26 +198,49 @@ impl Plan<'_> {
             self.device(),
             uuid.unwrap_or_default()
         );
-        way.notes = vec![format!(
-            "{path} with exactly this, a tab between the words:"
-        )];
-        way.commands = vec![
-            format!(
-                "printf '{}' > {path}",
-                content.replace('\t', "\\t").replace('\n', "\\n")
-            ),
-            format!(
-                "drbdmeta {} {} {} internal check-resize",
-                self.minor(),
-                self.level.superblock.format(),
-                self.device()
-            ),
-        ];
+        let print = format!(
+            "printf '{}' > {path}",
+            content.replace('\t', "\\t").replace('\n', "\\n")
+        );
+        if way.why_not.is_none() {
+            way.notes = vec![format!(
+                "{path} with exactly this, a tab between the words:"
+            )];
+            way.commands = vec![
+                print,
+                format!(
+                    "drbdmeta {} {} {} internal check-resize",
+                    self.minor(),
+                    self.level.superblock.format(),
+                    self.device()
+                ),
+            ];
+            self.put_right(&self.device(), &mut way);
+        } else {
+            way.notes = vec![format!(
+                "on a larger disk, with nothing where drbdmeta looks, this would be the record: {print}"
+            )];
+        }
         if resize.shifts {
-            way.warnings.push("drbd-utils up to 9.34.0 shift the bitmap on this way, because its size changes: use another way with them".to_owned());
+            way.warnings.push("drbd-utils up to 9.34.0 shift the bitmap on this way, because its size changes, and lose what is out of sync: use another way with them".to_owned());
         }
         way.facts = json!({ "path": path, "content": content, "shifts_bitmap": resize.shifts });
         way
+    }
+
+    /// What is still to be done to metadata that is where DRBD looks on `disk`, but says what it said on the source.
+    fn put_right(&self, disk: &str, way: &mut Way) {
+        let why = match (self.has_node_ids(), self.is_unclean()) {
+            (false, false) => return,
+            (true, false) => "the node id is still the source's then",
+            (false, true) => "the activity log is still to be applied then",
+            (true, true) => {
+                "the node id is still the source's then, and the activity log is to be applied"
+            }
+        };
+        way.notes.push(format!("{why}: the last command does it"));
+        way.commands
+            .push(format!("mdtool adopt {disk}{}", self.options()));
     }
 
     fn is_unclean(&self) -> bool {
@@ -259,17 +248,34 @@ impl Plan<'_> {
         self.level.superblock.al_state() == AlState::Unclean && format != Format::V07
     }
 
-    /// `mdtool adopt` with what this level needs.
-    fn adopt(&self, strategy: &str) -> String {
-        let apply = if self.is_unclean() { " --apply-al" } else { "" };
-        let node = match self.level.superblock.format() {
-            Format::V09 => " --node-id N",
-            Format::V07 | Format::V08 => "",
-        };
-        format!(
-            "mdtool adopt {}{strategy}{node}{apply} --undo adopt.undo",
+    /// `mdtool adopt` of this level where it is to be adopted.
+    pub(super) fn adopt(&self, strategy: &str) -> String {
+        let disk = if self.is_here() {
             self.image_words()
-        )
+        } else {
+            self.disk_words()
+        };
+        format!("mdtool adopt {disk}{strategy}{}", self.options())
+    }
+
+    /// The options of `mdtool adopt` that this level needs.
+    pub(super) fn options(&self) -> String {
+        let apply = if self.is_unclean() { " --apply-al" } else { "" };
+        let node = if self.has_node_ids() {
+            " --node-id N"
+        } else {
+            ""
+        };
+        format!("{node}{apply} --undo adopt.undo")
+    }
+
+    pub(super) fn has_node_ids(&self) -> bool {
+        self.level.superblock.format() == Format::V09
+    }
+
+    /// Whether the image itself is the disk on which the resource is to be adopted.
+    pub(super) fn is_here(&self) -> bool {
+        self.names.device.is_none() && self.site.size == self.opened.window().size()
     }
 
     /// The image, and which part and level of it.
@@ -282,6 +288,21 @@ impl Plan<'_> {
         ] {
             words.extend(value.map(|size| format!("{option} {}", size.0.get())));
         }
+        self.add_level(&mut words);
+        words.join(" ")
+    }
+
+    /// The disk that has at its start what was looked at of the image, and which level of it.
+    fn disk_words(&self) -> String {
+        let mut words = vec![self.device()];
+        if self.image.at.is_some() {
+            words.push(format!("--at {}", self.level.layout.md.get()));
+        }
+        self.add_level(&mut words);
+        words.join(" ")
+    }
+
+    fn add_level(&self, words: &mut Vec<String>) {
         if self.image.index != IndexChoice::Auto {
             words.push(format!("--index {}", self.level.layout.index));
         }
@@ -290,11 +311,14 @@ impl Plan<'_> {
         } else if self.number() > 0 {
             words.push(format!("--level {}", self.number()));
         }
-        words.join(" ")
     }
 
-    fn device(&self) -> String {
-        let device = self.names.device.map(shell_word);
+    /// The disk: what was given, or the image where that is a whole device.
+    pub(super) fn device(&self) -> String {
+        let whole = self.opened.window().size() == self.opened.image_size();
+        let image = self.image.image.as_path();
+        let image = (self.block_device && self.is_here() && whole).then_some(image);
+        let device = self.names.device.or(image).map(shell_word);
         device.unwrap_or_else(|| "DEVICE".to_owned())
     }
 
