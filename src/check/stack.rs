@@ -192,7 +192,7 @@ fn data_cut_off(case: &Case<'_>) -> Result<Vec<Fault>> {
         Some(Fault::at(
             DevPos::START..end,
             format!(
-                "{} ends at byte {} of the DRBD device, expected at most {}",
+                "{} says to end at byte {} of the DRBD device, expected at most {}",
                 occupant.kind,
                 beyond.get(),
                 end.get()

@@ -147,6 +147,9 @@ fn hint_of(error: &Error) -> Option<&'static str> {
         Error::Refused(Refused::Edit(
             EditRefusal::OtherTarget | EditRefusal::TargetSize { .. },
         )) => Some("--target PATH names the disk where it has another name now"),
+        Error::Refused(Refused::FileKind { .. }) => {
+            Some("`lsblk` lists the block devices of this machine")
+        }
         Error::Refused(Refused::Exists) => Some("choose another name, or remove the file first"),
         Error::Unsupported(Unsupported::Foreign(foreign)) => Some(match foreign {
             Foreign::Dump => "give the disk or image that the dump was taken from",
@@ -171,6 +174,9 @@ fn hint_of_io(error: &IoError) -> Option<&'static str> {
         (IoOp::Create, io::ErrorKind::AlreadyExists) => {
             Some("choose another name, or remove the file first")
         }
+        (IoOp::Open, io::ErrorKind::NotFound) => Some(
+            "look at the name's spelling; a volume may have to be activated first: `lsblk` lists the block devices that are there",
+        ),
         (_, io::ErrorKind::ResourceBusy) => {
             Some("it is mounted, attached to DRBD or otherwise claimed: let go of it there first")
         }

@@ -223,6 +223,9 @@ const MORE: &[Case] = &[
     ("flex-external-slots", None, || {
         Made::external(MIB, External::Flex, &Level::v09(3))
     }),
+    ("internal-beyond-128-tib", None, || {
+        Made::stack((128 << 40) + 4096, &[Level::v09(1)])
+    }),
     ("slot-twice", None, || {
         good_v09().word(0, 112 + 9 * 32 + 20, 0)
     }),
@@ -327,6 +330,8 @@ fn what_the_cases_start_from_is_in_order() {
         Made::external(2 * MIB, External::Flex, &Level::v09(1)),
         Made::external(256 * MIB, External::Indexed(0), &Level::v08()),
         ext4(good_v08(), 16 * 1024 - 10),
+        Made::stack(128 << 40, &[Level::v09(1)]),
+        Made::stack((128 << 40) + 4096, &[Level::v08()]),
     ] {
         assert_eq!(made.found(), []);
     }
