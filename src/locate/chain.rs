@@ -124,10 +124,7 @@ impl<'a> Finder<'a> {
                         found_by,
                     }));
                 }
-                Err(misfit) => {
-                    let why = or_smaller(Why::Misfit(misfit), &superblock, at);
-                    self.reject(at, superblock.format(), why);
-                }
+                Err(misfit) => self.reject(at, superblock.format(), Why::Misfit(misfit)),
             }
         }
         Ok(None)

@@ -159,9 +159,11 @@ impl<'a> Prober<'a> {
             if !is_superblock(&superblock, at) && self.is_somebody_s(at)? {
                 continue;
             }
-            if smaller_device(&superblock, at).is_some() {
-                // A partition ends with the device.
-                continue;
+            if smaller_device(&superblock, at).is_some()
+                && let Some(probed) = self.in_partitions(&Located::default())?
+            {
+                // The last partition ends with the device.
+                return Ok(Some(probed));
             }
             if let Err(misfit) = MdLayout::of(&superblock, index, self.device.size()) {
                 return Ok(Some(damaged(at, &superblock, misfit, true)));

@@ -150,6 +150,29 @@ fn a_grown_partition_that_begins_within_a_block_is_searched() {
     assert_probed(&path, &["--scan", "never"], 2, &[]);
 }
 
+/// DRBD looks at the end of the whole disk too, and finds what is no metadata of the whole disk.
+#[test]
+fn a_partition_that_ends_with_the_disk_is_told_from_damage() {
+    if !require_tool("sfdisk") {
+        return;
+    }
+    let dir = scratch();
+    let start = (2048 * MIB - PARTITION) / 512;
+    let table = format!("label: dos\nstart={start}, size={SECTORS}\n");
+    let (path, built) = disk(&dir, &table, start, &Level::v09(3));
+    let md = start * 512 + built.md().get();
+    assert_eq!(md, 2048 * MIB - 4096);
+    assert_probed(&path, &[], 5, &["partition 1 at byte", "is clean v09"]);
+    let run = mdtool(["check", path.to_str().unwrap()]);
+    assert!(
+        run.stderr.contains("hint: partition 1 has metadata"),
+        "{run:?}"
+    );
+    // Without the table nothing tells it from metadata whose bitmap is too small.
+    patch(&path, 510, &[0, 0]);
+    assert_probed(&path, &[], 4, &["bm_offset is -80, expected"]);
+}
+
 /// A logical volume in the image of what holds it: no table tells where it begins.
 #[test]
 fn metadata_of_a_device_that_begins_further_inside_is_moved() {
