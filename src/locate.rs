@@ -15,7 +15,11 @@
 
 mod chain;
 mod fit;
+mod partitions;
 mod scan;
+
+pub(crate) use fit::smaller_device;
+pub(crate) use partitions::to_look_at;
 
 use std::fmt;
 use std::ops::{ControlFlow, Range};
@@ -25,6 +29,7 @@ use crate::error::{Misfit, Result};
 use crate::image::Window;
 use crate::layout::MdLayout;
 use crate::metadata::Header;
+use crate::occupant::Partition;
 use crate::superblock::{Format, Superblock};
 use crate::units::{Bytes, DevPos, Sectors};
 
@@ -226,6 +231,11 @@ pub enum Why {
     },
     /// Metadata for another device, in the midst of this one's data.
     External,
+    /// Metadata of a smaller device that ends here and begins behind this one's start: a partition or a logical volume.
+    Smaller {
+        /// The largest size that it can have.
+        most: Bytes,
+    },
 }
 
 impl fmt::Display for Why {
@@ -256,6 +266,10 @@ impl fmt::Display for Why {
             Self::External => f.write_str(
                 "external metadata of another device, not at the start of a meta device",
             ),
+            Self::Smaller { most } => write!(
+                f,
+                "of a device of at most {most} that ends there and begins further inside, as a partition or a logical volume does"
+            ),
         }
     }
 }
@@ -271,6 +285,8 @@ pub struct Located {
     pub rejected_more: u64,
     /// How far it was looked.
     pub searched: Searched,
+    /// The device's partitions that have metadata of their own; looked for where the device has none in its place.
+    pub partitions: Vec<Partition>,
 }
 
 /// How far it was looked.

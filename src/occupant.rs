@@ -4,10 +4,13 @@
 //! read here: whether something begins at the device's first byte, and where it says that it ends. Nothing is mounted, and no checksum is
 //! verified: a damaged file system is somebody's, too.
 
+mod listing;
 mod md;
 mod microsoft;
 mod partitions;
 mod probes;
+
+pub use listing::{Partition, partitions};
 
 use std::fmt;
 
@@ -94,8 +97,19 @@ impl fmt::Display for OccupantKind {
 pub struct Occupant {
     /// What it is.
     pub kind: OccupantKind,
-    /// Where it says that it ends; `None` where it takes whatever the device has, or does not say.
+    /// Where it says that it ends; `None` where it takes whatever the device has, or says nothing that could be.
     pub end: Option<DevPos>,
+}
+
+/// The largest size that a file or block device has on Linux: what says to end behind that is damaged.
+const MOST: DevPos = DevPos::new(1 << 63);
+
+impl Occupant {
+    /// Whether a device of the size that it says could be.
+    #[must_use]
+    pub fn is_believable(&self) -> bool {
+        self.end.is_none_or(|end| end < MOST)
+    }
 }
 
 /// The bytes of the device that every probe looks at.
@@ -120,8 +134,9 @@ pub fn occupants(device: Window<'_>) -> Result<Vec<Occupant>> {
 
 fn occupant(kind: OccupantKind, end: probes::End) -> Occupant {
     let end = match end {
+        // Nobody lives in nothing: the size is damaged.
+        probes::End::At(0) | probes::End::Unsaid => None,
         probes::End::At(end) => Some(DevPos::new(end)),
-        probes::End::Unsaid => None,
     };
     Occupant { kind, end }
 }

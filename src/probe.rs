@@ -16,6 +16,7 @@
 
 mod contents;
 mod expect;
+mod partition;
 mod prober;
 mod remains;
 mod resemblance;
@@ -23,6 +24,7 @@ mod status;
 
 pub use contents::Contents;
 pub use expect::{Difference, Expect};
+pub use partition::InPartition;
 pub use status::Status;
 
 use crate::activity_log::Verdict;
@@ -93,14 +95,15 @@ impl Probed {
 
     /// The same, whatever was expected.
     #[must_use]
-    pub const fn own_status(&self) -> Status {
-        match self.answer {
+    pub fn own_status(&self) -> Status {
+        match &self.answer {
             Answer::Clean => Status::Clean,
             Answer::Unclean { .. } => Status::Unclean,
             Answer::None(_) => Status::None,
             Answer::Unseen(_) => Status::Error,
             Answer::Damaged(_) => Status::Damaged,
             Answer::Moved(_) => Status::Moved,
+            Answer::InPartition(one) => one.status(),
         }
     }
 
@@ -143,6 +146,8 @@ pub enum Answer {
     Damaged(Damage),
     /// Metadata, but not where DRBD will look.
     Moved(Moved),
+    /// Metadata, but of a partition: DRBD looks for it on that, not on the whole device.
+    InPartition(Box<InPartition>),
 }
 
 /// Why it was not looked everywhere.
@@ -239,8 +244,11 @@ pub enum Moved {
 pub fn probe(device: Window<'_>, options: &ProbeOptions) -> Result<Probed> {
     let mut probed = prober::Prober::new(device, *options).look()?;
     if !matches!(probed.answer, Answer::Unseen(_) | Answer::None(_)) {
-        probed.differences = probed
-            .level()
+        let level = match &probed.answer {
+            Answer::InPartition(one) => one.inside.level(),
+            _ => probed.level(),
+        };
+        probed.differences = level
             .map(|level| options.expect.differences(level))
             .unwrap_or_default();
     }

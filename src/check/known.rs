@@ -10,6 +10,8 @@ use crate::layout::{MAX_PEERS, MD_RESERVED, MdIndex, MdLayout};
 use crate::superblock::{DeviceFlags, Format, Superblock, Uuid};
 use crate::units::{Bytes, MD_BLOCK};
 
+/// As far as kernels before 9.1.6 reach for a bitmap.
+const REACHED: Bytes = Bytes::new(128 << 40);
 /// Slots that a kernel can have and drbdmeta cannot.
 const UNSAFE_SLOTS: i128 = 32;
 
@@ -75,6 +77,16 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "only for a backing device that is larger: set `size` in the disk section, or make the meta device larger",
         source: "drbd_get_max_capacity (drbd_main.c)",
         judge: Judge::Case(flex_external_slots),
+    },
+    Rule {
+        id: "internal-beyond-128-tib",
+        severity: Severity::Note,
+        row: None,
+        title: "internal metadata behind more than 128 TiB",
+        meaning: "in good order; drbd 9 before 9.1.6 cannot read or write a bitmap that far behind",
+        remedy: "attach it with drbd 9.1.6 or newer",
+        source: "drbd 9.1.6",
+        judge: Judge::Case(internal_beyond_128_tib),
     },
 ];
 
@@ -257,6 +269,19 @@ fn la_size_unset(case: &Case<'_>) -> Vec<Fault> {
             case.subject.place(At::LA_SIZE),
             "la_size_sect is 0, expected the DRBD device's size",
         )
+    }))
+}
+
+fn internal_beyond_128_tib(case: &Case<'_>) -> Vec<Fault> {
+    let subject = &case.subject;
+    let v09 = subject.superblock.format() == Format::V09;
+    let behind = v09 && subject.index.is_internal() && subject.device > REACHED;
+    maybe(behind.then(|| Fault {
+        place: None,
+        found: format!(
+            "the device has {}, expected at most {REACHED} for those",
+            subject.device
+        ),
     }))
 }
 

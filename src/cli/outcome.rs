@@ -162,6 +162,12 @@ fn hint_of(error: &Error) -> Option<&'static str> {
         Error::Refused(Refused::Edit(
             EditRefusal::OtherTarget | EditRefusal::TargetSize { .. },
         )) => Some("--target PATH names the disk where it has another name now"),
+        Error::Refused(Refused::ActivityLogChanged { .. }) => {
+            Some("look at a snapshot of it, or when the resource is down")
+        }
+        Error::Refused(Refused::FileKind { .. }) => {
+            Some("`lsblk` lists the block devices of this machine")
+        }
         Error::Refused(Refused::LoopDevice { .. }) => Some(
             "unmount what is on it and give that device itself, or detach it first: losetup -d",
         ),
@@ -189,6 +195,9 @@ fn hint_of_io(error: &IoError) -> Option<&'static str> {
         (IoOp::Create, io::ErrorKind::AlreadyExists) => {
             Some("choose another name, or remove the file first")
         }
+        (IoOp::Open, io::ErrorKind::NotFound) => Some(
+            "look at the name's spelling; a volume may have to be activated first: `lsblk` lists the block devices that are there",
+        ),
         (_, io::ErrorKind::ResourceBusy) => {
             Some("it is mounted, attached to DRBD or otherwise claimed: let go of it there first")
         }
@@ -218,5 +227,34 @@ const fn hint_of_place(refusal: &PlaceRefusal) -> Option<&'static str> {
             Some("--node-id takes the target's node id; the dump's is its source's")
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::activity_log::AlPlace;
+    use crate::error::{FileKind, IoError};
+
+    #[test]
+    fn what_a_person_can_mend_has_a_next_step() {
+        let not_found = io::Error::from(io::ErrorKind::NotFound);
+        let errors: [Error; 3] = [
+            Refused::ActivityLogChanged {
+                place: AlPlace::Block(0),
+            }
+            .into(),
+            Refused::FileKind {
+                found: FileKind::Directory,
+            }
+            .into(),
+            IoError::whole(IoOp::Open, not_found).into(),
+        ];
+        for error in errors {
+            let words = error.to_string();
+            let hints = hints(&anyhow::Error::from(error));
+            assert_eq!(hints.len(), 1, "{words}");
+            assert!(!hints[0].contains(&words), "{hints:?}");
+        }
     }
 }

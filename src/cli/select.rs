@@ -6,6 +6,7 @@ use super::args::{ImageArgs, LevelChoice};
 use super::open::Opened;
 use super::outcome::Negative;
 use crate::locate::{Level, LocateOptions, Located, Role, ScanMode, Searched, locate, locate_at};
+use crate::occupant::Partition;
 
 /// An image whose levels were looked for, and the one among them that is meant.
 pub(super) struct Chosen {
@@ -121,6 +122,28 @@ pub(super) fn no_stack(located: &Located, args: &ImageArgs) -> Option<Negative> 
     })
 }
 
+/// How to look at a partition.
+pub(super) fn of_partition(args: &ImageArgs, partition: &Partition) -> String {
+    let before = args.offset.map_or(0, |offset| offset.0.get());
+    format!(
+        "partition {} has metadata: give its device, or --offset {} --size {} with this image",
+        partition.number,
+        before.saturating_add(partition.start.get()),
+        partition.size.get()
+    )
+}
+
+/// What there is none of, where there is no level.
+pub(super) fn nothing(located: &Located) -> &'static str {
+    if !located.partitions.is_empty() {
+        "no DRBD metadata of the whole disk"
+    } else if located.rejected.is_empty() {
+        "no DRBD metadata"
+    } else {
+        "no DRBD metadata that fits its place"
+    }
+}
+
 /// The answer where nothing was found.
 pub(super) fn nothing_found(located: &Located, args: &ImageArgs) -> Negative {
     let looked = match located.searched {
@@ -128,18 +151,23 @@ pub(super) fn nothing_found(located: &Located, args: &ImageArgs) -> Negative {
         Searched::Tail(_) => "where DRBD would look, and in the tail",
         Searched::Everything => "where DRBD would look, and everywhere that holds data",
     };
-    let mut hints = Vec::new();
-    if located.rejected.is_empty() {
-        hints.push("if the metadata is external, give the meta device; if the disk has partitions, give --offset and --size");
-    } else {
-        hints
-            .push("`mdtool locate` lists what only looks like metadata, and why it does not count");
+    let mut hints: Vec<String> = Vec::new();
+    let partitions = located.partitions.iter();
+    hints.extend(partitions.map(|partition| of_partition(args, partition)));
+    if hints.is_empty() && located.rejected.is_empty() {
+        hints.push("if the metadata is external, give the meta device; if the disk has partitions, give --offset and --size".to_owned());
+    } else if hints.is_empty() {
+        // Damaged metadata is not none: it is just what a person looks for then.
+        hints.extend([
+            "`mdtool check` judges what stands where DRBD looks, field by field, and says what to do".to_owned(),
+            "`mdtool locate --scan full` lists every block that looks like a superblock, and why it does not count".to_owned(),
+        ]);
     }
     if located.searched == Searched::Expected {
-        hints.push("--scan full looks at everything that holds data");
+        hints.push("--scan full looks at everything that holds data".to_owned());
     }
-    Negative::new(
-        format!("{}: no DRBD metadata {looked}", args.image.display()),
-        &hints,
-    )
+    Negative {
+        answer: format!("{}: {} {looked}", args.image.display(), nothing(located)),
+        hints,
+    }
 }

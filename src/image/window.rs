@@ -39,6 +39,16 @@ impl<'a> Window<'a> {
         (len <= self.len).then_some(Self { len, ..self })
     }
 
+    /// The device of `len` that starts at `start` of this one, or `None` where it would leave it.
+    #[must_use]
+    pub fn part(self, start: DevPos, len: Bytes) -> Option<Self> {
+        let inside = start
+            .checked_add(len)
+            .is_some_and(|end| end.from_start() <= self.len);
+        let base = self.base.checked_add(start.from_start())?;
+        inside.then_some(Self { base, len, ..self })
+    }
+
     /// The device's size.
     #[must_use]
     pub const fn size(&self) -> Bytes {
@@ -193,6 +203,11 @@ mod tests {
         assert_eq!(inner.image_pos(dev(4096)), Some(pos(4608)));
         assert_eq!(inner.image_pos(dev(4097)), None);
         assert_eq!(Window::whole(&image).size(), bytes(MIB));
+        let part = outer.part(dev(4096), bytes(4096)).unwrap();
+        assert_eq!(part.image_pos(dev(0)), Some(pos(4608)));
+        assert_eq!(part.size(), bytes(4096));
+        assert!(outer.part(dev(4096), bytes(4097)).is_none());
+        assert!(outer.part(dev(u64::MAX), bytes(1)).is_none());
     }
 
     #[test]

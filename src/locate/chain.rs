@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
-use super::fit::{fitting, furthest_reach, may_lie, same_resource};
+use super::fit::{fitting, furthest_reach, may_lie, or_smaller, same_resource};
 use super::scan::{self, Hit, block_at};
 use super::{
     FoundBy, IndexChoice, Level, LocateOptions, Located, Rejected, Role, ScanMode, Searched, Why,
+    partitions,
 };
 use crate::error::Result;
 use crate::image::Window;
@@ -45,14 +46,36 @@ impl<'a> Finder<'a> {
     }
 
     pub(super) fn locate(mut self) -> Result<Located> {
+        self.look()?;
+        self.look_into_partitions()?;
+        self.sort_out();
+        name_roles(&mut self.found, self.options.stacked);
+        Ok(self.found)
+    }
+
+    /// Whether there is any level.
+    pub(super) fn finds_any(mut self) -> Result<bool> {
+        self.look()?;
+        Ok(!self.found.levels.is_empty())
+    }
+
+    fn look(&mut self) -> Result<()> {
         if let Some(level) = self.outermost()? {
             self.found.levels.push(level);
         }
         self.follow()?;
-        self.search()?;
-        self.sort_out();
-        name_roles(&mut self.found, self.options.stacked);
-        Ok(self.found)
+        self.search()
+    }
+
+    /// Where nothing is where DRBD would look on the whole device, it may look at a part of it.
+    fn look_into_partitions(&mut self) -> Result<()> {
+        let in_place = self.found.levels.first();
+        if self.options.scan != ScanMode::Never
+            && in_place.is_none_or(|level| level.found_by == FoundBy::Scan)
+        {
+            self.found.partitions = partitions::with_metadata(self.device)?;
+        }
+        Ok(())
     }
 
     /// The level that DRBD would find on a device of this size.
@@ -248,7 +271,7 @@ impl<'a> Finder<'a> {
                     device,
                 });
             }
-            Err(why) => self.reject(at, superblock.format(), why),
+            Err(why) => self.reject(at, superblock.format(), or_smaller(why, &superblock, at)),
         }
     }
 

@@ -86,6 +86,26 @@ fn fitting_external(
     }
 }
 
+/// The largest device that internal metadata at `at` can be of, where that is smaller than all up to there: it ends here, and begins behind
+/// this device's start, as a partition or a logical volume does.
+pub(crate) fn smaller_device(superblock: &Superblock, at: DevPos) -> Option<Bytes> {
+    let (al, bm) = (superblock.al_offset().get(), superblock.bm_offset().get());
+    let area = Sectors::new(u64::try_from(al.checked_sub(bm)?).ok()?).to_bytes()?;
+    let device = superblock.geometry().bitmap_capacity(area)?.to_bytes()?;
+    let layout = MdLayout::of(superblock, MdIndex::FlexInternal, device).ok()?;
+    let end = at.checked_add(MD_BLOCK)?.from_start();
+    (device < end && superblock.la_size() <= layout.usable).then_some(device)
+}
+
+/// Whose a superblock is that contradicts its place: perhaps a smaller device's.
+pub(super) fn or_smaller(why: Why, superblock: &Superblock, at: DevPos) -> Why {
+    let smaller = match why {
+        Why::Misfit(_) => smaller_device(superblock, at),
+        _ => None,
+    };
+    smaller.map_or(why, |most| Why::Smaller { most })
+}
+
 /// Whether two superblocks belong to one resource's one replica: a device UUID, or a generation, that both know.
 pub(super) fn same_resource(one: &Superblock, other: &Superblock) -> bool {
     let device =

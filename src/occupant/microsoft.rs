@@ -16,7 +16,12 @@ pub(super) fn ntfs(bytes: &[u8]) -> Option<End> {
     }
     let sector = sector_size(bytes)?;
     let sectors = le64(bytes, 40)?;
-    Some(End::At(sectors.saturating_add(1).saturating_mul(sector)))
+    let end = sectors.saturating_add(1).saturating_mul(sector);
+    Some(if sectors > 0 {
+        End::At(end)
+    } else {
+        End::Unsaid
+    })
 }
 
 /// The boot sector: bytes per sector at 11, sectors at 19 or, where those are 0, at 32.

@@ -4,31 +4,42 @@ use super::microsoft::is_boot_sector;
 use super::probes::{End, array, has, le16, le32, le64};
 
 /// The unit of a DOS table; disks with larger sectors that have one are too rare to guess.
-const SECTOR: u64 = 512;
+pub(super) const SECTOR: u64 = 512;
 /// The type of the one partition that keeps others off a disk with a GUID partition table.
-const PROTECTIVE: u8 = 0xEE;
+pub(super) const PROTECTIVE: u8 = 0xEE;
 
 /// One entry of a DOS table that is in use.
-struct Partition {
-    kind: u8,
-    start: u32,
-    sectors: u32,
+pub(super) struct Entry {
+    /// Which of the four, from 1 on.
+    pub(super) number: u32,
+    pub(super) kind: u8,
+    /// Sectors before it.
+    pub(super) start: u32,
+    pub(super) sectors: u32,
+}
+
+/// The size of a sector, by where the header of a GUID table is.
+pub(super) fn gpt_sector(bytes: &[u8]) -> Option<u64> {
+    [SECTOR, 4096].into_iter().find(|sector| {
+        let at = usize::try_from(*sector).unwrap_or(usize::MAX);
+        has(bytes, at, b"EFI PART")
+    })
 }
 
 /// `struct gpt_header` in the second sector: `AlternateLBA`, the sector of the backup.
 ///
 /// Where only the protective table is left, there is one that does not say up to where.
 pub(super) fn gpt(bytes: &[u8]) -> Option<End> {
-    let sectors = [SECTOR, 4096];
-    let header = sectors.into_iter().find_map(|sector| {
-        let at = usize::try_from(sector).ok()?;
-        let header = bytes.get(at..)?;
-        if !has(header, 0, b"EFI PART") {
-            return None;
-        }
+    let header = gpt_sector(bytes).and_then(|sector| {
+        let header = bytes.get(usize::try_from(sector).ok()?..)?;
         let alternate = le64(header, 32)?;
         let end = alternate.saturating_add(1).saturating_mul(sector);
-        Some(End::At(end))
+        // The backup lies behind the table itself.
+        Some(if alternate > 1 {
+            End::At(end)
+        } else {
+            End::Unsaid
+        })
     });
     header.or_else(|| {
         let table = table(bytes)?;
@@ -53,12 +64,12 @@ pub(super) fn mbr(bytes: &[u8]) -> Option<End> {
 }
 
 /// The used entries of what is a DOS table by its signature and its shape, and no boot sector of a file system, which has that signature too.
-fn table(bytes: &[u8]) -> Option<Vec<Partition>> {
+pub(super) fn table(bytes: &[u8]) -> Option<Vec<Entry>> {
     if le16(bytes, 510)? != 0xAA55 || is_boot_sector(bytes) {
         return None;
     }
     let mut used = Vec::new();
-    for entry in bytes.get(446..510)?.chunks_exact(16) {
+    for (number, entry) in (1..).zip(bytes.get(446..510)?.chunks_exact(16)) {
         let [status] = array(entry, 0)?;
         let [kind] = array(entry, 4)?;
         if status & 0x7F != 0 {
@@ -66,7 +77,8 @@ fn table(bytes: &[u8]) -> Option<Vec<Partition>> {
         }
         let (start, sectors) = (le32(entry, 8)?, le32(entry, 12)?);
         if kind != 0 && sectors != 0 {
-            used.push(Partition {
+            used.push(Entry {
+                number,
                 kind,
                 start,
                 sectors,

@@ -1,6 +1,7 @@
 //! One probe a kind: `None` where it is not there, its end in bytes where it says one.
 //!
-//! A size beyond 64 bits counts as all that 64 bits hold: it is nonsense, and nobody's to be overwritten by that.
+//! A size beyond 64 bits counts as all that 64 bits hold: it is nonsense, and nobody's to be overwritten by that. A size of 0, or in blocks that
+//! cannot be, is none that is said.
 
 use super::OccupantKind;
 use super::{md, microsoft, partitions};
@@ -58,7 +59,7 @@ pub(super) fn has(bytes: &[u8], at: usize, magic: &[u8]) -> bool {
     bytes.get(at..).is_some_and(|rest| rest.starts_with(magic))
 }
 
-/// `struct ext4_super_block` at byte 1024: `s_magic`, `s_blocks_count`, `s_log_block_size`.
+/// `struct ext4_super_block` at byte 1024: `s_magic`, `s_inodes_count`, `s_blocks_count`, `s_log_block_size`.
 fn ext(bytes: &[u8]) -> Option<End> {
     const INCOMPAT_64BIT: u32 = 0x80;
     let superblock = bytes.get(1024..)?;
@@ -70,9 +71,12 @@ fn ext(bytes: &[u8]) -> Option<End> {
         blocks |= u64::from(le32(superblock, 0x150)?) << 32;
     }
     let log = le32(superblock, 0x18)?;
-    // Blocks of 1 KiB to 64 KiB; anything else is no ext.
-    let size = (log <= 6).then(|| 1024_u64 << log)?;
-    Some(End::At(blocks.saturating_mul(size)))
+    // Blocks of 1 KiB to 64 KiB, and at least one. The magic has two bytes: with inodes it is an ext all the same, alone it is none.
+    match (log <= 6).then(|| 1024_u64 << log) {
+        Some(size) if blocks > 0 => Some(End::At(blocks.saturating_mul(size))),
+        _ if le32(superblock, 0)? > 0 => Some(End::Unsaid),
+        _ => None,
+    }
 }
 
 /// `struct xfs_dsb`: `sb_magicnum`, `sb_blocksize`, `sb_dblocks`.
@@ -82,6 +86,9 @@ fn xfs(bytes: &[u8]) -> Option<End> {
     }
     let size = array(bytes, 4).map(u32::from_be_bytes)?;
     let blocks = array(bytes, 8).map(u64::from_be_bytes)?;
+    if !size.is_power_of_two() || !(512..=65_536).contains(&size) {
+        return Some(End::Unsaid);
+    }
     Some(End::At(blocks.saturating_mul(u64::from(size))))
 }
 
@@ -103,6 +110,10 @@ fn swap(bytes: &[u8]) -> Option<End> {
     })?;
     let last = u64::from(le32(bytes, 1028)?);
     let page = u64::try_from(page).ok()?;
+    // The first page is the header: without another there is no space. The old format says nothing there, either.
+    if last == 0 {
+        return Some(End::Unsaid);
+    }
     Some(End::At(last.saturating_add(1).saturating_mul(page)))
 }
 
@@ -186,6 +197,8 @@ mod tests {
         }
         let mut huge = vec![0xFF; 131_072];
         huge[..4].copy_from_slice(b"XFSB");
+        assert_eq!(xfs(&huge), Some(End::Unsaid), "no such blocks");
+        huge[4..8].copy_from_slice(&4096_u32.to_be_bytes());
         assert_eq!(xfs(&huge), Some(End::At(u64::MAX)));
     }
 }

@@ -5,7 +5,10 @@ use crate::units::ImagePos;
 
 const SIZE: u64 = 1 << 20;
 
-fn image(pieces: &[(u64, &[u8])]) -> MemImage {
+/// Where bytes are put, and which.
+type Pieces<'a> = &'a [(u64, &'a [u8])];
+
+fn image(pieces: Pieces<'_>) -> MemImage {
     let mut image = MemImage::new(Bytes::new(SIZE));
     for (at, bytes) in pieces {
         image.write_all_at(ImagePos::new(*at), bytes).unwrap();
@@ -13,7 +16,7 @@ fn image(pieces: &[(u64, &[u8])]) -> MemImage {
     image
 }
 
-fn found(pieces: &[(u64, &[u8])]) -> Vec<(OccupantKind, Option<u64>)> {
+fn found(pieces: Pieces<'_>) -> Vec<(OccupantKind, Option<u64>)> {
     let image = image(pieces);
     let found = occupants(Window::whole(&image)).unwrap();
     found
@@ -129,6 +132,53 @@ fn md_is_found_at_the_start_and_at_the_end() {
             [(OccupantKind::MdAtEnd, Some(SIZE))]
         );
     }
+}
+
+/// Somebody lives there; where that ends is not known.
+#[test]
+fn a_size_that_cannot_be_is_none_that_is_said() {
+    let label: &[u8] = b"LABELONE\x01\0\0\0\0\0\0\0\0\0\0\0\x20\0\0\0LVM2 001";
+    let magic: (u64, &[u8]) = (1080, &[0x53, 0xEF]);
+    let cases: [(OccupantKind, Pieces<'_>); 11] = [
+        (OccupantKind::Ext, &[magic, (1024, &[9])]),
+        (
+            OccupantKind::Ext,
+            &[magic, (1024, &[9]), (1028, &[9]), (1048, &[7])],
+        ),
+        (OccupantKind::Xfs, &[(0, b"XFSB\0\0\x10\0")]),
+        (OccupantKind::Xfs, &[(0, b"XFSB\0\0\0\0\0\0\0\0\0\0\0\x09")]),
+        (
+            OccupantKind::Xfs,
+            &[(0, b"XFSB\0\0\x10\x01\0\0\0\0\0\0\0\x09")],
+        ),
+        (OccupantKind::Btrfs, &[(65_600, b"_BHRfS_M")]),
+        (OccupantKind::Swap, &[(4086, b"SWAPSPACE2")]),
+        (OccupantKind::Lvm, &[(512, label)]),
+        (OccupantKind::Md, &[(0, b"\xFC\x4E\x2B\xA9\x01")]),
+        (OccupantKind::Gpt, &[(512, b"EFI PART")]),
+        (OccupantKind::Ntfs, &[(3, b"NTFS    \0\x02")]),
+    ];
+    for (kind, pieces) in cases {
+        assert_eq!(found(pieces), [(kind, None)], "{kind} {pieces:?}");
+    }
+    // Two bytes alone are too little to be a magic.
+    assert_eq!(found(&[magic]), []);
+}
+
+#[test]
+fn a_size_that_no_disk_has_is_not_believed() {
+    let xfs = |blocks: u64| {
+        let blocks = blocks.to_be_bytes();
+        let image = image(&[(0, b"XFSB\0\0\x10\0"), (8, &blocks)]);
+        let [one] = occupants(Window::whole(&image)).unwrap()[..] else {
+            panic!("one XFS");
+        };
+        (one.end.is_some(), one.is_believable())
+    };
+    assert_eq!(xfs(1), (true, true));
+    assert_eq!(xfs((1 << 51) - 1), (true, true));
+    assert_eq!(xfs(1 << 51), (true, false));
+    assert_eq!(xfs(u64::MAX), (true, false));
 }
 
 #[test]

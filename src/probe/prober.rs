@@ -12,16 +12,17 @@ use crate::image::Window;
 use crate::layout::{MdIndex, MdLayout};
 use crate::locate::{
     IndexChoice, Level, LocateOptions, Located, Rejected, Role, ScanMode, Why, locate, locate_at,
+    smaller_device,
 };
 use crate::superblock::Superblock;
 use crate::units::{Bytes, DevPos, MD_BLOCK, SectorDelta};
 
 /// One look.
 pub(super) struct Prober<'a> {
-    device: Window<'a>,
-    options: ProbeOptions,
-    /// Whether the device is a DRBD device, inside another's metadata.
-    nested: bool,
+    pub(super) device: Window<'a>,
+    pub(super) options: ProbeOptions,
+    /// Whether the device is a part of another: a DRBD device inside another's metadata, or a partition.
+    pub(super) nested: bool,
 }
 
 impl<'a> Prober<'a> {
@@ -68,6 +69,9 @@ impl<'a> Prober<'a> {
             }
         };
         let located = self.locate(index, scan)?;
+        if let Some(probed) = self.in_partitions(&located)? {
+            return Ok(probed);
+        }
         if let Some(number) = self.wanted(&located) {
             return self.judge(located, number);
         }
@@ -126,7 +130,7 @@ impl<'a> Prober<'a> {
     /// Refuses what is recognised as something else than a raw image.
     fn refuse_foreign(&self) -> Result<()> {
         if self.nested {
-            // The outer resource's metadata is in its place: the image is a raw one, whatever its data are.
+            // The image is a raw one: it has an outer resource's metadata in its place, or a partition table.
             return Ok(());
         }
         let mut beginning = [0; BEGINNING];
@@ -154,6 +158,12 @@ impl<'a> Prober<'a> {
             }
             if !is_superblock(&superblock, at) && self.is_somebody_s(at)? {
                 continue;
+            }
+            if smaller_device(&superblock, at).is_some()
+                && let Some(probed) = self.in_partitions(&Located::default())?
+            {
+                // The last partition ends with the device.
+                return Ok(Some(probed));
             }
             if let Err(misfit) = MdLayout::of(&superblock, index, self.device.size()) {
                 return Ok(Some(damaged(at, &superblock, misfit, true)));
@@ -225,7 +235,7 @@ impl<'a> Prober<'a> {
             Why::Misfit(misfit) => Some(misfit),
             // External by the sign of an offset that external metadata does not have.
             Why::External => internal_misfit(&superblock, at),
-            Why::Outside { .. } | Why::Leftover { .. } => None,
+            Why::Outside { .. } | Why::Leftover { .. } | Why::Smaller { .. } => None,
             Why::Stale { .. } | Why::OtherSlot { .. } => return Ok(None),
         };
         Ok(Some(match misfit {

@@ -287,6 +287,55 @@ fn md_members_are_found_as_blkid_finds_them() {
     }
 }
 
+/// `struct mdp_superblock_s` with its checksum, in either byte order.
+fn md_0_90(word: fn(u32) -> [u8; 4], kib: u32) -> Vec<u8> {
+    let mut words = [0_u32; 1024];
+    words[..11].copy_from_slice(&[0xA92B_4EFC, 0, 90, 0, 0, 7, 1, 1, kib, 2, 2]);
+    words[13..16].copy_from_slice(&[8, 9, 10]);
+    let sum: u64 = words.iter().map(|word| u64::from(*word)).sum();
+    words[38] = ((sum & 0xFFFF_FFFF) + (sum >> 32)) as u32;
+    words.into_iter().flat_map(word).collect()
+}
+
+#[test]
+fn md_members_of_the_oldest_kind_are_found_as_blkid_finds_them() {
+    let size = 64 * MIB + 8192;
+    let at = 64 * MIB - 65_536;
+    for word in [u32::to_le_bytes, u32::to_be_bytes] {
+        let dir = scratch();
+        let image = image(&dir, size);
+        patch(&image, at, &md_0_90(word, 40 << 10));
+        assert_eq!(found(&image), [(OccupantKind::MdAtEnd, Some(64 * MIB))]);
+        assert_eq!(blkid(&image), ["linux_raid_member"]);
+    }
+}
+
+/// What `pvcreate` makes: a label with its checksum, and a header with the size behind it.
+#[test]
+fn a_physical_volume_is_found_as_blkid_finds_it() {
+    let dir = scratch();
+    let image = image(&dir, 64 * MIB);
+    for sector in 0..4 {
+        let mut label = vec![0_u8; 512];
+        label[..8].copy_from_slice(b"LABELONE");
+        label[8] = sector;
+        label[20] = 32;
+        label[24..32].copy_from_slice(b"LVM2 001");
+        label[32..64].copy_from_slice(b"0123456789abcdef0123456789abcdef");
+        label[64..72].copy_from_slice(&(60 * MIB).to_le_bytes());
+        let crc = label[20..].iter().fold(0xF597_A6CF_u32, |crc, byte| {
+            (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+                (crc >> 1) ^ (0xEDB8_8320 * (crc & 1))
+            })
+        });
+        label[16..20].copy_from_slice(&crc.to_le_bytes());
+        patch(&image, 0, &[0; 2048]);
+        patch(&image, u64::from(sector) * 512, &label);
+        assert_eq!(found(&image), [(OccupantKind::Lvm, Some(60 * MIB))]);
+        assert_eq!(blkid(&image), ["LVM2_member"], "in sector {sector}");
+    }
+}
+
 #[test]
 fn the_file_system_in_an_array_is_found_with_it() {
     let Some(mkfs) = tool_path("mkfs.ext4") else {

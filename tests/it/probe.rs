@@ -1,5 +1,10 @@
 //! `mdtool probe`: each status by a real image, made by drbdmeta or a kernel; by our builder where neither can.
 
+/// What `--expect-…` says.
+mod expect;
+/// Disks with partitions.
+mod partitions;
+
 use std::path::{Path, PathBuf};
 
 use mdtool::builder::{Level, build};
@@ -281,58 +286,17 @@ fn a_primary_whose_log_is_lost_is_damaged_and_a_secondary_s_is_not() {
 }
 
 #[test]
-fn each_expectation_holds_or_is_named() {
-    let dir = scratch();
-    let level = Level::v09(3)
-        .device_uuid(0x1234)
-        .current_uuid(0xABCD_0000_0000_0011);
-    let path = built(&dir, "mine.raw", 64 * MIB, &[level]);
-    for (option, right, wrong, says) in [
-        (
-            "--expect-device-uuid",
-            "0x1234",
-            "1235",
-            "device UUID is 0x0000000000001234",
-        ),
-        // The primary bit does not count.
-        (
-            "--expect-current-uuid",
-            "ABCD000000000010",
-            "ABCD000000000013",
-            "current UUID is 0xABCD000000000011",
-        ),
-        ("--expect-node-id", "0", "1", "node-id is 0, expected 1"),
-        (
-            "--expect-size",
-            "67063808",
-            "64MiB",
-            "DRBD device has 67063808 bytes, expected 67108864",
-        ),
-        (
-            "--expect-format",
-            "v09",
-            "v08",
-            "format is v09, expected v08",
-        ),
-    ] {
-        assert_probed(&path, &[option, right], 0, &[]);
-        assert_probed(&path, &[option, wrong], 6, &[says, "it is clean v09"]);
-        let run = probe(&path, &[option, wrong, "--net-size"]);
-        assert_eq!((run.status, run.stdout.as_str()), (6, ""), "{run:?}");
-    }
-    let old = built(&dir, "old.raw", 64 * MIB, &[Level::v08()]);
-    assert_probed(&old, &["--expect-node-id", "0"], 6, &["not in this format"]);
-    let run = probe(&old, &["--expect-device-uuid", "xyz"]);
-    assert_eq!((run.status, run.stdout.as_str()), (2, ""), "{run:?}");
-}
-
-#[test]
 fn whatever_cannot_be_looked_at_is_an_error() {
     let dir = scratch();
     let empty = blank(&dir, "empty", 0);
     assert_probed(&empty, &[], 2, &["empty"]);
-    assert_probed(dir.path(), &[], 2, &["is a directory"]);
-    assert_probed(&dir.path().join("missing"), &[], 2, &["No such file"]);
+    for (name, says) in [("", "is a directory"), ("missing", "No such file")] {
+        let run = assert_probed(&dir.path().join(name), &[], 2, &[says]);
+        assert!(
+            run.stderr.contains("hint: ") && run.stderr.contains("`lsblk`"),
+            "{run:?}"
+        );
+    }
     assert_probed(Path::new("/dev/zero"), &[], 2, &["is a character device"]);
     let qcow2 = blank(&dir, "disk.qcow2", MIB);
     patch(&qcow2, 0, b"QFI\xFB\0\0\0\x03");

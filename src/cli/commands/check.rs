@@ -7,7 +7,7 @@ use super::super::args::CheckArgs;
 use super::super::open::Opened;
 use super::super::outcome::Outcome;
 use super::super::report::check::{Report, json, text};
-use super::super::select::{choose, find, no_stack, nothing_found};
+use super::super::select::{choose, find, no_stack, nothing_found, of_partition};
 use crate::check::{CheckOptions, Judged, Severity, Standing, check, standing, standing_at};
 use crate::locate::{Located, locate_at};
 
@@ -38,6 +38,10 @@ pub(in super::super) fn run(args: &CheckArgs, out: &mut Streams<'_>) -> anyhow::
     }
     if judged.is_empty() {
         return Err(nothing_found(&located, &args.image).into());
+    }
+    for partition in &located.partitions {
+        let hint = of_partition(&args.image, partition);
+        out.tell(format_args!("hint: {hint}"));
     }
     if let Some(no) = no_stack(&located, &args.image).filter(|_| args.image.stacked) {
         return Err(no.into());

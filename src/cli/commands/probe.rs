@@ -76,7 +76,7 @@ fn net_size(report: &Report<'_>, out: &mut Streams<'_>) -> anyhow::Result<()> {
         print(out, size.get())?;
     }
     if size.is_none() || report.status() != Status::Clean {
-        let unknown = if size.is_none() {
+        let unknown = if size.is_none() && !report.is_in_partition() {
             "; the size of its DRBD device is not known"
         } else {
             ""

@@ -92,7 +92,8 @@ fn finding(
     line("found:", &finding.found)?;
     if let Some(attach) = finding.attach {
         let words = attach.words(judged.subject.superblock.format());
-        line("attach:", &words)?;
+        let row = rule.row.map(|row| format!("row {row}: "));
+        line("attach:", &format!("{}{words}", row.unwrap_or_default()))?;
     }
     line("meaning:", rule.meaning)?;
     line("do:", rule.remedy)

@@ -34,6 +34,11 @@ pub(in super::super) fn print(report: &Report<'_>, out: &mut dyn Write) -> anyho
             Searched::Everything => "everything",
         },
         "occupants": occupants(report)?,
+        "partitions": report.located.partitions.iter().map(|one| json!({
+            "number": one.number,
+            "offset": report.image_pos(one.start).get(),
+            "bytes": one.size.get(),
+        })).collect::<Vec<_>>(),
     });
     serde_json::to_writer_pretty(&mut *out, &document).map_err(io::Error::from)?;
     Ok(writeln!(out)?)

@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use super::super::args::ImageArgs;
 use super::super::open::Opened;
 use super::super::outcome;
+use super::super::select::of_partition;
 use super::{json as level_json, text};
-use crate::locate::{Level, Searched};
-use crate::probe::{Answer, Contents, Damage, Probed, Status, Unseen};
+use crate::locate::{Level, Searched, Why};
+use crate::probe::{Answer, Contents, Damage, InPartition, Moved, Probed, Status, Unseen};
 use crate::units::{Bytes, DevPos};
 
 /// One image, and what looking at it gave.
@@ -31,6 +32,12 @@ impl Report<'_> {
         self.looked.ok().and_then(|(_, probed)| probed.net_size())
     }
 
+    /// Whether it is a partition's: where its data ends is no position of this image.
+    pub(in super::super) fn is_in_partition(&self) -> bool {
+        self.looked
+            .is_ok_and(|(_, probed)| matches!(probed.answer, Answer::InPartition(_)))
+    }
+
     /// `IMAGE: WORD what it is`.
     pub(in super::super) fn line(&self) -> String {
         let image = self.image.image.display();
@@ -43,7 +50,7 @@ impl Report<'_> {
             Ok(looked) => looked,
             Err(error) => return format!("{error:#}"),
         };
-        let what = words::what(opened, probed);
+        let what = words::what(opened.window(), probed);
         if probed.differences.is_empty() {
             return what;
         }
@@ -61,6 +68,9 @@ impl Report<'_> {
             Ok((_, probed)) => probed,
             Err(error) => return outcome::hints(error),
         };
+        if let Answer::InPartition(one) = &probed.answer {
+            return vec![of_partition(self.image, &one.partition)];
+        }
         let hint = match &probed.answer {
             _ if !probed.differences.is_empty() => Some(
                 "`mdtool locate` shows everything that is on it; it may be another disk than you think",
@@ -74,7 +84,18 @@ impl Report<'_> {
             Answer::Unclean { in_use: false } => Some(
                 "a live or crashed Primary's disk looks so: `mdtool al` shows what its log names, `mdtool apply-al` applies it once nothing else uses the disk",
             ),
-            Answer::Moved(_) => Some("`mdtool plan` tells each way to put it where DRBD looks"),
+            Answer::Moved(Moved::Level { .. }) => {
+                Some("`mdtool plan` tells each way to put it where DRBD looks")
+            }
+            Answer::Moved(Moved::Stray {
+                why: Why::Smaller { .. },
+                ..
+            }) => Some(
+                "give the partition's or volume's own device, or its --offset and --size in this image",
+            ),
+            Answer::Moved(Moved::Stray { .. }) => Some(
+                "`mdtool locate --scan full` lists every superblock there is; --at BYTE looks at one alone",
+            ),
             Answer::Damaged(Damage::Log(_)) => Some(
                 "`mdtool al` shows the log; `mdtool apply-al --mark-all` marks everything out of sync instead",
             ),
@@ -93,7 +114,7 @@ impl Report<'_> {
             Answer::Unseen(Unseen::CutOff(_)) => {
                 Some("the rest of the disk or image is needed to tell")
             }
-            Answer::Clean | Answer::Unseen(_) => None,
+            Answer::Clean | Answer::InPartition(_) | Answer::Unseen(_) => None,
         };
         hint.into_iter().map(str::to_owned).collect()
     }
@@ -126,6 +147,10 @@ impl Report<'_> {
                 .map(|((opened, _), contents)| occupants(opened, contents))
                 .unwrap_or_default(),
             "searched": probed.map(|probed| searched(probed.located.searched)),
+            "partition": looked.and_then(|(opened, probed)| match &probed.answer {
+                Answer::InPartition(one) => Some(partition(opened, one)),
+                _ => None,
+            }),
         }))
     }
 
@@ -168,6 +193,15 @@ fn occupants(opened: &Opened, contents: &Contents) -> Vec<Value> {
             json!({ "kind": occupant.kind.to_string(), "end": occupant.end.map(position) })
         })
         .collect()
+}
+
+fn partition(opened: &Opened, one: &InPartition) -> Value {
+    json!({
+        "number": one.partition.number,
+        "offset": opened.image_pos(one.partition.start).get(),
+        "bytes": one.partition.size.get(),
+        "answer": one.inside.own_status().to_string(),
+    })
 }
 
 const fn searched(searched: Searched) -> &'static str {

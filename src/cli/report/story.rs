@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::super::human::bytes_and_decimal;
+use super::super::select::of_partition;
 use super::picture::device_name;
 use super::text::Report;
 use crate::evidence::Evidence;
@@ -75,13 +76,18 @@ pub(super) fn occupants(levels: &[Level], evidence: &[Evidence]) -> Vec<String> 
     evidence
         .iter()
         .map(|one| match one.occupant.end {
+            Some(end) if !one.occupant.is_believable() => format!(
+                "{}: says to end at byte {}, where no disk ends; it is damaged",
+                one.occupant.kind,
+                end.get()
+            ),
             Some(end) => {
                 let size = bytes_and_decimal(end.from_start());
                 let told =
                     where_it_ends(levels, one).map_or(String::new(), |told| format!(": {told}"));
                 format!("{}, {size}{told}", one.occupant.kind)
             }
-            None => format!("{}: does not say where it ends", one.occupant.kind),
+            None => format!("{}: says nothing of where it ends", one.occupant.kind),
         })
         .collect()
 }
@@ -134,6 +140,10 @@ pub(super) fn notes(report: &Report<'_>) -> Vec<String> {
                 "level {number} is external: its data is on another device"
             ));
         }
+    }
+    if !levels.is_empty() {
+        let partitions = report.located.partitions.iter();
+        notes.extend(partitions.map(|partition| of_partition(report.image, partition)));
     }
     let single = levels.len() == 1
         && levels

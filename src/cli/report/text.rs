@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::super::args::ImageArgs;
 use super::super::human::{binary, bytes_and_decimal};
 use super::super::open::Opened;
+use super::super::select::nothing;
 use super::{picture, story};
 use crate::evidence::{Evidence, evidence};
 use crate::image::Window;
@@ -104,7 +105,7 @@ impl Report<'_> {
         writeln!(out)?;
         let evidence = self.evidence()?;
         if self.located.levels.is_empty() {
-            writeln!(out, "no DRBD metadata")?;
+            writeln!(out, "{}", nothing(self.located))?;
         } else {
             self.levels(&evidence, out)?;
         }

@@ -81,6 +81,12 @@ fn ext4(mut made: Made, blocks: u32) -> Made {
     made
 }
 
+/// The superblock of an XFS that is larger than any disk: its damage is none of DRBD's.
+fn absurd_xfs(mut made: Made) -> Made {
+    made.put(0, b"XFSB\0\0\x10\0\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF");
+    made
+}
+
 fn longer(made: &Made, size: u64) -> Made {
     let mut image = MemImage::new(Bytes::new(size));
     let mut bytes = vec![0; made.image.size().to_usize().unwrap()];
@@ -223,6 +229,9 @@ const MORE: &[Case] = &[
     ("flex-external-slots", None, || {
         Made::external(MIB, External::Flex, &Level::v09(3))
     }),
+    ("internal-beyond-128-tib", None, || {
+        Made::stack((128 << 40) + 4096, &[Level::v09(1)])
+    }),
     ("slot-twice", None, || {
         good_v09().word(0, 112 + 9 * 32 + 20, 0)
     }),
@@ -327,6 +336,9 @@ fn what_the_cases_start_from_is_in_order() {
         Made::external(2 * MIB, External::Flex, &Level::v09(1)),
         Made::external(256 * MIB, External::Indexed(0), &Level::v08()),
         ext4(good_v08(), 16 * 1024 - 10),
+        absurd_xfs(good_v08()),
+        Made::stack(128 << 40, &[Level::v09(1)]),
+        Made::stack((128 << 40) + 4096, &[Level::v08()]),
     ] {
         assert_eq!(made.found(), []);
     }

@@ -1,15 +1,15 @@
 //! The words of one answer.
 
-use super::super::super::open::Opened;
+use crate::image::Window;
 use crate::layout::MdIndex;
 use crate::locate::{Level, Role, Searched};
 use crate::occupant::Occupant;
-use crate::probe::{Answer, Contents, Damage, Moved, Probed, Unseen};
+use crate::probe::{Answer, Contents, Damage, InPartition, Moved, Probed, Unseen};
 use crate::superblock::Format;
-use crate::units::{Bytes, DevPos, Sectors};
+use crate::units::{Bytes, DevPos, ImagePos, Sectors};
 
 /// What was found, and what that means.
-pub(super) fn what(opened: &Opened, probed: &Probed) -> String {
+pub(super) fn what(device: Window<'_>, probed: &Probed) -> String {
     let level = || {
         probed
             .level()
@@ -24,17 +24,41 @@ pub(super) fn what(opened: &Opened, probed: &Probed) -> String {
             "{}: its activity log is to be applied, and something is writing to it now",
             level()
         ),
-        Answer::None(contents) => none(opened, probed, contents),
-        Answer::Unseen(why) => unseen(opened, probed, *why),
-        Answer::Damaged(damage) => match damaged(opened, damage) {
+        Answer::None(contents) => none(device, probed, contents),
+        Answer::Unseen(why) => unseen(device, probed, *why),
+        Answer::Damaged(damage) => match damaged(device, damage) {
             (None, words) => words,
             (Some(()), words) => format!("{}: {words}", level()),
         },
-        Answer::Moved(moved) => match moved_to(opened, *moved, probed.level()) {
+        Answer::InPartition(one) => in_partition(device, one),
+        Answer::Moved(moved) => match moved_to(device, *moved, probed.level()) {
             words if probed.level().is_some() => format!("{}: {words}", level()),
             words => words,
         },
     }
+}
+
+/// Where in the image a position of the device is.
+fn position(device: Window<'_>, at: DevPos) -> ImagePos {
+    // OK to fall back: positions that were found lie on the device.
+    device
+        .image_pos(at)
+        .unwrap_or(ImagePos::at(at.from_start()))
+}
+
+/// What a partition of the device has.
+fn in_partition(device: Window<'_>, one: &InPartition) -> String {
+    let InPartition { partition, inside } = one;
+    // OK to fall back: it was looked at through just this part.
+    let part = device.part(partition.start, partition.size);
+    format!(
+        "nothing where DRBD looks on the whole disk; partition {} at {}, {}, is {} {}",
+        partition.number,
+        position(device, partition.start),
+        partition.size,
+        inside.own_status(),
+        what(part.unwrap_or(device), inside)
+    )
 }
 
 /// A resource that was found, in brief.
@@ -76,7 +100,7 @@ fn resource(probed: &Probed, level: &Level) -> String {
 }
 
 /// That there is nothing, where it was looked, and what is there instead.
-fn none(opened: &Opened, probed: &Probed, contents: &Contents) -> String {
+fn none(device: Window<'_>, probed: &Probed, contents: &Contents) -> String {
     let mut words = match probed.located.levels.first() {
         Some(Level { layout, .. }) if layout.index.is_internal() => format!(
             "no inner resource: level {} is not there, only what lies around it",
@@ -100,7 +124,7 @@ fn none(opened: &Opened, probed: &Probed, contents: &Contents) -> String {
         let all: Vec<String> = contents
             .occupants
             .iter()
-            .map(|one| occupant(opened, one))
+            .map(|one| occupant(device, one))
             .collect();
         words.push_str(&all.join(", "));
     }
@@ -112,15 +136,15 @@ fn none(opened: &Opened, probed: &Probed, contents: &Contents) -> String {
     words
 }
 
-fn occupant(opened: &Opened, occupant: &Occupant) -> String {
+fn occupant(device: Window<'_>, occupant: &Occupant) -> String {
     occupant.end.map_or_else(
         || occupant.kind.to_string(),
-        |end| format!("{} up to {}", occupant.kind, opened.image_pos(end)),
+        |end| format!("{} up to {}", occupant.kind, position(device, end)),
     )
 }
 
 /// Why it was not looked everywhere.
-fn unseen(opened: &Opened, probed: &Probed, why: Unseen) -> String {
+fn unseen(device: Window<'_>, probed: &Probed, why: Unseen) -> String {
     match why {
         Unseen::Empty => "empty, there is nothing to look at".to_owned(),
         Unseen::NotSearched if probed.located.levels.is_empty() => {
@@ -131,7 +155,12 @@ fn unseen(opened: &Opened, probed: &Probed, why: Unseen) -> String {
         }
         Unseen::NotThere { at } => format!(
             "no superblock at {}, and not looked elsewhere",
-            opened.image_pos(at)
+            position(device, at)
+        ),
+        Unseen::CutOff(cut) if !cut.is_believable() => format!(
+            "its {} says to end at byte {}, where no disk ends: whether this image is whole is not known",
+            cut.kind,
+            cut.end.map_or(0, DevPos::get)
         ),
         Unseen::CutOff(cut) => {
             let end = cut.end.map(DevPos::from_start).map_or_else(String::new, |end| {
@@ -139,7 +168,7 @@ fn unseen(opened: &Opened, probed: &Probed, why: Unseen) -> String {
             });
             format!(
                 "cut off: has {}, expected all{end} of its {}; metadata would be in what is missing",
-                opened.window().size(),
+                device.size(),
                 cut.kind
             )
         }
@@ -151,8 +180,8 @@ fn unseen(opened: &Opened, probed: &Probed, why: Unseen) -> String {
 }
 
 /// What is wrong; `Some` where the resource is to be named first.
-fn damaged(opened: &Opened, damage: &Damage) -> (Option<()>, String) {
-    let position = |at: DevPos| opened.image_pos(at);
+fn damaged(device: Window<'_>, damage: &Damage) -> (Option<()>, String) {
+    let position = |at| self::position(device, at);
     let named = |at: DevPos, format: Format| format!("superblock at {} ({format})", position(at));
     match damage {
         Damage::Superblock {
@@ -197,29 +226,29 @@ fn damaged(opened: &Opened, damage: &Damage) -> (Option<()>, String) {
 }
 
 /// Where metadata is, and where DRBD will look.
-fn moved_to(opened: &Opened, moved: Moved, level: Option<&Level>) -> String {
+fn moved_to(device: Window<'_>, moved: Moved, level: Option<&Level>) -> String {
     match moved {
         Moved::Stray { at, format, why } => {
-            format!("{format} metadata at {}: {why}", opened.image_pos(at))
+            format!("{format} metadata at {}: {why}", position(device, at))
         }
         Moved::Level {
             expected,
             made_for,
-            device,
+            device: has,
             asked,
         } => {
             let at = level.map_or(DevPos::START, |level| level.layout.md);
             let expected = expected.map_or_else(
                 || "has no place to look on so small a device".to_owned(),
-                |expected| format!("will look at {}", opened.image_pos(expected)),
+                |expected| format!("will look at {}", position(device, expected)),
             );
-            let why = asked.map_or_else(|| size(made_for, device), placement);
+            let why = asked.map_or_else(|| size(made_for, has), placement);
             let state = level.map_or_else(String::new, |level| {
                 format!(", {}", level.superblock.al_state())
             });
             format!(
                 "superblock at {}{state}, DRBD {expected}: {why}",
-                opened.image_pos(at)
+                position(device, at)
             )
         }
     }
