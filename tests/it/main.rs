@@ -69,5 +69,8 @@ mod show;
 mod snapshots;
 /// How the program, drbdmeta and images are handled in tests.
 mod support;
+/// How many cases a random test gets.
+#[path = "../../src/test_cases.rs"]
+mod test_cases;
 /// The JSON documents of commands that write.
 mod writing_json;
