@@ -89,6 +89,15 @@ pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
 
+/// An error that says where it happened: what comes from the system without a place of its own comes from printing.
+pub(super) fn placed(error: anyhow::Error) -> anyhow::Error {
+    if error.is::<io::Error>() {
+        error.context("cannot write the output")
+    } else {
+        error
+    }
+}
+
 /// What to do next about an error, the least destructive first.
 pub(super) fn hints(error: &anyhow::Error) -> Vec<String> {
     if let Some(negative) = error.downcast_ref::<Negative>() {

@@ -2,6 +2,8 @@
 
 use std::process::{Command, Stdio};
 
+use anyhow::Context;
+
 use super::super::Streams;
 use super::super::args::PlanArgs;
 use super::super::outcome::Outcome;
@@ -26,7 +28,8 @@ pub(in super::super) fn run(args: &PlanArgs, out: &mut Streams<'_>) -> anyhow::R
         level,
         site,
         ways: adopt::ways(level, located, site),
-        outlook: adopt::outlook(level, opened.window())?,
+        outlook: adopt::outlook(level, opened.window())
+            .with_context(|| args.image.image.display().to_string())?,
         utils: args.compat.or_else(installed_utils),
         names: Names {
             device: args.device.as_deref(),
