@@ -63,6 +63,8 @@ mod one_number_off;
 mod pages;
 /// `probe`: each status by a real image.
 mod probe;
+/// One number off in metadata and dumps of any kind, held against drbdmeta.
+mod random_off;
 /// `show`.
 mod show;
 /// What the commands print, whole.
