@@ -76,6 +76,7 @@ pub fn run(args: &[OsString], out: &mut Streams<'_>) -> Outcome {
         if is_broken_pipe(&error) {
             return Outcome::Done;
         }
+        let error = outcome::placed(error);
         out.tell(format_args!("mdtool: {error:#}"));
         if let Some(excerpt) = outcome::excerpt(&error) {
             out.tell(excerpt);
@@ -93,9 +94,16 @@ fn usage(error: &clap::Error, out: &mut Streams<'_>) -> Outcome {
         out.tell(error.render().to_string().trim_end());
         return Outcome::Failed;
     }
-    // Help that nobody reads to the end was help all the same.
-    let _ = write!(out.stdout, "{}", error.render());
-    Outcome::Done
+    let help = error.render();
+    let printed = write!(out.stdout, "{help}").and_then(|()| out.stdout.flush());
+    match printed {
+        // Help that nobody reads to the end was help all the same.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            out.tell(format_args!("mdtool: {:#}", outcome::placed(error.into())));
+            Outcome::Failed
+        }
+        _ => Outcome::Done,
+    }
 }
 
 /// The command line for a dump's header: as typed, without the program's directory, on one line.

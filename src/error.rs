@@ -118,7 +118,7 @@ impl fmt::Display for IoOp {
             Self::WriteScratch => "write a temporary file",
             Self::ReadScratch => "read the temporary file",
             Self::Map => "map",
-            Self::SeekData => "look for data",
+            Self::SeekData => "look for data in",
             Self::Sync => "sync",
             Self::Resize => "change the size",
         })

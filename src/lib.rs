@@ -31,4 +31,6 @@ pub mod ondisk;
 pub mod place;
 pub mod probe;
 pub mod superblock;
+#[cfg(test)]
+mod test_cases;
 pub mod units;

@@ -1,5 +1,6 @@
 //! What import accepts, locate finds on the target, export gives back as it was, and undo takes away again.
 
+use mdtool::apply_al::LogState;
 use mdtool::dump::{Compat, DumpReader, Preamble, print};
 use mdtool::edit::{self, Identity};
 use mdtool::error::Result;
@@ -112,15 +113,14 @@ fn found(target: &MemImage, index: IndexChoice, header: &Header, layout: &MdLayo
         lost <= u64::from(header.format() == Format::V07),
         "v07 counts whole KiB"
     );
+    let log = LogState::read(device, level, &mut |_| ()).expect("memory can be read");
+    assert!(
+        log.replay.active.is_empty() && log.replay.invalid == 0,
+        "{:?}",
+        log.replay
+    );
     let mut on_disk = level.bitmap(device);
-    let mut dump = DumpReader::new(text).expect("parsed before");
-    for slot in 0..header.geometry.max_peers {
-        let slot = BitmapIndex::new(u8::try_from(slot).expect("at most 31"));
-        let there = words(&mut on_disk, slot, usize::MAX).expect("memory can be read");
-        let mut given = words(&mut dump, slot, there.len()).expect("parsed before");
-        given.resize(there.len(), 0);
-        assert!(given == there, "slot {slot:?}");
-    }
+    same_bits(&mut on_disk, text, header.geometry.max_peers);
     // What is exported is a dump again, of the same.
     let clean = Header {
         al_state: AlState::Clean,
@@ -143,6 +143,20 @@ fn found(target: &MemImage, index: IndexChoice, header: &Header, layout: &MdLayo
     let again = DumpReader::new(&*out).expect("what is exported parses");
     assert_eq!(again.header(), &clean);
     again.finish().expect("what is exported parses to its end");
+}
+
+/// Every slot's bits are the dump's.
+fn same_bits(on_disk: &mut dyn Bitmap, text: &[u8], slots: u32) {
+    let mut dump = DumpReader::new(text).expect("parsed before");
+    for slot in 0..slots {
+        let slot = BitmapIndex::new(u8::try_from(slot).expect("at most 31"));
+        let there = words(on_disk, slot, usize::MAX).expect("memory can be read");
+        // A dump has pairs of words: a last one without a partner stands for nothing, and is placed as zero.
+        let pairs = there.len() & !1;
+        let mut given = words(&mut dump, slot, pairs).expect("parsed before");
+        given.resize(there.len(), 0);
+        assert!(given == there, "slot {slot:?}");
+    }
 }
 
 fn flags(header: &Header) -> Option<DeviceFlags> {

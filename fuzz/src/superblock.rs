@@ -7,11 +7,14 @@ use mdtool::superblock::{
     AlState, Format, MAGIC_84_UNCLEAN, MAGIC_V07, MAGIC_V08, MAGIC_V09, Superblock, format_of,
 };
 
-use super::input::Input;
-
 /// The property.
 pub fn holds(data: &[u8]) {
-    let mut block: [u8; 4096] = Input(data).array();
+    // What is short is repeated: zeros at the end would not be missed.
+    let mut block = [0; 4096];
+    block
+        .iter_mut()
+        .zip(data.iter().cycle())
+        .for_each(|(to, from)| *to = *from);
     assert_eq!(SuperblockV07::from_bytes(&block).to_bytes(), block);
     assert_eq!(SuperblockV08::from_bytes(&block).to_bytes(), block);
     assert_eq!(SuperblockV09::from_bytes(&block).to_bytes(), block);

@@ -119,7 +119,7 @@ mod tests {
     use crate::units::{BitmapIndex, ImagePos, Sectors};
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(ProptestConfig::with_cases(crate::test_cases::cases(64)))]
 
         #[test]
         fn one_pass_counts_what_each_slot_alone_counts(

@@ -101,6 +101,15 @@ pub(super) fn excerpt(error: &anyhow::Error) -> Option<String> {
     Some(format!("    {}\n    {:>width$}", syntax.line_text, "^"))
 }
 
+/// An error that says where it happened: what comes from the system without a place of its own comes from printing.
+pub(super) fn placed(error: anyhow::Error) -> anyhow::Error {
+    if error.is::<io::Error>() {
+        error.context("cannot write the output")
+    } else {
+        error
+    }
+}
+
 /// What to do next about an error, the least destructive first.
 pub(super) fn hints(error: &anyhow::Error) -> Vec<String> {
     if let Some(negative) = error.downcast_ref::<Negative>() {

@@ -164,7 +164,7 @@ fn printed(header: &Header, bitmap: &mut dyn Bitmap) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(crate::test_cases::cases(200)))]
 
     #[test]
     fn what_was_printed_is_read_and_printed_again((header, mut made) in metadata()) {

@@ -87,12 +87,19 @@ impl ImageFile {
 
     /// Where data begins or ends at or after `at`; `None` where the file ends first or has no map of its holes.
     fn seek(&self, to: SeekFrom) -> Result<Seek> {
+        let refused = |error: Errno| {
+            let (SeekFrom::Data(from) | SeekFrom::Hole(from)) = to else {
+                return IoError::whole(IoOp::Size, error.into());
+            };
+            let rest = self.size.saturating_sub(Bytes::new(from));
+            IoError::at(IoOp::SeekData, ImagePos::new(from), rest, error.into())
+        };
         match rustix::fs::seek(&self.file, to) {
             Ok(position) => Ok(Seek::At(ImagePos::new(position))),
             Err(Errno::NXIO) => Ok(Seek::End),
             // Block devices, and file systems without holes.
             Err(Errno::INVAL | Errno::OPNOTSUPP) => Ok(Seek::Unknown),
-            Err(error) => Err(IoError::whole(IoOp::SeekData, error.into()).into()),
+            Err(error) => Err(refused(error).into()),
         }
     }
 

@@ -94,6 +94,13 @@ impl WritableFile {
     }
 }
 
+impl Drop for WritableFile {
+    /// Lets go of the lock, also where a process that was just forked still has the file: it closes it a little later only.
+    fn drop(&mut self) {
+        let _ = rustix::fs::flock(self.image.file(), FlockOperation::Unlock);
+    }
+}
+
 impl ReadAt for WritableFile {
     fn size(&self) -> Bytes {
         self.image.size()
@@ -238,6 +245,18 @@ mod tests {
         ImageFile::open(&path).unwrap();
         drop(first);
         WritableFile::open(&path).unwrap();
+    }
+
+    /// As a child has it between its fork and the program that it runs.
+    #[test]
+    fn a_copy_of_the_descriptor_keeps_no_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("mine.img");
+        let first = WritableFile::create_new(&path, Bytes::new(10)).unwrap();
+        let child = first.image.file().as_fd().try_clone_to_owned().unwrap();
+        drop(first);
+        WritableFile::open(&path).unwrap();
+        drop(child);
     }
 
     #[test]

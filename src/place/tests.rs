@@ -127,7 +127,7 @@ fn runs() -> impl Strategy<Value = Vec<(u64, u32)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: crate::test_cases::cases(48), ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_placed_is_there_and_all_else_is_as_it_was(

@@ -144,7 +144,7 @@ fn random_logs_are_replayed_as_drbdmeta_applies_them() {
     let dir = scratch();
     let create = |(format, layout)| Image::create(&drbdmeta, dir.path(), format, layout);
     let images = IMAGES.map(create);
-    let mut config = ProptestConfig::with_cases(300);
+    let mut config = ProptestConfig::with_cases(crate::test_cases::cases(300));
     config.failure_persistence = None;
     let seen = std::cell::RefCell::new(std::collections::BTreeMap::new());
     TestRunner::new(config)
@@ -190,7 +190,7 @@ fn random_logs_of_old_kernels_are_replayed_as_drbdmeta_applies_them() {
         prop_oneof![Just(0), 0..MIDDLE, MIDDLE + 2000..=u32::MAX],
         proptest::option::of(0..64_usize),
     );
-    let mut config = ProptestConfig::with_cases(150);
+    let mut config = ProptestConfig::with_cases(crate::test_cases::cases(150));
     config.failure_persistence = None;
     TestRunner::new(config)
         .run(&cases, |(size, changes, number, damaged)| {

@@ -299,7 +299,7 @@ fn read_back(drbdmeta: &Drbdmeta, image: &Path, case: &Case, built: &Built) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, max_shrink_iters: 20, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: crate::test_cases::cases(60), max_shrink_iters: 20, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// An inner resource within an outer one, each of which drbdmeta reads at the end of a file of its size.
     #[test]

@@ -162,7 +162,7 @@ fn damaged_dumps_are_accepted_and_refused_as_drbdmeta_does() {
         assert!(ours(text.as_bytes()).end.is_ok(), "{text}");
     }
     let config = Config {
-        cases: 500,
+        cases: crate::test_cases::cases(500),
         failure_persistence: None,
         ..Config::default()
     };

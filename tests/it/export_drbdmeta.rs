@@ -348,7 +348,7 @@ fn export(image: &Path, more: &[&str]) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 240, max_shrink_iters: 10, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: crate::test_cases::cases(240), max_shrink_iters: 10, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn random_metadata_is_dumped_as_drbdmeta_dumps_it(kind in kind(), size in size(), content in content()) {
@@ -374,7 +374,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 10, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: crate::test_cases::cases(24), max_shrink_iters: 10, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// An inner resource, whose own image is the outer's cut to the size of the outer DRBD device.
     #[test]

@@ -50,7 +50,7 @@ fn roomy(kind: &Kind, size: u64) -> u64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, max_shrink_iters: 10, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: crate::test_cases::cases(32), max_shrink_iters: 10, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Of words that the rounding of the area alone has room for, restore-md of 9.22 forgets some; ours gives back all that the dump has. And it
     /// leaves the log, what of the area the dump has no words for, and bitmaps beyond 32 MiB as they are: so the targets are

@@ -38,6 +38,9 @@ pub(crate) const V07: &[Field] = &[
     ("la_kb", 0, 8),
     ("gc[Flags]", 8, 4),
     ("gc[Human]", 12, 4),
+    ("gc[Timeout]", 16, 4),
+    ("gc[Connected]", 20, 4),
+    ("gc[Arbitrary]", 24, 4),
     ("md_size_kb", 32, 4),
     ("al_offset", 36, 4),
     ("al_nr_extents", 40, 4),
@@ -46,6 +49,9 @@ pub(crate) const V07: &[Field] = &[
 pub(crate) const V08: &[Field] = &[
     ("la_size_sect", 0, 8),
     ("uuid[0]", 8, 8),
+    ("uuid[1]", 16, 8),
+    ("uuid[2]", 24, 8),
+    ("uuid[3]", 32, 8),
     ("device_uuid", 40, 8),
     ("flags", 56, 4),
     ("md_size_sect", 64, 4),
@@ -77,7 +83,12 @@ pub(crate) const V09: &[Field] = &[
     ("peers[1].bitmap_dagtag", 152, 8),
     ("peers[1].flags", 160, 4),
     ("peers[1].bitmap_index", 164, 4),
+    // One beyond the slots, and the last ones.
+    ("peers[31].bitmap_uuid", 1104, 8),
+    ("peers[31].flags", 1120, 4),
+    ("peers[31].bitmap_index", 1124, 4),
     ("history_uuids[0]", 1136, 8),
+    ("history_uuids[31]", 1384, 8),
 ];
 
 /// A bitmap of which nothing is told: only the header is of interest.
@@ -392,6 +403,6 @@ fn dumps_with_numbers_at_their_limits_get_an_answer() {
     if alone_in_little_memory("limits::dumps_with_numbers_at_their_limits_get_an_answer") {
         dumps(&Level::v07_flex(), 100);
         dumps(&Level::v08(), 100);
-        dumps(&v09(), 10);
+        dumps(&v09(), 28);
     }
 }

@@ -63,11 +63,16 @@ mod one_number_off;
 mod pages;
 /// `probe`: each status by a real image.
 mod probe;
+/// One number off in metadata and dumps of any kind, held against drbdmeta.
+mod random_off;
 /// `show`.
 mod show;
 /// What the commands print, whole.
 mod snapshots;
 /// How the program, drbdmeta and images are handled in tests.
 mod support;
+/// How many cases a random test gets.
+#[path = "../../src/test_cases.rs"]
+mod test_cases;
 /// The JSON documents of commands that write.
 mod writing_json;

@@ -23,7 +23,7 @@ const VALUES: [u64; 7] = [
 
 /// A dump that one of the two takes and the other does not.
 #[derive(Debug)]
-struct Case {
+pub(crate) struct Case {
     /// What comes before the number on its line.
     before: String,
     value: u64,
@@ -62,6 +62,38 @@ const DIFFERENCES: &[Difference] = &[
 ];
 
 impl Case {
+    /// Puts a dump on a new target, or looks whether that can be done; `None` where the two agree. `changed` is where the number is, and what.
+    pub(crate) fn of(
+        drbdmeta: &Drbdmeta,
+        dir: &Path,
+        (kind, size): (&Kind, u64),
+        text: &str,
+        (at, value): (usize, u64),
+    ) -> Option<Self> {
+        let (file, target) = (dir.join("one.md"), dir.join("target"));
+        sparse(&file, 0);
+        patch(&file, 0, text.as_bytes());
+        sparse(&target, size);
+        let (name, file) = (target.to_str().unwrap(), file.to_str().unwrap());
+        let words = ["import", name, file, "--index", kind.index.1];
+        let ours = mdtool(words.iter().chain(&["--dry-run", "--yes"]));
+        let theirs = drbdmeta.run(kind.format, &target, kind.index.0, &["restore-md", file]);
+        let differ = (ours.status == 0) != (theirs.status == 0);
+        let line = text[..at].rsplit('\n').next().unwrap_or_default();
+        differ.then(|| Self {
+            before: line.to_owned(),
+            value,
+            ours: ours.status == 0,
+            said: format!("{}drbdmeta: {}", ours.stderr, theirs.stderr),
+        })
+    }
+
+    /// What the difference is called, where it is a known one.
+    pub(crate) fn known(&self) -> Option<&'static str> {
+        let known = DIFFERENCES.iter().find(|(_, is)| is(self));
+        known.map(|(name, _)| *name)
+    }
+
     fn refused(&self, because: &str) -> bool {
         !self.ours && self.said.contains(because)
     }
@@ -72,16 +104,20 @@ pub(crate) fn difference_names() -> impl Iterator<Item = &'static str> {
     DIFFERENCES.iter().map(|(name, _)| *name)
 }
 
-/// A dump of metadata that drbdmeta made, without comments.
-fn dump(drbdmeta: &Drbdmeta, image: &Path, format: &'static str) -> String {
-    let kind = Kind {
+/// What drbdmeta is to make.
+fn kind(format: &'static str) -> Kind {
+    Kind {
         format,
         index: ("internal", "internal"),
         max_peers: if format == "v09" { 3 } else { 1 },
         stripes: 1,
         stripe_kib: 32,
-    };
-    let place = create(drbdmeta, image, SIZE, &kind).unwrap();
+    }
+}
+
+/// A dump of metadata that drbdmeta made, without comments.
+fn dump(drbdmeta: &Drbdmeta, image: &Path, kind: &Kind) -> String {
+    let place = create(drbdmeta, image, SIZE, kind).unwrap();
     let content = Content {
         la_size: 900,
         uuids: (1..=100).collect(),
@@ -89,26 +125,21 @@ fn dump(drbdmeta: &Drbdmeta, image: &Path, format: &'static str) -> String {
         peer_flags: vec![0; 32],
         bits: Vec::new(),
     };
-    fill(image, &kind, &place, &content);
-    let run = mdtool(["export", "--compat", "9.22", image.to_str().unwrap()]);
+    fill(image, kind, &place, &content);
+    exported(image, kind)
+}
+
+/// What we export for 9.22, without comments, and whatever its activity log.
+pub(crate) fn exported(image: &Path, kind: &Kind) -> String {
+    let name = image.to_str().unwrap();
+    let words = ["export", "--force", "--compat", "9.22", name, "--index"];
+    let run = mdtool(words.iter().chain(&[kind.index.1]));
     assert_eq!(run.status, 0, "{run:?}");
     let lines = run.stdout.lines();
+    let lines = lines.filter(|line| !line.starts_with("This_is_an_unclean"));
     let lines = lines.map(|line| line.split('#').next().unwrap_or_default().trim_end());
     let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
     lines.join("\n")
-}
-
-/// Puts a dump on a new target, or looks whether that can be done; `None` where the two agree.
-fn judge(drbdmeta: &Drbdmeta, dir: &Path, format: &str, text: &str) -> Option<(bool, String)> {
-    let (file, target) = (dir.join("one.md"), dir.join("target"));
-    sparse(&file, 0);
-    patch(&file, 0, text.as_bytes());
-    sparse(&target, SIZE);
-    let (name, file) = (target.to_str().unwrap(), file.to_str().unwrap());
-    let ours = mdtool(["import", name, file, "--dry-run", "--yes"]);
-    let theirs = drbdmeta.run(format, &target, "internal", &["restore-md", file]);
-    let differ = (ours.status == 0) != (theirs.status == 0);
-    differ.then_some((ours.status == 0, ours.stderr))
 }
 
 #[test]
@@ -119,12 +150,11 @@ fn a_dump_with_one_number_off_is_taken_as_by_restore_md() {
     let dir = scratch();
     let (mut cases, mut unknown, mut known) = (0, Vec::new(), BTreeSet::new());
     for format in ["v08", "v09"] {
-        let text = dump(&drbdmeta, &dir.path().join("image"), format);
-        assert_eq!(
-            judge(&drbdmeta, dir.path(), format, &text),
-            None,
-            "taken by both as it is"
-        );
+        let kind = kind(format);
+        let text = dump(&drbdmeta, &dir.path().join("image"), &kind);
+        let judge =
+            |text: &str, changed| Case::of(&drbdmeta, dir.path(), (&kind, SIZE), text, changed);
+        assert!(judge(&text, (0, 0)).is_none(), "taken by both as it is");
         let numbers = numbers(&text);
         for (i, (range, hexadecimal)) in numbers.iter().enumerate() {
             if i >= ENDS && i + ENDS < numbers.len() {
@@ -134,19 +164,12 @@ fn a_dump_with_one_number_off_is_taken_as_by_restore_md() {
                 let number = written(value, &text[range.clone()], *hexadecimal);
                 let off = [&text[..range.start], &number, &text[range.end..]].concat();
                 cases += 1;
-                let Some((ours, said)) = judge(&drbdmeta, dir.path(), format, &off) else {
+                let Some(case) = judge(&off, (range.start, value)) else {
                     continue;
                 };
-                let line = text[..range.start].rsplit('\n').next().unwrap_or_default();
-                let case = Case {
-                    before: line.to_owned(),
-                    value,
-                    ours,
-                    said,
-                };
-                match DIFFERENCES.iter().find(|(_, is)| is(&case)) {
-                    Some((name, _)) => {
-                        known.insert(*name);
+                match case.known() {
+                    Some(name) => {
+                        known.insert(name);
                     }
                     None => unknown.push(case),
                 }

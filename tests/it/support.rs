@@ -126,13 +126,32 @@ impl Mounted {
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        tool("umount", &[self.0.to_str().unwrap()]);
+        // A process that another test forks just now holds on to our files until it runs its program.
+        let busy = |run: &Run| run.stderr.contains("busy");
+        let umount = || Run::from(Command::new("umount").arg(&self.0).output().unwrap());
+        let mut runs = (0..100).map(|_| {
+            let run = umount();
+            if busy(&run) {
+                std::thread::sleep(std::time::Duration::from_millis(100));
+            }
+            run
+        });
+        let last = runs.find(|run| !busy(run));
+        assert!(
+            last.as_ref().is_some_and(|run| run.status == 0),
+            "{}: {last:?}",
+            self.0.display()
+        );
     }
 }
 
 /// drbdmeta, one at a time: every run on a plain file writes the same state file.
+#[expect(clippy::disallowed_types, reason = "a lock, not an image")]
 pub(crate) struct Drbdmeta(
     #[expect(dead_code, reason = "held, not looked at")] MutexGuard<'static, ()>,
+    /// The tests of another checkout wait as well.
+    #[expect(dead_code, reason = "held, not looked at")]
+    Option<std::fs::File>,
 );
 
 impl Drbdmeta {
@@ -140,11 +159,21 @@ impl Drbdmeta {
     pub(crate) fn new() -> Option<Self> {
         static ONE: Mutex<()> = Mutex::new(());
         require_tool("drbdmeta").then(|| {
-            Self(
-                ONE.lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner),
-            )
+            let guard = ONE
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            Self(guard, Self::lock())
         })
+    }
+
+    /// A lock between processes; `None` where another user's file is in the way.
+    #[expect(clippy::disallowed_types, reason = "a lock, not an image")]
+    fn lock() -> Option<std::fs::File> {
+        let path = std::env::temp_dir().join("mdtool-test-drbdmeta.lock");
+        let mut options = std::fs::OpenOptions::new();
+        let file = options.create(true).append(true).open(path).ok()?;
+        file.lock().ok()?;
+        Some(file)
     }
 
     /// Runs it on a plain file: `drbdmeta --force - FORMAT FILE INDEX WORDS…`.

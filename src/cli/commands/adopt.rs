@@ -61,8 +61,10 @@ pub(in super::super) fn run(
         Strategy::Truncate => job.truncate(target, out),
         Strategy::External => job.external(target, out),
     }?;
-    job.report(&adopted, out)?;
+    let printed = job.report(&adopted, out);
+    // It was written, whether or not that can be printed.
     tell_how_to_undo(&adopted.changes, out);
+    printed?;
     Ok(Outcome::Done)
 }
 

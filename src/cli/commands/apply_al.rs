@@ -83,7 +83,9 @@ fn write(
     }
     if !args.writing.yes {
         let written = shown.summary.written();
-        regions(out.stderr, &shown.summary)?;
+        // Nobody can say yes to what is not shown; and that nobody reads it would be no error, with nothing written.
+        regions(out.stderr, &shown.summary)
+            .map_err(|error| anyhow::anyhow!("cannot show what would be written: {error}"))?;
         confirm(&format!("{}: {written} as listed", name()), out)?;
     }
     let mut target = WritableFile::open(path).with_context(name)?;

@@ -45,7 +45,10 @@ pub(in super::super) fn run(
         progress.during("reading the dump", text, work)
     };
     let change = write(target, draft, &import, args, command_line, out)?;
-    report(&change, &import, args, out)?;
+    let printed = print(&change, &import, args, out);
+    // It was written, whether or not that can be printed.
+    tell(&change, &import, args, out);
+    printed?;
     Ok(Outcome::Done)
 }
 
@@ -139,8 +142,8 @@ fn write(
     }
 }
 
-/// Says what was written, or would be.
-fn report(
+/// Prints what was written, or would be.
+fn print(
     change: &Change,
     import: &Import,
     args: &ImportArgs,
@@ -168,6 +171,11 @@ fn report(
             import,
         )?;
     }
+    Ok(())
+}
+
+/// Tells what to know of what was written, and how to undo it.
+fn tell(change: &Change, import: &Import, args: &ImportArgs, out: &mut Streams<'_>) {
     if args.writing.dry_run {
         for stake in &import.at_stake {
             out.tell(format_args!(
@@ -181,5 +189,4 @@ fn report(
         ));
     }
     tell_how_to_undo(std::slice::from_ref(change), out);
-    Ok(())
 }

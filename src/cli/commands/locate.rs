@@ -1,5 +1,7 @@
 //! `mdtool locate`.
 
+use anyhow::Context;
+
 use super::super::Streams;
 use super::super::args::LocateArgs;
 use super::super::open::Opened;
@@ -21,11 +23,15 @@ pub(in super::super) fn run(args: &LocateArgs, out: &mut Streams<'_>) -> anyhow:
         located: &located,
         first,
     };
-    if args.json {
-        json::print(&report, out.stdout)?;
+    // Printing reads the bitmaps: what fails then is not to leave half a table behind.
+    let mut printed = Vec::new();
+    let print = if args.json {
+        json::print(&report, &mut printed)
     } else {
-        report.print(out.stdout)?;
-    }
+        report.print(&mut printed)
+    };
+    print.with_context(|| args.image.image.display().to_string())?;
+    out.stdout.write_all(&printed)?;
     if located.levels.is_empty() {
         return Err(nothing_found(&located, &args.image).into());
     }

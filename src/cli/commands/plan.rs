@@ -38,7 +38,8 @@ pub(in super::super) fn run(args: &PlanArgs, out: &mut Streams<'_>) -> anyhow::R
         level,
         site,
         ways,
-        outlook: adopt::outlook(level, opened.window())?,
+        outlook: adopt::outlook(level, opened.window())
+            .with_context(|| args.image.image.display().to_string())?,
         utils: args.compat.or_else(installed_utils),
         names: Names {
             device: args.device.as_deref(),

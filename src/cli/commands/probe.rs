@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::io;
 
+use serde_json::Value;
+
 use super::super::Streams;
 use super::super::args::{ImageArgs, ProbeArgs};
 use super::super::open::Opened;
@@ -15,14 +17,15 @@ pub(in super::super) fn run(args: &ProbeArgs, out: &mut Streams<'_>) -> anyhow::
     let mut entries = Vec::new();
     let mut hints: Vec<String> = Vec::new();
     for image in args.images() {
-        let looked = look(args, &image);
+        let mut looked = look(args, &image);
+        let entry = args.json.then(|| entry(&image, &mut looked)).transpose()?;
         let report = Report {
             image: &image,
             looked: looked.as_ref().map(|(opened, probed)| (opened, probed)),
         };
         statuses.push(report.status());
-        if args.json {
-            entries.push(report.json()?);
+        if let Some(entry) = entry {
+            entries.push(entry);
         } else if args.net_size {
             net_size(&report, out)?;
         } else if !args.quiet {
@@ -44,6 +47,24 @@ pub(in super::super) fn run(args: &ProbeArgs, out: &mut Streams<'_>) -> anyhow::
         }
     }
     Ok(Outcome::Probed(worst))
+}
+
+/// The entry of one image. It takes more reading than the answer did: where that fails, the answer is the error.
+fn entry(
+    image: &ImageArgs,
+    looked: &mut anyhow::Result<(Opened, Probed)>,
+) -> anyhow::Result<Value> {
+    let json = |looked: &anyhow::Result<(Opened, Probed)>| {
+        let looked = looked.as_ref().map(|(opened, probed)| (opened, probed));
+        Report { image, looked }.json()
+    };
+    match json(looked) {
+        Err(error) if looked.is_ok() => {
+            *looked = Err(error);
+            json(looked)
+        }
+        entry => entry,
+    }
 }
 
 /// Looks at one image.

@@ -31,10 +31,14 @@ pub(in super::super) fn run(args: &ShowArgs, out: &mut Streams<'_>) -> anyhow::R
     };
     let show = Show::of(&report, chosen, args.rate)
         .with_context(|| args.image.image.display().to_string())?;
-    if args.json {
-        show.json(out.stdout)?;
+    // Printing reads the bitmaps: what fails then is not to leave half of it behind.
+    let mut printed = Vec::new();
+    let print = if args.json {
+        show.json(&mut printed)
     } else {
-        show.print(out.stdout)?;
-    }
+        show.print(&mut printed)
+    };
+    print.with_context(|| args.image.image.display().to_string())?;
+    out.stdout.write_all(&printed)?;
     Ok(Outcome::Done)
 }

@@ -53,7 +53,7 @@ fn we_say_refused(path: &std::path::Path, index: IndexChoice) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, max_shrink_iters: 50, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: crate::test_cases::cases(150), max_shrink_iters: 50, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_drbdmeta_refuses_is_said_to_be_refused(
