@@ -10,8 +10,8 @@ use rustix::io::Errno;
 use crate::error::{IoError, IoOp, Result};
 use crate::units::{Bytes, ImagePos};
 
-/// As much is kept in memory.
-const IN_MEMORY: usize = 4 << 20;
+/// As much is kept in memory: there may be one for each of 31 bitmap slots.
+const IN_MEMORY: usize = 256 << 10;
 
 /// Bytes written front to back and read by position, gone with it.
 ///
