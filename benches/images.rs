@@ -16,7 +16,9 @@ const LARGE: u64 = 30 << 40;
 const PRIMARY: u32 = 0x13;
 
 fn main() {
-    let args: Vec<String> = std::env::args().skip(1).collect();
+    // Cargo adds options of its own.
+    let given = std::env::args().skip(1);
+    let args: Vec<String> = given.filter(|arg| !arg.starts_with("--")).collect();
     // `cargo test --all-targets` runs this too, and shall make nothing.
     let [what, path, rest @ ..] = args.as_slice() else {
         return;

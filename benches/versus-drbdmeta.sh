@@ -28,7 +28,7 @@ export -f drbdmeta
 compare() {
     printf '## %s\n\n' "$1"
     shift
-    hyperfine --shell=bash --warmup 1 --runs "${RUNS:-5}" --style none --export-markdown "$work/table" --sort command "${prepare[@]}" "$@" >/dev/null
+    hyperfine --shell=bash --warmup 1 --runs "${RUNS:-5}" --style none --export-markdown "$work/table" "${prepare[@]}" "$@" >/dev/null
     sed "s|$work/||g; s|$large/||g; s|$mdtool|mdtool|g" "$work/table"
     printf '\n'
     prepare=()
@@ -68,7 +68,7 @@ for size in 1000000000000 9000000000000 36000000000000; do
     rm -f "$large"/*
 done
 
-compare 'locate, the plain case, 9 TB' "$mdtool locate $work/dense.raw" "drbdmeta $work/dense.raw internal dump-superblock"
+compare 'locate, the plain case, 9 TB' "$mdtool locate $work/dense.raw" "drbdmeta $work/dense.raw internal get-gi"
 compare 'probe, 9 TB' "$mdtool probe $work/dense.raw" "$mdtool --version"
 
 head -c 2G /dev/urandom >"$work/full.raw"
