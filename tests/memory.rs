@@ -44,7 +44,9 @@ fn unclean(size: Bytes, words: usize) -> Level {
     let slots: Vec<u16> = (0..65534).collect();
     let apart = u32::try_from(size.get() / (4 << 20) / 65536).unwrap();
     for part in slots.chunks(64) {
-        let changes = part.iter().map(|slot| (*slot, u32::from(*slot).saturating_mul(apart)));
+        let changes = part
+            .iter()
+            .map(|slot| (*slot, u32::from(*slot).saturating_mul(apart)));
         log.activate(&changes.collect::<Vec<_>>(), Write::Whole);
     }
     let level = Level::v08().unclean().flags(PRIMARY).striping(1, 128);

@@ -8,11 +8,17 @@ const WORTH_JOINING: usize = 64 * 1024;
 /// Reckons checksums of contents; of those that repeat a word, as zeros do, many in a row are the same.
 #[derive(Debug, Default)]
 pub(super) struct ContentCrc {
-    /// The word that was repeated last, for how long, and the checksum.
+    /// Where the last content repeated a word: that, for how long, and the checksum.
     last: Option<([u8; WORD_LEN], usize, u32)>,
 }
 
 impl ContentCrc {
+    /// Whether the last content was `word` again and again, as long.
+    pub(super) fn was(&self, word: [u8; WORD_LEN], len: usize) -> bool {
+        self.last
+            .is_some_and(|(last, of, _)| (last, of) == (word, len))
+    }
+
     /// The checksum of `content`; what the file holds of it, `word` where it repeats that, is added to the checksum of the `whole`, too.
     pub(super) fn crc(
         &mut self,
@@ -21,6 +27,7 @@ impl ContentCrc {
         whole: &mut crc32fast::Hasher,
     ) -> u32 {
         let Some(word) = word else {
+            self.last = None;
             let mut own = crc32fast::Hasher::new();
             own.update(content);
             if content.len() < WORTH_JOINING {

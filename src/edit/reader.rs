@@ -7,7 +7,7 @@ use crate::image::ReadAt;
 use crate::units::{Bytes, ImagePos};
 
 /// How much is read at once.
-const PIECE: usize = 256 * 1024;
+const PIECE: usize = 64 * 1024;
 
 /// A place in an undo file, and what was read ahead of it.
 pub(super) struct Reader<'a> {
@@ -149,7 +149,10 @@ impl<'a> Reader<'a> {
             let word = if repeats {
                 let word: [u8; WORD_LEN] = self.peek_array()?;
                 self.taken = self.taken.saturating_add(WORD_LEN);
-                expand(word, len, content);
+                // What it holds since the last record need not be made anew.
+                if !known.was(word, len) {
+                    expand(word, len, content);
+                }
                 Some(word)
             } else {
                 self.take_content(len, content)?;
