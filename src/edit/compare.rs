@@ -7,6 +7,9 @@ use crate::units::{Bytes, ImagePos, SECTOR_SIZE};
 /// Bytes that a power failure leaves old or new, never half.
 pub(super) const SECTOR: usize = 512;
 
+/// Less than this is read sooner than the system finds out whether it is a hole.
+const WORTH_ASKING: usize = 64 * 1024;
+
 /// A comparison, again and again, and what it means where it fails.
 pub(super) struct Comparison {
     buffer: Vec<u8>,
@@ -59,6 +62,7 @@ pub(super) fn read_data(target: &dyn ReadAt, at: ImagePos, buffer: &mut [u8]) ->
     let end = at.checked_add(Bytes::of_len(buffer.len()));
     let inside = end.filter(|end| end.from_start() <= target.size());
     if let Some(end) = inside
+        && buffer.len() >= WORTH_ASKING
         && target.next_data(at)?.is_none_or(|data| data.start >= end)
     {
         buffer.fill(0);
