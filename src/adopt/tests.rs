@@ -169,7 +169,26 @@ fn traps_are_told_by_version_and_metadata() {
         told(coarse(), GIB, Some(34)),
         [Trap::DataDamaged { bytes_per_bit }, Trap::LogLeft]
     );
-    assert_eq!(told(coarse(), GIB, None).len(), 4);
+    assert_eq!(told(coarse(), GIB, None).len(), 5);
+}
+
+#[test]
+fn peers_in_another_order_are_a_trap_of_old_versions_only() {
+    let trapped = |spec: Spec, version| {
+        let (_, located) = stack(GIB, &[spec]);
+        let level = &located.levels[0];
+        let header = Header::of(&level.superblock);
+        traps(&header, &level.layout, version).contains(&Trap::PeerOrder)
+    };
+    let version = |patch| {
+        Some(UtilsVersion {
+            major: 8,
+            minor: 9,
+            patch,
+        })
+    };
+    assert!(trapped(Spec::v09(1), version(6)) && trapped(Spec::v09(1), None));
+    assert!(!trapped(Spec::v09(1), version(7)) && !trapped(Spec::v08(), None));
 }
 
 #[test]

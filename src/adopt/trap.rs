@@ -24,6 +24,8 @@ pub enum Trap {
     },
     /// Before 9.27, `restore-md` refuses the line `members`.
     Members,
+    /// Before 8.9.7, `restore-md` takes `peer` blocks in ascending order only.
+    PeerOrder,
     /// From 9.33 on, `restore-md` writes internal metadata of this granularity into user data.
     DataDamaged {
         /// `bm_bytes_per_bit`.
@@ -51,6 +53,9 @@ impl fmt::Display for Trap {
             Self::Members => f.write_str(
                 "drbd-utils before 9.27 refuse the line `members`: export with --compat and their version",
             ),
+            Self::PeerOrder => f.write_str(
+                "drbd-utils before 8.9.7 take the peers in ascending order only, which the manual's exchange of node ids ends: exchange them with --node-id",
+            ),
             Self::DataDamaged { bytes_per_bit } => write!(
                 f,
                 "drbd-utils from 9.33 on write internal metadata with {bytes_per_bit} bytes per bit into user data: do not restore with them"
@@ -74,12 +79,17 @@ pub fn traps(header: &Header, layout: &MdLayout, version: Option<UtilsVersion>) 
         minor,
         patch: 0,
     };
+    let in_any_order = UtilsVersion {
+        major: 8,
+        minor: 9,
+        patch: 7,
+    };
     let before = |minor| version.is_none_or(|version| version < at(minor));
     let from = |minor| version.is_none_or(|version| version >= at(minor));
     let bitmap = range_len(&layout.bm);
     let bytes_per_bit = header.geometry.bytes_per_bit;
     let coarse = bytes_per_bit != MdGeometry::DEFAULT.bytes_per_bit;
-    let members = matches!(header.generation, Generation::V09(_));
+    let has_peers = matches!(header.generation, Generation::V09(_));
     [
         (
             header.format() == Format::V08 && before(33),
@@ -89,7 +99,11 @@ pub fn traps(header: &Header, layout: &MdLayout, version: Option<UtilsVersion>) 
             bitmap > RESTORED_BY_9_22 && from(22) && before(23),
             Trap::BitmapCut { bitmap },
         ),
-        (members && before(27), Trap::Members),
+        (has_peers && before(27), Trap::Members),
+        (
+            has_peers && version.is_none_or(|version| version < in_any_order),
+            Trap::PeerOrder,
+        ),
         (
             coarse && layout.index.is_internal() && from(33),
             Trap::DataDamaged { bytes_per_bit },
