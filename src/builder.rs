@@ -2,8 +2,8 @@
 //!
 //! Tests compare what reads with what this writes. That means something only because the two share nothing: every position is reckoned here
 //! anew (`plan`), every field is written at its byte offset (`superblock`), every bit is placed word by word (`bitmap`), and
-//! [`activity_log`] has a checksum routine of its own. So nothing here uses [`crate::layout`], [`crate::ondisk`], [`crate::superblock`],
-//! [`crate::bitmap`] or [`crate::activity_log`]; sizes, images and errors are the common ground.
+//! [`activity_log`] has a checksum routine of its own. So nothing here uses [`crate::format::layout`], [`crate::format::ondisk`], [`crate::format::superblock`],
+//! [`crate::format::bitmap`] or [`crate::format::activity_log`]; sizes, images and errors are the common ground.
 //!
 //! ```
 //! use mdtool::builder::{self, Level};

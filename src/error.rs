@@ -13,25 +13,18 @@
 //! Messages read `PLACE: FIELD is FOUND, expected EXPECTED`, and carry no advice: the command line adds a `hint:` from the variant.
 //! *Absent is not an error*: looking for metadata where there is none gives an empty answer.
 
-mod adopt;
 mod edit;
 mod misfit;
-mod place;
 mod syntax;
 
 use std::fmt;
 use std::io;
 
-pub use adopt::AdoptRefusal;
 pub use edit::{EditError, EditRefusal, Places, TargetState, UndoFault, UndoFileError};
 pub use misfit::{Expected, Field, Misfit};
-pub use place::PlaceRefusal;
 pub use syntax::{Found, Syntax, Wanted};
 
-use crate::activity_log::AlPlace;
-use crate::foreign::Foreign;
-use crate::layout::MdIndex;
-use crate::superblock::Format;
+use crate::terms::{AlPlace, FileForm, Format, MdIndex};
 use crate::units::{BitmapIndex, Bytes, DevPos, ImagePos};
 
 /// The library's result.
@@ -56,12 +49,36 @@ pub enum Error {
     /// We could, but it would break a promise.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// The same, by a rule of an upper room, which owns the words: see [`Error::refusal`].
+    #[error(transparent)]
+    Refusal(Box<dyn std::error::Error + Send + Sync>),
     /// The bytes are no undo file, or a damaged one.
     #[error(transparent)]
     UndoFile(#[from] UndoFileError),
     /// A target was to be changed, and this is how it was left.
     #[error(transparent)]
     Edit(#[from] EditError),
+}
+
+/// A reason to refuse that an upper room owns.
+pub trait Refusal: std::error::Error + Send + Sync + 'static {}
+
+impl Error {
+    /// The refusal of that kind, where this is one.
+    #[must_use]
+    pub fn refusal<R: Refusal>(&self) -> Option<&R> {
+        let Self::Refusal(refusal) = self else {
+            return None;
+        };
+        let refusal: &(dyn std::error::Error + 'static) = &**refusal;
+        refusal.downcast_ref()
+    }
+}
+
+impl<R: Refusal> From<R> for Error {
+    fn from(refusal: R) -> Self {
+        Self::Refusal(Box::new(refusal))
+    }
 }
 
 /// What was asked of the system.
@@ -259,7 +276,7 @@ pub enum Unsupported {
     },
     /// The file holds an image, or a dump, in another form.
     #[error("is {0}, expected a raw image")]
-    Foreign(Foreign),
+    FileForm(FileForm),
     /// An activity log of a size that DRBD does not have.
     #[error(
         "activity log: al_stripes is {stripes} and al_stripe_size_4k {stripe_size_4k}, expected 1 to 4194304 blocks in all"
@@ -363,12 +380,6 @@ pub enum Refused {
     /// A change of a target, or its undoing.
     #[error(transparent)]
     Edit(#[from] EditRefusal),
-    /// Metadata that cannot be placed there.
-    #[error(transparent)]
-    Place(#[from] PlaceRefusal),
-    /// A resource to be adopted.
-    #[error(transparent)]
-    Adopt(#[from] AdoptRefusal),
 }
 
 /// What a path leads to that cannot be an image.

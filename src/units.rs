@@ -4,7 +4,7 @@
 //! its own. All arithmetic is checked and answers `None` where a number would leave 64 bits; conversions that can lose something say so in
 //! their name (`_floor`, `_exact`).
 //!
-//! No I/O here, and no formula of DRBD's: those are in [`crate::layout`].
+//! No I/O here, and no formula of DRBD's: those are in [`crate::format::layout`].
 
 use std::fmt;
 use std::ops::Range;

@@ -2,11 +2,11 @@
 
 use std::cell::Cell;
 
-use mdtool::activity_log::{AlArea, AlKind, Complete, Replay, Verdict, replay};
-use mdtool::apply_al::Marking;
 use mdtool::builder::activity_log::{FREE, KernelLog, SectorLog, Write, initialised_block, seal};
-use mdtool::layout::{AlStriping, MdGeometry};
-use mdtool::superblock::Format;
+use mdtool::format::activity_log::{AlArea, AlKind, Complete, Replay, Verdict, replay};
+use mdtool::format::layout::{AlStriping, MdGeometry};
+use mdtool::format::superblock::Format;
+use mdtool::surgery::apply_al::Marking;
 
 use super::input::Input;
 

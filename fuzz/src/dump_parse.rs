@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use mdtool::dump::{Compat, DumpReader, Preamble, print};
 use mdtool::error::{Error, Result};
-use mdtool::layout::{MAX_DEVICE, MdGeometry, MdIndex, MdLayout};
-use mdtool::metadata::{Bitmap, Header, Run};
+use mdtool::format::layout::{MAX_DEVICE, MdGeometry, MdIndex, MdLayout};
+use mdtool::format::metadata::{Bitmap, Header, Run};
 use mdtool::units::{BitmapIndex, Bytes};
 
 /// Words that a bitmap may have here, or a few bytes of text take minutes.

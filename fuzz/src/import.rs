@@ -1,16 +1,16 @@
 //! What import accepts, locate finds on the target, export gives back as it was, and undo takes away again.
 
-use mdtool::apply_al::LogState;
 use mdtool::dump::{Compat, DumpReader, Preamble, print};
-use mdtool::edit::{self, Identity};
 use mdtool::error::Result;
+use mdtool::format::layout::MdLayout;
+use mdtool::format::metadata::{Bitmap, Generation, Header, Run};
+use mdtool::format::superblock::{AlState, DeviceFlags, Format};
 use mdtool::image::{MemImage, ReadAt, Window};
-use mdtool::import::{ImportOptions, plan};
-use mdtool::layout::MdLayout;
-use mdtool::locate::{IndexChoice, LocateOptions, ScanMode, locate};
-use mdtool::metadata::{Bitmap, Generation, Header, Run};
-use mdtool::place::place;
-use mdtool::superblock::{AlState, DeviceFlags, Format};
+use mdtool::surgery::apply_al::LogState;
+use mdtool::surgery::import::{ImportOptions, plan};
+use mdtool::surgery::place::place;
+use mdtool::survey::locate::{IndexChoice, LocateOptions, ScanMode, locate};
+use mdtool::transaction::{self, Identity};
 use mdtool::units::{BitmapIndex, Bytes, ImagePos};
 
 use super::input::Input;
@@ -49,7 +49,7 @@ pub fn holds(data: &[u8]) {
         return;
     };
     let (before, identity) = (target.clone(), identity(size));
-    let drafted = edit::prepare(&target, &identity, Vec::new(), |draft| {
+    let drafted = transaction::prepare(&target, &identity, Vec::new(), |draft| {
         let mut bitmap = DumpReader::new(text)?;
         place(
             draft,

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use mdtool::layout::{MAX_DEVICE, MdIndex, MdLayout};
-use mdtool::metadata::Header;
-use mdtool::superblock::{MAGIC_V07, MAGIC_V08, MAGIC_V09, Superblock};
+use mdtool::format::layout::{MAX_DEVICE, MdIndex, MdLayout};
+use mdtool::format::metadata::Header;
+use mdtool::format::superblock::{MAGIC_V07, MAGIC_V08, MAGIC_V09, Superblock};
 use mdtool::units::{Bytes, DevPos, MD_BLOCK, range_len};
 
 use super::input::Input;

@@ -1,12 +1,12 @@
 //! Whatever is done to a small image, what locate finds lies inside, is what is there, and is found again.
 
-use mdtool::apply_al::LogState;
 use mdtool::builder::{External, Level, build, build_external};
+use mdtool::format::layout::MdLayout;
+use mdtool::format::ondisk::SUPERBLOCK_LEN;
+use mdtool::format::superblock::Superblock;
 use mdtool::image::{MemImage, Window};
-use mdtool::layout::MdLayout;
-use mdtool::locate::{IndexChoice, LocateOptions, Located, ScanMode, locate, locate_at};
-use mdtool::ondisk::SUPERBLOCK_LEN;
-use mdtool::superblock::Superblock;
+use mdtool::surgery::apply_al::LogState;
+use mdtool::survey::locate::{IndexChoice, LocateOptions, Located, ScanMode, locate, locate_at};
 use mdtool::units::{Bytes, DevPos, ImagePos, NodeId};
 
 use super::input::Input;

@@ -1,11 +1,11 @@
 //! Any 4096 bytes decode in every format, and encode back to the same bytes.
 
-use mdtool::edit::{is_attachable, unattachable};
-use mdtool::metadata::Header;
-use mdtool::ondisk::{SuperblockV07, SuperblockV08, SuperblockV09};
-use mdtool::superblock::{
+use mdtool::format::metadata::Header;
+use mdtool::format::ondisk::{SuperblockV07, SuperblockV08, SuperblockV09};
+use mdtool::format::superblock::{
     AlState, Format, MAGIC_84_UNCLEAN, MAGIC_V07, MAGIC_V08, MAGIC_V09, Superblock, format_of,
 };
+use mdtool::transaction::{is_attachable, unattachable};
 
 /// The property.
 pub fn holds(data: &[u8]) {

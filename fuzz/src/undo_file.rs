@@ -2,9 +2,9 @@
 
 use std::ops::{ControlFlow, Range};
 
-use mdtool::edit::{UndoFile, Undone};
 use mdtool::error::Result;
 use mdtool::image::{MemImage, ReadAt, WriteAt};
+use mdtool::transaction::{UndoFile, Undone};
 use mdtool::units::{Bytes, ImagePos};
 
 use super::input::Input;

@@ -14,8 +14,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::size::Size;
 
 use crate::error::UtilsVersion;
-use crate::locate::{IndexChoice, ScanMode};
-use crate::superblock::DeviceFlags;
+use crate::format::superblock::DeviceFlags;
+use crate::survey::locate::{IndexChoice, ScanMode};
 pub(super) use adopt::{AdoptArgs, PlanArgs, Strategy};
 pub(super) use check::CheckArgs;
 pub(super) use pages::{CompletionsArgs, ManArgs};

@@ -5,9 +5,9 @@ use anyhow::Context;
 use super::args::ImageArgs;
 use super::progress::Progress;
 use crate::error::Unsupported;
-use crate::foreign::{BEGINNING, recognise};
 use crate::image::{Access, ReadAt, Watched, Window, open_for_scan};
-use crate::locate::{LocateOptions, ScanMode, locate};
+use crate::survey::file_form::{BEGINNING, recognise};
+use crate::survey::locate::{LocateOptions, ScanMode, locate};
 use crate::units::{Bytes, DevPos, ImagePos};
 
 /// An image, and the part of it that is looked at.
@@ -130,7 +130,7 @@ pub(super) fn refuse_foreign(window: Window<'_>, options: LocateOptions) -> anyh
         ..options
     };
     if locate(window, &quick)?.levels.is_empty() {
-        return Err(crate::error::Error::from(Unsupported::Foreign(foreign)).into());
+        return Err(crate::error::Error::from(Unsupported::FileForm(foreign)).into());
     }
     Ok(())
 }

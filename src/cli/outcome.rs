@@ -8,13 +8,12 @@ use rustix::io::Errno;
 
 use super::confirm::Unconfirmed;
 use super::write::Blamed;
-use crate::adopt::Obstacle;
-use crate::error::{
-    AdoptRefusal, EditRefusal, Error, IoError, IoOp, PlaceRefusal, Refused, Unsupported,
-};
-use crate::foreign::Foreign;
-use crate::probe::Status;
-use crate::superblock::Format;
+use crate::error::{EditRefusal, Error, IoError, IoOp, Refused, Unsupported};
+use crate::format::superblock::Format;
+use crate::surgery::adopt::{AdoptRefusal, Obstacle};
+use crate::surgery::place::PlaceRefusal;
+use crate::survey::file_form::FileForm;
+use crate::verdict::probe::Status;
 
 /// A command's exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,6 +148,12 @@ fn hint_of_adopt(refusal: &AdoptRefusal) -> &'static str {
 }
 
 fn hint_of(error: &Error) -> Option<&'static str> {
+    if let Some(refusal) = error.refusal() {
+        return Some(hint_of_adopt(refusal));
+    }
+    if let Some(refusal) = error.refusal() {
+        return hint_of_place(refusal);
+    }
     match error {
         Error::Refused(Refused::Unclean {
             format: Format::V07,
@@ -162,9 +167,7 @@ fn hint_of(error: &Error) -> Option<&'static str> {
         Error::Refused(Refused::LogIncomplete { .. }) => Some(
             "`mdtool al` tells what is missing; --mark-all marks everything out of sync, and a full resync from or to a peer follows",
         ),
-        Error::Refused(Refused::Adopt(refusal)) => Some(hint_of_adopt(refusal)),
         Error::Io(error) => hint_of_io(error),
-        Error::Refused(Refused::Place(refusal)) => hint_of_place(refusal),
         Error::Refused(Refused::UncleanDump { .. }) => Some(
             "dump it anew after `mdtool apply-al` or drbdmeta's apply-al; what the log names is missing in its bitmap",
         ),
@@ -181,9 +184,9 @@ fn hint_of(error: &Error) -> Option<&'static str> {
             "unmount what is on it and give that device itself, or detach it first: losetup -d",
         ),
         Error::Refused(Refused::Exists) => Some("choose another name, or remove the file first"),
-        Error::Unsupported(Unsupported::Foreign(foreign)) => Some(match foreign {
-            Foreign::Dump => "give the disk or image that the dump was taken from",
-            Foreign::Qcow2 | Foreign::Vmdk | Foreign::Vhdx | Foreign::Vdi => {
+        Error::Unsupported(Unsupported::FileForm(foreign)) => Some(match foreign {
+            FileForm::Dump => "give the disk or image that the dump was taken from",
+            FileForm::Qcow2 | FileForm::Vmdk | FileForm::Vhdx | FileForm::Vdi => {
                 "convert a copy (qemu-img convert -O raw), or attach it read-only (qemu-nbd --read-only) and give the device"
             }
             _ => "decompress it first",
@@ -242,8 +245,8 @@ const fn hint_of_place(refusal: &PlaceRefusal) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::activity_log::AlPlace;
     use crate::error::{FileKind, IoError};
+    use crate::format::activity_log::AlPlace;
 
     #[test]
     fn what_a_person_can_mend_has_a_next_step() {

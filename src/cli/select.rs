@@ -5,8 +5,10 @@ use anyhow::Context;
 use super::args::{ImageArgs, LevelChoice};
 use super::open::Opened;
 use super::outcome::Negative;
-use crate::locate::{Level, LocateOptions, Located, Role, ScanMode, Searched, locate, locate_at};
-use crate::occupant::Partition;
+use crate::survey::locate::{
+    Level, LocateOptions, Located, Role, ScanMode, Searched, locate, locate_at,
+};
+use crate::survey::occupants::Partition;
 
 /// An image whose levels were looked for, and the one among them that is meant.
 pub(super) struct Chosen {

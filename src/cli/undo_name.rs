@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use crate::edit::Identity;
 use crate::error::{Error, Refused};
 use crate::image::NewFile;
+use crate::transaction::Identity;
 use crate::units::Bytes;
 
 /// Tries in one second; scripts are fast.

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use super::Streams;
 use super::progress::Progress;
 use super::undo_name;
-use crate::edit::{Draft, Prepared, Summary, prepare, preview};
 use crate::error::{Error, IoOp, Result, TargetState};
 use crate::image::{Access, ImageFile, NewFile, ReadAt, Watched, WritableFile};
+use crate::transaction::{Draft, Prepared, Summary, prepare, preview};
 use crate::units::{Bytes, ImagePos};
 
 /// A target, to be written or only looked at.

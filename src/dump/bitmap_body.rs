@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use super::hex::{print_full_line, print_sixteen};
 use super::print::cannot_write;
 use crate::error::Result;
-use crate::metadata::{Run, SlotWords};
+use crate::format::metadata::{Run, SlotWords};
 
 /// Words in a group: one line of four 64-bit values.
 const GROUP: usize = 8;

@@ -1,9 +1,9 @@
 //! What each version of drbd-utils can read.
 
 use crate::error::{Field, Result, Unsupported, UtilsVersion};
-use crate::layout::{AlStriping, MdGeometry};
-use crate::metadata::Header;
-use crate::superblock::Format;
+use crate::format::layout::{AlStriping, MdGeometry};
+use crate::format::metadata::Header;
+use crate::format::superblock::Format;
 
 /// A version in the tables below.
 const fn version(major: u16, minor: u16, patch: u16) -> UtilsVersion {

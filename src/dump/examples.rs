@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::read::DumpReader;
 use crate::error::{Error, Syntax};
-use crate::metadata::{Bitmap, Run};
+use crate::format::metadata::{Bitmap, Run};
 use crate::units::BitmapIndex;
 
 /// v07, compact.

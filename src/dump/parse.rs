@@ -3,11 +3,11 @@
 use super::lex::{Kind, Lexer, inner};
 use super::read::Note;
 use crate::error::{Refused, Result, Wanted};
-use crate::layout::{AlStriping, BYTES_PER_BIT, MAX_PEERS, MdGeometry};
-use crate::metadata::{
+use crate::format::layout::{AlStriping, BYTES_PER_BIT, MAX_PEERS, MdGeometry};
+use crate::format::metadata::{
     CountersV07, Generation, GenerationV08, GenerationV09, HISTORY_UUIDS, Header, NODE_IDS, PeerV09,
 };
-use crate::superblock::{AlState, DeviceFlags, Format, PeerFlags, Uuid};
+use crate::format::superblock::{AlState, DeviceFlags, Format, PeerFlags, Uuid};
 use crate::units::Sectors;
 
 /// What an unclean dump says of itself, which is no token of the format: nothing can restore it by mistake.

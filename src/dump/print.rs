@@ -5,9 +5,11 @@ use std::io::{self, Write};
 use super::bitmap_body::BodyPrinter;
 use super::compat::Compat;
 use crate::error::{Error, IoError, IoOp, Result};
-use crate::layout::MdLayout;
-use crate::metadata::{Bitmap, CountersV07, Generation, GenerationV08, GenerationV09, Header};
-use crate::superblock::{AlState, Uuid};
+use crate::format::layout::MdLayout;
+use crate::format::metadata::{
+    Bitmap, CountersV07, Generation, GenerationV08, GenerationV09, Header,
+};
+use crate::format::superblock::{AlState, Uuid};
 use crate::units::{BitmapIndex, Bytes, Sectors};
 
 /// The two header lines that tell where a dump came from.

@@ -7,10 +7,10 @@ use super::lex::{Kind, Lexer};
 use super::parse::header;
 use super::scan::scan;
 use super::text::Text;
-use crate::bitmap::slot_len;
 use crate::error::{Error, Result, Syntax, Unsupported, Wanted};
-use crate::layout::{MAX_DEVICE, MdGeometry};
-use crate::metadata::{Bitmap, Generation, Header, Run, SlotWords};
+use crate::format::bitmap::slot_len;
+use crate::format::layout::{MAX_DEVICE, MdGeometry};
+use crate::format::metadata::{Bitmap, Generation, Header, Run, SlotWords};
 use crate::units::{BitmapIndex, Bytes};
 
 /// Words gathered before they are given.

@@ -9,11 +9,11 @@ use super::examples::slot_words;
 use super::print::{Preamble, print};
 use super::read::DumpReader;
 use crate::error::{Error, Result};
-use crate::layout::{AlStriping, MdGeometry, MdIndex, MdLayout};
-use crate::metadata::{
+use crate::format::layout::{AlStriping, MdGeometry, MdIndex, MdLayout};
+use crate::format::metadata::{
     Bitmap, CountersV07, Generation, GenerationV08, GenerationV09, Header, PeerV09, Run, SlotWords,
 };
-use crate::superblock::{AlState, DeviceFlags, PeerFlags, Uuid};
+use crate::format::superblock::{AlState, DeviceFlags, PeerFlags, Uuid};
 use crate::units::{BitmapIndex, Bytes, Sectors};
 
 /// Runs of words, given one by one.

@@ -5,10 +5,10 @@ mod crashed;
 /// Where drbdmeta 9.22 is wrong.
 mod mistakes;
 
-use mdtool::activity_log::{AlArea, Complete, Unusable, Verdict, initialised_block};
 use mdtool::builder::activity_log::{KernelLog, SectorLog, Write};
-use mdtool::layout::AlStriping;
-use mdtool::superblock::Format;
+use mdtool::format::activity_log::{AlArea, Complete, Unusable, Verdict, initialised_block};
+use mdtool::format::layout::AlStriping;
+use mdtool::format::superblock::Format;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};

@@ -8,10 +8,12 @@ mod healthy;
 mod oracle;
 
 use mdtool::builder::{Built, External, Level, build, build_external};
-use mdtool::check::{CheckOptions, Finding, Judged, Kernel, Severity, check, rules, standing};
 use mdtool::image::{MemImage, ReadAt, Window, WritableFile, WriteAt};
-use mdtool::locate::{IndexChoice, LocateOptions, ScanMode, locate};
+use mdtool::survey::locate::{IndexChoice, LocateOptions, ScanMode, locate};
 use mdtool::units::{Bytes, ImagePos};
+use mdtool::verdict::check::{
+    CheckOptions, Finding, Judged, Kernel, Severity, check, rules, standing,
+};
 
 use crate::support::{kernel_image, mdtool, patch, scratch, sparse, testdata};
 
@@ -95,8 +97,12 @@ impl Found {
 }
 
 /// Each kernel's code.
-fn numbers(attach: mdtool::check::Attach) -> [u16; 4] {
-    Kernel::ALL.map(|kernel| attach.of(kernel).map_or(0, mdtool::check::Code::number))
+fn numbers(attach: mdtool::verdict::check::Attach) -> [u16; 4] {
+    Kernel::ALL.map(|kernel| {
+        attach
+            .of(kernel)
+            .map_or(0, mdtool::verdict::check::Code::number)
+    })
 }
 
 fn found(image: &dyn ReadAt, scan: ScanMode) -> Vec<Found> {

@@ -7,12 +7,12 @@ mod differences;
 
 use std::path::Path;
 
-use mdtool::bitmap::slot_len;
 use mdtool::dump::{Compat, DumpReader, Note, Preamble, print};
 use mdtool::error::{Error, Refused};
-use mdtool::layout::{MdIndex, MdLayout};
-use mdtool::metadata::{Bitmap, Generation, Run};
-use mdtool::superblock::Format;
+use mdtool::format::bitmap::slot_len;
+use mdtool::format::layout::{MdIndex, MdLayout};
+use mdtool::format::metadata::{Bitmap, Generation, Run};
+use mdtool::format::superblock::Format;
 use mdtool::units::{BitmapIndex, Bytes};
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 

@@ -8,20 +8,20 @@ use std::io;
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
 
-use mdtool::apply_al::{Applied, LogState, Marking, draft};
 use mdtool::builder::activity_log::{KernelLog, Write};
 use mdtool::builder::{Level, Peer, build};
-use mdtool::check::{CheckOptions, check, standing};
 use mdtool::dump::{Compat, DumpReader, Preamble, print};
-use mdtool::edit;
 use mdtool::error::{Error, IoError, IoOp, Result};
+use mdtool::format::metadata::Header;
 use mdtool::image::{ImageFile, MemImage, ReadAt, Window, open_for_scan};
-use mdtool::import::{ImportOptions, plan};
-use mdtool::locate::{IndexChoice, LocateOptions, ScanMode, locate};
-use mdtool::metadata::Header;
-use mdtool::place::place;
-use mdtool::probe::{ProbeOptions, Which, probe};
+use mdtool::surgery::apply_al::{Applied, LogState, Marking, draft};
+use mdtool::surgery::import::{ImportOptions, plan};
+use mdtool::surgery::place::place;
+use mdtool::survey::locate::{IndexChoice, LocateOptions, ScanMode, locate};
+use mdtool::transaction;
 use mdtool::units::{BitmapIndex, Bytes, DevPos, ImagePos, NodeId};
+use mdtool::verdict::check::{CheckOptions, check, standing};
+use mdtool::verdict::probe::{ProbeOptions, Which, probe};
 
 use crate::support::{cut, patch, scratch, sparse};
 
@@ -152,7 +152,7 @@ fn found(image: &dyn ReadAt, scan: ScanMode) -> Result<String> {
     Ok(format!("{found:?} {:?}", sync?))
 }
 
-fn inner(image: &dyn ReadAt) -> Result<mdtool::locate::Level> {
+fn inner(image: &dyn ReadAt) -> Result<mdtool::survey::locate::Level> {
     let options = LocateOptions {
         stacked: true,
         ..LocateOptions::default()
@@ -161,7 +161,7 @@ fn inner(image: &dyn ReadAt) -> Result<mdtool::locate::Level> {
     Ok(levels.pop().expect("a whole image has levels"))
 }
 
-fn log(image: &dyn ReadAt) -> Result<(LogState, mdtool::locate::Level)> {
+fn log(image: &dyn ReadAt) -> Result<(LogState, mdtool::survey::locate::Level)> {
     let level = inner(image)?;
     Ok((
         LogState::read(Window::whole(image), &level, &mut |_| ())?,
@@ -203,8 +203,9 @@ fn apply_al_preview(image: &dyn ReadAt) -> Result<String> {
     let marking = Marking::of(&log.replay.active, &level.layout.geometry);
     let mut changes = Vec::new();
     let mut gained = Vec::new();
-    let mut note = |change: &edit::Change<'_>| changes.push((change.at, change.after.to_vec()));
-    edit::preview(image, &mut note, |drafting| {
+    let mut note =
+        |change: &transaction::Change<'_>| changes.push((change.at, change.after.to_vec()));
+    transaction::preview(image, &mut note, |drafting| {
         gained = draft(drafting, Window::whole(image), &level, &marking)?;
         Ok(())
     })?;
@@ -221,9 +222,10 @@ fn import_preview(image: &dyn ReadAt) -> Result<String> {
         &ImportOptions::default(),
     )?;
     let mut changes = Vec::new();
-    let mut note = |change: &edit::Change<'_>| changes.push((change.at, change.after.to_vec()));
+    let mut note =
+        |change: &transaction::Change<'_>| changes.push((change.at, change.after.to_vec()));
     let mut bitmap = DumpReader::new(dump.as_bytes())?;
-    edit::preview(image, &mut note, |drafting| {
+    transaction::preview(image, &mut note, |drafting| {
         place(
             drafting,
             Window::whole(image),

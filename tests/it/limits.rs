@@ -2,15 +2,15 @@
 
 use std::time::Instant;
 
-use mdtool::apply_al::{LogState, Marking, superblock_after};
 use mdtool::builder::{Level, Peer, build};
 use mdtool::dump::{Compat, DumpReader, Preamble, print};
+use mdtool::format::layout::{MdIndex, MdLayout};
+use mdtool::format::metadata::{Bitmap, Header, Run, SlotWords};
+use mdtool::format::superblock::Superblock;
 use mdtool::image::{MemImage, ReadAt, Window};
-use mdtool::import::{ImportOptions, plan};
-use mdtool::layout::{MdIndex, MdLayout};
-use mdtool::locate::{IndexChoice, LocateOptions, ScanMode, locate, locate_at};
-use mdtool::metadata::{Bitmap, Header, Run, SlotWords};
-use mdtool::superblock::Superblock;
+use mdtool::surgery::apply_al::{LogState, Marking, superblock_after};
+use mdtool::surgery::import::{ImportOptions, plan};
+use mdtool::survey::locate::{IndexChoice, LocateOptions, ScanMode, locate, locate_at};
 use mdtool::units::{BitmapIndex, Bytes, ImagePos, NodeId};
 
 use crate::support::alone_in_little_memory;
@@ -332,7 +332,7 @@ fn dump(level: &Level) -> String {
     let found = locate(device, &LocateOptions::default()).unwrap();
     let level = &found.levels[0];
     let mut header = Header::of(&level.superblock);
-    header.al_state = mdtool::superblock::AlState::Clean;
+    header.al_state = mdtool::format::superblock::AlState::Clean;
     let mut text = Vec::new();
     let mut bitmap = level.bitmap(device);
     print(

@@ -3,9 +3,9 @@
 use mdtool::builder::{
     Built, LaSize, Level, build, erase_superblock, plant_magic, stale_superblock,
 };
+use mdtool::format::superblock::Format;
 use mdtool::image::{Counted, MemImage, ReadAt, Window, WriteAt};
-use mdtool::locate::{FoundBy, LocateOptions, Located, Role, ScanMode, Why, locate};
-use mdtool::superblock::Format;
+use mdtool::survey::locate::{FoundBy, LocateOptions, Located, Role, ScanMode, Why, locate};
 use mdtool::units::{BitmapIndex, Bytes, DevPos, ImagePos, Sectors};
 
 const GIB: u64 = 1 << 30;
@@ -22,7 +22,7 @@ fn stack(image: u64, backing: u64, levels: &[Level]) -> (MemImage, Vec<Built>) {
 }
 
 const PLAIN: LocateOptions = LocateOptions {
-    index: mdtool::locate::IndexChoice::Auto,
+    index: mdtool::survey::locate::IndexChoice::Auto,
     scan: ScanMode::Auto,
     stacked: false,
 };

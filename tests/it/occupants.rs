@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use mdtool::image::{Window, open_for_scan};
-use mdtool::occupant::{OccupantKind, occupants};
+use mdtool::survey::occupants::{OccupantKind, occupants};
 use tempfile::TempDir;
 
 use crate::support::{mdtool, patch, require_tool, scratch, sparse};

@@ -6,9 +6,9 @@ use clap::{Args, ValueEnum};
 
 use super::super::size::Size;
 use super::{ImageArgs, LevelChoice, Scan};
-use crate::probe::{Expect, Which};
-use crate::superblock::{Format, Uuid};
+use crate::format::superblock::{Format, Uuid};
 use crate::units::NodeId;
+use crate::verdict::probe::{Expect, Which};
 
 /// What `probe --help` says of its statuses.
 pub(super) const STATUSES: &str = "\

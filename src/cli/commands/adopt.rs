@@ -17,12 +17,14 @@ use super::super::report::change::{self, Metadata};
 use super::super::select::Chosen;
 use super::super::write::{Change, Target, Writing, tell_how_to_undo};
 use super::apply_al::warn_of_log;
-use crate::adopt::{AdoptOptions, Adoption, Obstacle, Site, Truncation, relocate, truncate};
-use crate::edit::Draft;
-use crate::error::{AdoptRefusal, Error, Result};
+use crate::error::{Error, Result};
+use crate::format::layout::MdLayout;
 use crate::image::{ImageFile, WritableFile};
-use crate::layout::MdLayout;
-use crate::locate::{Level, Located, ScanMode};
+use crate::surgery::adopt::{
+    AdoptOptions, AdoptRefusal, Adoption, Obstacle, Site, Truncation, relocate, truncate,
+};
+use crate::survey::locate::{Level, Located, ScanMode};
+use crate::transaction::Draft;
 use crate::units::{Bytes, DevPos, ImagePos, NodeId};
 
 pub(in super::super) fn run(

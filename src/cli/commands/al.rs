@@ -11,9 +11,9 @@ use super::super::args::AlArgs;
 use super::super::open::Opened;
 use super::super::outcome::Outcome;
 use super::super::select::Chosen;
-use crate::activity_log::{Content, Entry, Transaction, Verdict, extent_range};
-use crate::apply_al::{LogState, log_was_off};
-use crate::locate::{Level, ScanMode};
+use crate::format::activity_log::{Content, Entry, Transaction, Verdict, extent_range};
+use crate::surgery::apply_al::{LogState, log_was_off};
+use crate::survey::locate::{Level, ScanMode};
 use crate::units::{AlExtent, Bytes, DevPos};
 
 /// How many places of the ring a JSON document lists; a log of DRBD's default size has 8.

@@ -15,11 +15,11 @@ use super::super::report::change::{self, Metadata};
 use super::super::report::plan::regions;
 use super::super::select::Chosen;
 use super::super::write::{Change, Writing, Written, tell_how_to_undo};
-use crate::apply_al::{Gained, LogState, Marking, draft, log_was_off, superblock_after};
-use crate::bitmap::bits_to_bytes;
+use crate::format::bitmap::bits_to_bytes;
+use crate::format::superblock::{AlState, Superblock};
 use crate::image::WritableFile;
-use crate::locate::{Level, ScanMode};
-use crate::superblock::{AlState, Superblock};
+use crate::surgery::apply_al::{Gained, LogState, Marking, draft, log_was_off, superblock_after};
+use crate::survey::locate::{Level, ScanMode};
 use crate::units::{Bytes, DevPos};
 
 pub(in super::super) fn run(

@@ -8,8 +8,10 @@ use super::super::open::Opened;
 use super::super::outcome::Outcome;
 use super::super::report::check::{Report, json, text};
 use super::super::select::{choose, find, no_stack, nothing_found, of_partition};
-use crate::check::{CheckOptions, Judged, Severity, Standing, check, standing, standing_at};
-use crate::locate::{Located, locate_at};
+use crate::survey::locate::{Located, locate_at};
+use crate::verdict::check::{
+    CheckOptions, Judged, Severity, Standing, check, standing, standing_at,
+};
 
 pub(in super::super) fn run(args: &CheckArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     let name = || args.image.image.display().to_string();

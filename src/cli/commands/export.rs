@@ -11,13 +11,13 @@ use super::super::outcome::Outcome;
 use super::super::report::{json, text};
 use super::super::select::Chosen;
 use super::apply_al::{marking, warn_of_log};
-use crate::apply_al::Applied;
 use crate::dump::{Compat, Preamble, print};
 use crate::error::{Error, Refused};
+use crate::format::metadata::Header;
+use crate::format::superblock::{AlState, Format};
 use crate::image::NewFile;
-use crate::locate::{FoundBy, Level, ScanMode};
-use crate::metadata::Header;
-use crate::superblock::{AlState, Format};
+use crate::surgery::apply_al::Applied;
+use crate::survey::locate::{FoundBy, Level, ScanMode};
 use crate::units::Bytes;
 
 pub(in super::super) fn run(

@@ -15,12 +15,12 @@ use super::super::report::change::{self, Metadata};
 use super::super::report::plan;
 use super::super::write::{Change, Target, Writing, Written, tell_how_to_undo};
 use crate::dump::{DumpReader, Note};
-use crate::edit::Draft;
-use crate::error::{Error, PlaceRefusal, Result};
+use crate::error::{Error, Result};
 use crate::image::{ImageFile, ReadAt, Window, WritableFile, open_source, source_size};
-use crate::import::{self, Import, ImportOptions};
-use crate::locate::LocateOptions;
-use crate::place::place;
+use crate::surgery::import::{self, Import, ImportOptions};
+use crate::surgery::place::{PlaceRefusal, place};
+use crate::survey::locate::LocateOptions;
+use crate::transaction::Draft;
 use crate::units::{Bytes, ImagePos, NodeId};
 
 pub(in super::super) fn run(

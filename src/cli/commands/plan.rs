@@ -9,10 +9,11 @@ use super::super::args::PlanArgs;
 use super::super::outcome::Outcome;
 use super::super::report::ways::{Names, Plan};
 use super::super::select::Chosen;
-use crate::adopt::{self, Site};
 use crate::error::UtilsVersion;
 use crate::image::ImageFile;
-use crate::locate::ScanMode;
+use crate::surgery::adopt::{self, Site};
+use crate::survey::locate::ScanMode;
+use crate::verdict::forecast::forecast;
 
 pub(in super::super) fn run(args: &PlanArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     let chosen = Chosen::open(&args.image, args.level, ScanMode::Auto)?;
@@ -38,7 +39,7 @@ pub(in super::super) fn run(args: &PlanArgs, out: &mut Streams<'_>) -> anyhow::R
         level,
         site,
         ways,
-        outlook: adopt::outlook(level, opened.window())
+        forecast: forecast(level, opened.window())
             .with_context(|| args.image.image.display().to_string())?,
         utils: args.compat.or_else(installed_utils),
         names: Names {

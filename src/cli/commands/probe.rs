@@ -10,7 +10,7 @@ use super::super::args::{ImageArgs, ProbeArgs};
 use super::super::open::Opened;
 use super::super::outcome::Outcome;
 use super::super::report::probe::{Report, document};
-use crate::probe::{ProbeOptions, Probed, Status, probe};
+use crate::verdict::probe::{ProbeOptions, Probed, Status, probe};
 
 pub(in super::super) fn run(args: &ProbeArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     let mut statuses = Vec::new();

@@ -9,7 +9,7 @@ use super::super::outcome::Outcome;
 use super::super::report::show::Show;
 use super::super::report::text;
 use super::super::select::{choose, find, nothing_found};
-use crate::locate::ScanMode;
+use crate::survey::locate::ScanMode;
 
 pub(in super::super) fn run(args: &ShowArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     let opened = Opened::open(&args.image)?;

@@ -10,10 +10,10 @@ use super::super::args::UndoArgs;
 use super::super::confirm::confirm;
 use super::super::outcome::Outcome;
 use super::super::report::change::regions;
-use crate::edit::{Phase, UndoFile, UndoState, Undone};
 use crate::error::{EditRefusal, Error};
+use crate::format::superblock::Superblock;
 use crate::image::{ImageFile, WritableFile};
-use crate::superblock::Superblock;
+use crate::transaction::{Phase, UndoFile, UndoState, Undone};
 use crate::units::Bytes;
 
 pub(in super::super) fn run(args: &UndoArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::plan::regions;
-use crate::edit::Summary;
+use crate::transaction::Summary;
 use crate::units::{Bytes, ImagePos};
 
 /// What changes where, in one file.

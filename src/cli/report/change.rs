@@ -6,9 +6,9 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::super::write::{Change, Written};
-use crate::edit::Region;
-use crate::layout::MdLayout;
-use crate::superblock::{Superblock, Uuid};
+use crate::format::layout::MdLayout;
+use crate::format::superblock::{Superblock, Uuid};
+use crate::transaction::Region;
 use crate::units::{Bytes, DevPos, ImagePos};
 
 /// Metadata as it is when a change is made.

@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 use super::super::args::ImageArgs;
 use super::super::human::bytes_and_decimal;
 use super::super::open::Opened;
-use crate::check::{Attach, Finding, Judged, Kernel, Severity};
-use crate::locate::{Located, Searched};
+use crate::survey::locate::{Located, Searched};
 use crate::units::{Bytes, DevPos};
+use crate::verdict::check::{Attach, Finding, Judged, Kernel, Severity};
 
 /// Where lines for people are broken.
 const COLUMNS: usize = 110;
@@ -246,7 +246,9 @@ fn one(report: &Report<'_>, judged: &Judged<'_>, finding: &Finding) -> Value {
 /// Each kernel's number; 0 where it has no objection.
 fn codes(attach: Attach) -> Value {
     let codes = Kernel::ALL.into_iter().map(|kernel| {
-        let number = attach.of(kernel).map_or(0, crate::check::Code::number);
+        let number = attach
+            .of(kernel)
+            .map_or(0, crate::verdict::check::Code::number);
         (kernel.name().to_owned(), Value::from(number))
     });
     Value::Object(codes.collect::<Map<_, _>>())

@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use super::text::Report;
-use crate::evidence::Evidence;
-use crate::locate::{Level, Rejected, Searched};
-use crate::superblock::Uuid;
+use crate::format::superblock::Uuid;
+use crate::survey::locate::{Level, Rejected, Searched};
+use crate::survey::occupancy::Evidence;
 use crate::units::{Bytes, DevPos, Sectors};
 
 /// Prints one document.

@@ -1,8 +1,8 @@
 //! A picture of the stack: one line a level, outermost first, every device beginning at the left.
 
-use crate::evidence::Evidence;
-use crate::layout::MdIndex;
-use crate::locate::Level;
+use crate::format::layout::MdIndex;
+use crate::survey::locate::Level;
+use crate::survey::occupancy::Evidence;
 
 /// Columns for the innermost device.
 const INNERMOST: usize = 42;

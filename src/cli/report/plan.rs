@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::edit::Summary;
-use crate::import::Import;
-use crate::metadata::Generation;
-use crate::superblock::Superblock;
+use crate::format::metadata::Generation;
+use crate::format::superblock::Superblock;
+use crate::surgery::import::Import;
+use crate::transaction::Summary;
 use crate::units::Bytes;
 
 /// Prints the regions and the new superblock.

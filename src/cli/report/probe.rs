@@ -10,9 +10,9 @@ use super::super::open::Opened;
 use super::super::outcome;
 use super::super::select::of_partition;
 use super::{json as level_json, text};
-use crate::locate::{Level, Searched, Why};
-use crate::probe::{Answer, Contents, Damage, InPartition, Moved, Probed, Status, Unseen};
+use crate::survey::locate::{Level, Searched, Why};
 use crate::units::{Bytes, DevPos};
+use crate::verdict::probe::{Answer, Contents, Damage, InPartition, Moved, Probed, Status, Unseen};
 
 /// One image, and what looking at it gave.
 pub(in super::super) struct Report<'a> {
@@ -180,7 +180,7 @@ pub(in super::super) fn document(worst: Status, images: &[Value]) -> Value {
 }
 
 fn differences(probed: &Probed) -> Vec<Value> {
-    let one = |difference: &crate::probe::Difference| json!({ "field": difference.name(), "why": difference.to_string() });
+    let one = |difference: &crate::verdict::probe::Difference| json!({ "field": difference.name(), "why": difference.to_string() });
     probed.differences.iter().map(one).collect()
 }
 

@@ -9,10 +9,10 @@ use std::ops::RangeInclusive;
 
 use super::super::args::Rate;
 use super::text::Report;
-use crate::bitmap::out_of_sync;
 use crate::error::Result;
-use crate::locate::Level;
-use crate::metadata::{Day0, Generation, GenerationV09, Header};
+use crate::format::bitmap::out_of_sync;
+use crate::format::metadata::{Day0, Generation, GenerationV09, Header};
+use crate::survey::locate::Level;
 use crate::units::{Bytes, Sectors};
 
 /// Some levels, with all that is known of them.

@@ -6,10 +6,10 @@ use super::super::human::bytes_and_decimal;
 use super::super::select::of_partition;
 use super::picture::device_name;
 use super::text::Report;
-use crate::evidence::Evidence;
-use crate::layout::MdIndex;
-use crate::locate::{FoundBy, IndexChoice, Level, Role, Searched};
-use crate::superblock::AlState;
+use crate::format::layout::MdIndex;
+use crate::format::superblock::AlState;
+use crate::survey::locate::{FoundBy, IndexChoice, Level, Role, Searched};
+use crate::survey::occupancy::Evidence;
 use crate::units::{Bytes, DevPos};
 
 /// Why DRBD itself would see what it sees here; nothing where it sees the only resource.

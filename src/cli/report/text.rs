@@ -7,9 +7,9 @@ use super::super::human::{binary, bytes_and_decimal};
 use super::super::open::Opened;
 use super::super::select::nothing;
 use super::{picture, story};
-use crate::evidence::{Evidence, evidence};
 use crate::image::Window;
-use crate::locate::{Level, Located};
+use crate::survey::locate::{Level, Located};
+use crate::survey::occupancy::{Evidence, evidence};
 use crate::units::{Bytes, DevPos, ImagePos, Sectors};
 
 /// How much of a bitmap is read to say how much is out of sync.

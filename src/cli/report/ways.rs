@@ -12,10 +12,11 @@ use super::super::args::ImageArgs;
 use super::super::human::bytes_and_decimal;
 use super::super::open::Opened;
 use super::{json, text};
-use crate::adopt::{Obstacle, Outlook, Site, Ways};
 use crate::error::UtilsVersion;
-use crate::locate::{Level, Located};
+use crate::surgery::adopt::{Obstacle, Site, Ways};
+use crate::survey::locate::{Level, Located};
 use crate::units::{Bytes, Sectors};
+use crate::verdict::forecast::Forecast;
 
 /// Words for the commands; what is not given stands there in capitals.
 pub(in super::super) struct Names<'a> {
@@ -34,7 +35,7 @@ pub(in super::super) struct Plan<'a> {
     pub(in super::super) level: &'a Level,
     pub(in super::super) site: Site,
     pub(in super::super) ways: Ways,
-    pub(in super::super) outlook: Vec<Outlook>,
+    pub(in super::super) forecast: Vec<Forecast>,
     pub(in super::super) utils: Option<UtilsVersion>,
     pub(in super::super) names: Names<'a>,
 }
@@ -109,8 +110,8 @@ impl Plan<'_> {
             out,
             "\non attaching and connecting, as far as the metadata tells:"
         )?;
-        for outlook in &self.outlook {
-            writeln!(out, "   - {outlook}")?;
+        for forecast in &self.forecast {
+            writeln!(out, "   - {forecast}")?;
         }
         if let Some(resource) = self.names.resource {
             writeln!(out, "then: drbdadm up {resource}")?;
@@ -130,7 +131,7 @@ impl Plan<'_> {
         for way in self.ways() {
             ways.insert(way.key.to_owned(), way.json());
         }
-        let outlook: Vec<Value> = self.outlook.iter().map(outlook_json).collect();
+        let forecast: Vec<Value> = self.forecast.iter().map(outlook_json).collect();
         let document = json!({
             "image": self.image.image.to_string_lossy(),
             "image_bytes": self.opened.image_size().get(),
@@ -138,7 +139,7 @@ impl Plan<'_> {
             "utils_version": self.utils.map(|version| version.to_string()),
             "level": json::level(&report, self.number(), self.level)?,
             "ways": ways,
-            "on_connect": outlook,
+            "on_connect": forecast,
         });
         writeln!(out, "{document:#}")?;
         Ok(())
@@ -183,22 +184,22 @@ impl Way {
     }
 }
 
-fn outlook_json(outlook: &Outlook) -> Value {
-    let kind = match outlook {
-        Outlook::Unclean => "unclean",
-        Outlook::NodeId { .. } => "node-id",
-        Outlook::MayGrow => "may-grow",
-        Outlook::JustCreated => "just-created",
-        Outlook::Inconsistent => "inconsistent",
-        Outlook::Outdated => "outdated",
-        Outlook::OutOfSync { .. } => "out-of-sync",
-        Outlook::NotCounted => "not-counted",
+fn outlook_json(forecast: &Forecast) -> Value {
+    let kind = match forecast {
+        Forecast::Unclean => "unclean",
+        Forecast::NodeId { .. } => "node-id",
+        Forecast::MayGrow => "may-grow",
+        Forecast::JustCreated => "just-created",
+        Forecast::Inconsistent => "inconsistent",
+        Forecast::Outdated => "outdated",
+        Forecast::OutOfSync { .. } => "out-of-sync",
+        Forecast::NotCounted => "not-counted",
     };
-    let bytes = match outlook {
-        Outlook::OutOfSync { bytes } => Some(bytes.get()),
+    let bytes = match forecast {
+        Forecast::OutOfSync { bytes } => Some(bytes.get()),
         _ => None,
     };
-    json!({ "kind": kind, "bytes": bytes, "text": outlook.to_string() })
+    json!({ "kind": kind, "bytes": bytes, "text": forecast.to_string() })
 }
 
 /// A size as the notes have it.

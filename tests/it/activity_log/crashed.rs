@@ -1,8 +1,8 @@
 use std::path::{Path, PathBuf};
 
-use mdtool::activity_log::{AlArea, Replay, initialised_block, replay};
-use mdtool::layout::AlStriping;
-use mdtool::superblock::Format;
+use mdtool::format::activity_log::{AlArea, Replay, initialised_block, replay};
+use mdtool::format::layout::AlStriping;
+use mdtool::format::superblock::Format;
 
 use crate::support::{Drbdmeta, patch, peek, sparse};
 

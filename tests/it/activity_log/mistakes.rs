@@ -1,5 +1,5 @@
-use mdtool::activity_log::{Complete, Verdict, initialised_block};
 use mdtool::builder::activity_log::{KernelLog, SectorLog, Write};
+use mdtool::format::activity_log::{Complete, Verdict, initialised_block};
 
 use super::crashed::{Image, replayed};
 use crate::support::{Drbdmeta, peek, scratch};

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use mdtool::builder::activity_log::{KernelLog, Write, initialised_block};
 use mdtool::builder::{External, LaSize, Level, Peer, stale_superblock};
-use mdtool::check::{Severity, rules};
 use mdtool::image::{MemImage, ReadAt, WriteAt};
-use mdtool::locate::ScanMode;
+use mdtool::survey::locate::ScanMode;
 use mdtool::units::{BitmapIndex, BmBit, Bytes, DevPos, ImagePos, NodeId, Sectors};
+use mdtool::verdict::check::{Severity, rules};
 
 use super::{MIB, Made};
 

@@ -1,10 +1,10 @@
 //! Metadata in good order, by drbdmeta, by the builder and by kernels: no finding of any weight, but that it is unclean where it is.
 
 use mdtool::builder::{LaSize, Level, Peer};
-use mdtool::check::Severity;
 use mdtool::image::ImageFile;
-use mdtool::locate::ScanMode;
+use mdtool::survey::locate::ScanMode;
 use mdtool::units::{BitmapIndex, DevPos, NodeId, Sectors};
+use mdtool::verdict::check::Severity;
 use proptest::prelude::*;
 use proptest::sample::select;
 

@@ -1,12 +1,12 @@
 //! Damaged superblocks: drbdmeta for an oracle, and no bytes that make a check stop.
 
 use mdtool::builder::{External, Level, build, build_external};
-use mdtool::check::{CheckOptions, Subject, attach, check, standing};
+use mdtool::format::layout::MdIndex;
+use mdtool::format::superblock::Superblock;
 use mdtool::image::{ImageFile, MemImage, ReadAt, Window, WritableFile, WriteAt};
-use mdtool::layout::MdIndex;
-use mdtool::locate::{IndexChoice, LocateOptions, ScanMode, locate};
-use mdtool::superblock::Superblock;
+use mdtool::survey::locate::{IndexChoice, LocateOptions, ScanMode, locate};
 use mdtool::units::{Bytes, DevPos, ImagePos, NodeId};
+use mdtool::verdict::check::{CheckOptions, Subject, attach, check, standing};
 use proptest::prelude::*;
 use proptest::sample::select;
 

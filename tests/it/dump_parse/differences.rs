@@ -1,6 +1,6 @@
 use mdtool::dump::Note;
 use mdtool::error::{Error, Found, Syntax, Wanted};
-use mdtool::superblock::Format;
+use mdtool::format::superblock::Format;
 
 use super::{Ours, Theirs, v07, v08, v09, without_lines};
 

@@ -2,11 +2,11 @@
 
 use mdtool::builder::{Level, Peer, build};
 use mdtool::dump::{Compat, Preamble, print};
-use mdtool::edit::{self, Identity};
+use mdtool::format::metadata::Header;
+use mdtool::format::superblock::{AlState, Format};
 use mdtool::image::{ImageFile, MemImage, ReadAt, Window};
-use mdtool::locate::{LocateOptions, locate};
-use mdtool::metadata::Header;
-use mdtool::superblock::{AlState, Format};
+use mdtool::survey::locate::{LocateOptions, locate};
+use mdtool::transaction::{self, Identity};
 use mdtool::units::{BitmapIndex, Bytes, DevPos, ImagePos, NodeId};
 
 use crate::support::{kernel_image, testdata};
@@ -202,7 +202,7 @@ fn undo_files(seeds: &mut Vec<Seed>) {
     let superblock = ImagePos::new(size.get() - 4096);
     let journal = |phases: u8| {
         let mut journal = Vec::new();
-        edit::prepare(&old, &identity, Kept(&mut journal), |draft| {
+        transaction::prepare(&old, &identity, Kept(&mut journal), |draft| {
             if phases & 1 != 0 {
                 draft.retire("old", superblock)?;
             }
@@ -243,7 +243,7 @@ impl std::io::Write for Kept<'_> {
     }
 }
 
-impl edit::Store for Kept<'_> {
+impl transaction::Store for Kept<'_> {
     type Sealed = MemImage;
 
     fn seal(self) -> mdtool::error::Result<MemImage> {

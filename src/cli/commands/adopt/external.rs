@@ -8,12 +8,12 @@ use super::super::super::Streams;
 use super::super::super::confirm::confirm;
 use super::super::super::write::{Change, Pending, Target, Writing, with_made};
 use super::{Adopted, Job, writing};
-use crate::adopt::{External, Obstacle, external};
-use crate::edit::Draft;
-use crate::error::{AdoptRefusal, Error, Result};
+use crate::error::{Error, Result};
+use crate::format::layout::{MdIndex, MdLayout};
 use crate::image::{ImageFile, MemImage, ReadAt, Window, WritableFile};
-use crate::import::{AtStake, at_stake, unknown_ends};
-use crate::layout::{MdIndex, MdLayout};
+use crate::surgery::adopt::{AdoptRefusal, External, Obstacle, external};
+use crate::surgery::import::{AtStake, at_stake, unknown_ends};
+use crate::transaction::Draft;
 use crate::units::{Bytes, ImagePos};
 
 /// The two changes, and the sizes that the meta device may have.

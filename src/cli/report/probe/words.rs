@@ -1,12 +1,12 @@
 //! The words of one answer.
 
+use crate::format::layout::MdIndex;
+use crate::format::superblock::Format;
 use crate::image::Window;
-use crate::layout::MdIndex;
-use crate::locate::{Level, Role, Searched};
-use crate::occupant::Occupant;
-use crate::probe::{Answer, Contents, Damage, InPartition, Moved, Probed, Unseen};
-use crate::superblock::Format;
+use crate::survey::locate::{Level, Role, Searched};
+use crate::survey::occupants::Occupant;
 use crate::units::{Bytes, DevPos, ImagePos, Sectors};
+use crate::verdict::probe::{Answer, Contents, Damage, InPartition, Moved, Probed, Unseen};
 
 /// What was found, and what that means.
 pub(super) fn what(device: Window<'_>, probed: &Probed) -> String {

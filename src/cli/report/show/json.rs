@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::super::json;
 use super::{Facts, Show, raw};
-use crate::metadata::{CountersV07, Generation, GenerationV09};
-use crate::superblock::{PeerFlags, Uuid};
+use crate::format::metadata::{CountersV07, Generation, GenerationV09};
+use crate::format::superblock::{PeerFlags, Uuid};
 use crate::units::{BitmapIndex, Bytes, range_len};
 
 /// The whole document.

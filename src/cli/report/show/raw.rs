@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::ondisk::{PeerV09, SuperblockV07, SuperblockV08, SuperblockV09};
-use crate::superblock::Superblock;
+use crate::format::ondisk::{PeerV09, SuperblockV07, SuperblockV08, SuperblockV09};
+use crate::format::superblock::Superblock;
 
 /// Bytes of a superblock.
 const LEN: usize = 4096;

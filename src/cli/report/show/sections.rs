@@ -6,10 +6,10 @@ use super::super::super::human::{binary, decimal, duration};
 use super::super::story;
 use super::super::text::{Report, table};
 use super::{Facts, Show, raw};
-use crate::layout::MdIndex;
-use crate::locate::FoundBy;
-use crate::metadata::{CountersV07, Day0, Generation, GenerationV08, GenerationV09};
-use crate::superblock::{AlState, MAGIC_84_UNCLEAN, Superblock, Uuid};
+use crate::format::layout::MdIndex;
+use crate::format::metadata::{CountersV07, Day0, Generation, GenerationV08, GenerationV09};
+use crate::format::superblock::{AlState, MAGIC_84_UNCLEAN, Superblock, Uuid};
+use crate::survey::locate::FoundBy;
 use crate::units::{Bytes, DevPos, Sectors, range_len};
 
 /// A name and what is said of it.

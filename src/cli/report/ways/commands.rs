@@ -4,11 +4,12 @@ use serde_json::json;
 
 use super::super::story::shell_word;
 use super::{Plan, Way, size};
-use crate::adopt::{Obstacle, record, traps};
-use crate::locate::IndexChoice;
-use crate::metadata::Header;
-use crate::superblock::{AlState, Format};
+use crate::format::metadata::Header;
+use crate::format::superblock::{AlState, Format};
+use crate::surgery::adopt::{Obstacle, record};
+use crate::survey::locate::IndexChoice;
 use crate::units::{DevPos, range_len};
+use crate::verdict::utils_bugs::utils_bugs;
 
 impl Way {
     fn new(key: &'static str, title: &'static str) -> Self {
@@ -138,7 +139,7 @@ impl Plan<'_> {
             Ok(relocation) => relocation,
         };
         let header = Header::of(&self.level.superblock);
-        let found = traps(&header, &relocation.layout, self.utils);
+        let found = utils_bugs(&header, &relocation.layout, self.utils);
         way.warnings = found.iter().map(ToString::to_string).collect();
         way.notes = vec![match self.utils {
             Some(version) => format!("drbd-utils {version}; --compat tells another version"),
@@ -163,7 +164,7 @@ impl Plan<'_> {
             self.minor(),
             self.device()
         ));
-        way.facts = json!({ "traps": found.len() });
+        way.facts = json!({ "utils_bugs": found.len() });
         way
     }
 

@@ -2,7 +2,7 @@
 
 use super::super::story::shell_word;
 use super::{Plan, Way};
-use crate::adopt::{Extents, Truncation};
+use crate::surgery::adopt::{Extents, Truncation};
 use crate::units::{Bytes, DevPos};
 
 impl Plan<'_> {

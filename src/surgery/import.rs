@@ -1,0 +1,285 @@
+//! Importing metadata that came as a dump: where it will lie on a target, what that changes in it, and what it would destroy.
+//!
+//! [`plan`] looks and judges; [`crate::surgery::place`] drafts what it found good. Geometry (slots, granularity, the log's shape) is the dump's.
+
+use std::fmt;
+use std::ops::ControlFlow;
+
+use crate::error::Result;
+use crate::format::layout::{MdIndex, MdLayout};
+use crate::format::metadata::Header;
+use crate::format::ondisk::SUPERBLOCK_LEN;
+use crate::format::superblock::{DeviceFlags, Format, Superblock};
+use crate::image::Window;
+use crate::surgery::place::PlaceRefusal;
+use crate::surgery::place::superblocks_at_risk;
+use crate::survey::locate::IndexChoice;
+use crate::survey::occupants::{OccupantKind, occupants};
+use crate::transaction::is_attachable;
+use crate::units::{Bytes, DevPos, NodeId, Sectors};
+
+/// What is to be different from the dump.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImportOptions {
+    /// The placement; automatic is internal.
+    pub index: IndexChoice,
+    /// The node that the target belongs to.
+    pub node_id: Option<NodeId>,
+    /// Whether a device that is too large is made as large as fits.
+    pub clip: bool,
+    /// Flags instead of the dump's.
+    pub flags: Option<DeviceFlags>,
+}
+
+/// What is to be imported, and what is worth knowing of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Import {
+    /// What the new superblock will say.
+    pub header: Header,
+    /// Where things will lie.
+    pub layout: MdLayout,
+    /// What differs from the dump, and what could not be judged.
+    pub notes: Vec<Note>,
+    /// What is overwritten: nobody should go on without having been asked.
+    pub at_stake: Vec<AtStake>,
+}
+
+/// Something worth knowing of an import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Note {
+    /// The device is made smaller.
+    Clipped {
+        /// What the dump says.
+        from: Sectors,
+        /// What fits.
+        to: Sectors,
+    },
+    /// The entries of two nodes were exchanged.
+    Moved {
+        /// Whose metadata it was.
+        from: NodeId,
+        /// Whose it is.
+        to: NodeId,
+    },
+    /// v09: the node id is the dump's.
+    NodeKept {
+        /// Whose metadata it stays.
+        node: NodeId,
+    },
+    /// A peer was noted to have had a disk.
+    DiskSeen {
+        /// Which.
+        peer: NodeId,
+        /// What the target has room for.
+        usable: Sectors,
+    },
+    /// Somebody lives there who does not say up to where.
+    UnknownEnd {
+        /// Who.
+        kind: OccupantKind,
+    },
+}
+
+impl Note {
+    /// Whether it may mean a loss.
+    #[must_use]
+    pub const fn is_warning(self) -> bool {
+        matches!(self, Self::Clipped { .. } | Self::UnknownEnd { .. })
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Clipped { from, to } => write!(
+                f,
+                "la-size-sect is {}, clipped to the {} that fit",
+                from.get(),
+                to.get()
+            ),
+            Self::Moved { from, to } => write!(
+                f,
+                "node {} becomes node {}, and their peer entries are exchanged",
+                from.get(),
+                to.get()
+            ),
+            Self::NodeKept { node } => write!(
+                f,
+                "node id {} is kept, that of the node that was dumped: a host with another node id does not attach it",
+                node.get()
+            ),
+            Self::DiskSeen { peer, usable } => write!(
+                f,
+                "peers[{}]: MDF_PEER_DEVICE_SEEN is set, or DRBD would take all {usable} before that node is heard of, and then be too large for it",
+                peer.get()
+            ),
+            Self::UnknownEnd { kind } => write!(
+                f,
+                "{kind}: does not say where it ends; whether that is overwritten cannot be told"
+            ),
+        }
+    }
+}
+
+/// What an import overwrites.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AtStake {
+    /// Metadata that DRBD would find.
+    Metadata {
+        /// Its format.
+        format: Format,
+        /// Where its superblock is.
+        at: DevPos,
+    },
+    /// Something that is not zero.
+    Data {
+        /// The first such byte.
+        at: DevPos,
+    },
+}
+
+impl fmt::Display for AtStake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Metadata { format, at } => {
+                write!(f, "{format} metadata with its superblock at {at}")
+            }
+            Self::Data { at } => write!(f, "data from {at} on"),
+        }
+    }
+}
+
+/// Finds where `header`'s metadata goes on `device`, and who would mind.
+///
+/// # Errors
+///
+/// [`PlaceRefusal`] where it does not fit, or somebody else's end is there; what reading the device met.
+pub fn plan(device: Window<'_>, mut header: Header, options: &ImportOptions) -> Result<Import> {
+    if let Some(flags) = options.flags {
+        header.replace_flags(flags)?;
+    }
+    header
+        .geometry
+        .check(header.format())
+        .map_err(PlaceRefusal::Layout)?;
+    let index = placement(options.index, header.format());
+    let layout =
+        MdLayout::planned(index, header.geometry, device.size()).map_err(PlaceRefusal::Layout)?;
+    let mut notes = Vec::new();
+    if header.la_size > layout.usable {
+        let (from, to) = (header.la_size, layout.usable);
+        if !options.clip {
+            let refusal = PlaceRefusal::LaSize {
+                la_size: from,
+                usable: to,
+            };
+            return Err(refusal.into());
+        }
+        header.la_size = to;
+        notes.push(Note::Clipped { from, to });
+    }
+    if options.node_id.is_none() {
+        let node = header.node_id();
+        notes.extend(node.map(|node| Note::NodeKept { node }));
+    }
+    if let Some(to) = options.node_id
+        && let Some(from) = header.move_to_node(to)?
+    {
+        notes.push(Note::Moved { from, to });
+        if header.la_size != Sectors::ZERO && layout.usable > header.la_size {
+            header.note_disk_seen(from);
+            let usable = layout.usable;
+            notes.push(Note::DiskSeen { peer: from, usable });
+        }
+    }
+    notes.extend(unknown_ends(device, &layout)?);
+    let at_stake = at_stake(device, &layout)?;
+    Ok(Import {
+        header,
+        layout,
+        notes,
+        at_stake,
+    })
+}
+
+/// The rule for what was asked for, as drbdmeta takes its words.
+const fn placement(index: IndexChoice, format: Format) -> MdIndex {
+    match (index, format) {
+        (IndexChoice::Auto | IndexChoice::Internal, Format::V07) => MdIndex::Internal,
+        (IndexChoice::Auto | IndexChoice::Internal, _) => MdIndex::FlexInternal,
+        (IndexChoice::FlexExternal, _) => MdIndex::FlexExternal,
+        (IndexChoice::Indexed(slot), _) => MdIndex::Indexed(slot),
+    }
+}
+
+/// Refuses to overwrite the end of whoever lives on the device, and notes who does not say where that is.
+///
+/// # Errors
+///
+/// [`PlaceRefusal::Occupied`]; what reading the device met.
+pub fn unknown_ends(device: Window<'_>, layout: &MdLayout) -> Result<Vec<Note>> {
+    let first = layout.whole.start;
+    let mut notes = Vec::new();
+    for occupant in occupants(device)? {
+        let kind = occupant.kind;
+        match occupant.end {
+            Some(end) if end > first => {
+                return Err(PlaceRefusal::Occupied { kind, end, first }.into());
+            }
+            Some(_) => {}
+            // Its beginning, at least, is where the device begins.
+            None if first == DevPos::START => {
+                let end = DevPos::at(device.size());
+                return Err(PlaceRefusal::Occupied { kind, end, first }.into());
+            }
+            None => notes.push(Note::UnknownEnd { kind }),
+        }
+    }
+    Ok(notes)
+}
+
+/// What metadata at `layout` would overwrite.
+///
+/// # Errors
+///
+/// What reading the device met.
+pub fn at_stake(device: Window<'_>, layout: &MdLayout) -> Result<Vec<AtStake>> {
+    let mut found = Vec::new();
+    for at in superblocks_at_risk(device, layout)? {
+        let mut block = [0; SUPERBLOCK_LEN];
+        device.read_exact_at(at, &mut block)?;
+        if is_attachable(&block)
+            && let Some(superblock) = Superblock::decode(&block)
+        {
+            let format = superblock.format();
+            found.push(AtStake::Metadata { format, at });
+        }
+    }
+    if found.is_empty() {
+        let first = first_data(device, layout)?;
+        found.extend(first.map(|at| AtStake::Data { at }));
+    }
+    Ok(found)
+}
+
+/// The first byte of the area that is not zero.
+fn first_data(device: Window<'_>, layout: &MdLayout) -> Result<Option<DevPos>> {
+    let end = layout.whole.end;
+    let mut at = layout.whole.start;
+    let mut found = None;
+    while found.is_none() && at < end {
+        let Some(data) = device.next_data(at)? else {
+            break;
+        };
+        let stretch = data.start.min(end)..data.end.min(end);
+        device.visit(stretch.clone(), &mut |start, piece| {
+            let first = piece.iter().position(|byte| *byte != 0);
+            found = first.and_then(|first| start.checked_add(Bytes::of_len(first)));
+            found.map_or(ControlFlow::Continue(()), |_| ControlFlow::Break(()))
+        })?;
+        at = stretch.end;
+    }
+    Ok(found)
+}

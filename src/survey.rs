@@ -1,0 +1,9 @@
+//! What is on a disk, read once: the places where DRBD looks, the levels of a stack, what is left of others, who else lives there.
+//!
+//! Belongs here: everything that reads a disk to find out what it holds. Does not: what that means for attaching (`verdict`), and changes.
+
+pub mod bitmap;
+pub mod file_form;
+pub mod locate;
+pub mod occupancy;
+pub mod occupants;

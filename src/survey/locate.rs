@@ -1,0 +1,334 @@
+//! Finding metadata: every level of a stack inside an image.
+//!
+//! ```text
+//! |<------------------------- image: backing device of level 0 -------------------------->|
+//! |<------------------- DRBD device of level 0 ------------------>| bitmap | log | sb |
+//! |<------- DRBD device of level 1 ------->| bitmap | log | sb |
+//! ```
+//!
+//! A DRBD device begins where its backing device begins, so positions are the same on every level; only the ends differ. The chain:
+//! a superblock where DRBD looks for one on a device of the image's size; from it the size of the DRBD device; from that the place of the
+//! next superblock; and so on. Where the chain breaks, the tail is searched backwards, then everything that holds data.
+//!
+//! A superblock counts only if its offsets are what DRBD's formulas give for the size that its position implies. What only looks like
+//! one is returned as rejected, with the reason.
+
+mod chain;
+mod fit;
+mod partitions;
+mod scan;
+
+pub(crate) use fit::smaller_device;
+pub(crate) use partitions::to_look_at;
+
+use std::fmt;
+use std::ops::{ControlFlow, Range};
+
+use crate::error::{Misfit, Result};
+use crate::format::bitmap::{count_set, out_of_sync};
+use crate::format::layout::MdLayout;
+use crate::format::metadata::Header;
+use crate::format::superblock::{Format, Superblock};
+use crate::image::Window;
+use crate::survey::bitmap::OnDiskBitmap;
+use crate::survey::occupants::Partition;
+use crate::units::{Bytes, DevPos, Sectors};
+
+/// Which placements are looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IndexChoice {
+    /// Internal first, then external.
+    #[default]
+    Auto,
+    /// The end of the device; for v07 both its placements.
+    Internal,
+    /// The start of a meta device.
+    FlexExternal,
+    /// A 128 MiB slot of a meta device.
+    Indexed(u8),
+}
+
+/// How far to look beyond the places where DRBD looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ScanMode {
+    /// Where the chain breaks: all, where nothing was found or a stack is expected; else the last 64 MiB of the device found.
+    #[default]
+    Auto,
+    /// Not at all.
+    Never,
+    /// At everything that holds data, whatever was found.
+    Full,
+}
+
+/// What to look for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LocateOptions {
+    /// Which placements are looked at on the outermost level.
+    pub index: IndexChoice,
+    /// How far to look.
+    pub scan: ScanMode,
+    /// More than one level is expected.
+    pub stacked: bool,
+}
+
+/// A level's place in its stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The only one.
+    Single,
+    /// Nearest the disk: DRBD's lower-level resource.
+    Outer,
+    /// Between the two.
+    Middle,
+    /// The stacked resource that holds the data.
+    Inner,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Single => "single",
+            Self::Outer => "outer",
+            Self::Middle => "middle",
+            Self::Inner => "inner",
+        })
+    }
+}
+
+/// How a superblock was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FoundBy {
+    /// Where DRBD looks on a device of this size.
+    ExpectedPosition,
+    /// Where DRBD looks on the device of the level around it.
+    OuterSize,
+    /// By its magic, somewhere else.
+    Scan,
+    /// Where the caller said.
+    Given,
+}
+
+impl fmt::Display for FoundBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ExpectedPosition => "expected-position",
+            Self::OuterSize => "outer-size",
+            Self::Scan => "scan",
+            Self::Given => "given",
+        })
+    }
+}
+
+/// One resource found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// Its place in the stack.
+    pub role: Role,
+    /// What its superblock says.
+    pub superblock: Superblock,
+    /// Where its metadata lies on its device.
+    pub layout: MdLayout,
+    /// The size of the device that the metadata was laid out for: the backing device, or the meta device where external.
+    pub device: Bytes,
+    /// How it was found.
+    pub found_by: FoundBy,
+}
+
+impl Level {
+    /// The size of the DRBD device: what was last agreed, clipped to what fits, or all that fits.
+    #[must_use]
+    pub fn drbd_device(&self) -> Sectors {
+        self.layout.device_size(self.superblock.la_size())
+    }
+
+    /// The same, where it is known: external metadata that never had a size does not tell what its device could be.
+    #[must_use]
+    pub fn known_drbd_device(&self) -> Option<Sectors> {
+        let told = self.layout.index.is_internal() || self.superblock.la_size() != Sectors::ZERO;
+        told.then(|| self.drbd_device())
+    }
+
+    /// The size of the backing device, where this image has it.
+    #[must_use]
+    pub fn backing(&self) -> Option<Bytes> {
+        self.layout.index.is_internal().then_some(self.device)
+    }
+
+    /// The bitmap, as far as la-size needs it.
+    #[must_use]
+    pub fn bitmap<'a>(&self, device: Window<'a>) -> OnDiskBitmap<'a> {
+        OnDiskBitmap::new(device, &self.layout, self.superblock.la_size())
+    }
+
+    /// How much of the DRBD device is out of sync with the peer that lags most.
+    ///
+    /// `None` where that is not known: the device never had a size, no peer has a slot, or counting would read more than `budget`.
+    /// Slots without a peer do not count. An unclean level's activity log may add to it.
+    ///
+    /// # Errors
+    ///
+    /// What reading the bitmap met.
+    pub fn out_of_sync(&self, device: Window<'_>, budget: Bytes) -> Result<Option<Sectors>> {
+        let bitmap = self.bitmap(device);
+        if bitmap.data_at_most(budget)? >= budget {
+            return Ok(None);
+        }
+        let slots = Header::of(&self.superblock).assigned_slots();
+        if slots.is_empty() || self.superblock.la_size() == Sectors::ZERO {
+            return Ok(None);
+        }
+        let size = self.superblock.la_size().min(self.layout.usable);
+        let bits = self.layout.geometry.bits(size).unwrap_or(0);
+        let mut most = 0;
+        for slot in slots {
+            most = count_set(&mut bitmap.slot_words(slot), bits)?.max(most);
+        }
+        Ok(Some(out_of_sync(
+            most,
+            self.layout.geometry.bytes_per_bit,
+            size,
+        )))
+    }
+}
+
+/// Something that carries a magic and does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// Where it is.
+    pub at: DevPos,
+    /// What its magic says.
+    pub format: Format,
+    /// Why it does not count.
+    pub why: Why,
+}
+
+/// Why something that carries a magic does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Why {
+    /// A field contradicts the others or the position.
+    Misfit(Misfit),
+    /// A copy that a level left behind when its device had another size.
+    Stale {
+        /// Which level.
+        level: usize,
+        /// The size of the device then.
+        device: Bytes,
+    },
+    /// It does not lie inside the DRBD device of the level around it.
+    Outside {
+        /// That device's size.
+        device: Bytes,
+    },
+    /// It lies inside the innermost level's device, but not where that level would have one.
+    Leftover {
+        /// The innermost level.
+        level: usize,
+    },
+    /// Another resource's, in an indexed slot of this meta device.
+    OtherSlot {
+        /// Which slot.
+        slot: u8,
+    },
+    /// Metadata for another device, in the midst of this one's data.
+    External,
+    /// Metadata of a smaller device that ends here and begins behind this one's start: a partition or a logical volume.
+    Smaller {
+        /// The largest size that it can have.
+        most: Bytes,
+    },
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Misfit(misfit) => write!(f, "{misfit} for metadata at this position"),
+            Self::Stale { level, device } => {
+                write!(
+                    f,
+                    "stale copy of level {level}, from when its device had {device}"
+                )
+            }
+            Self::Outside { device } => {
+                write!(f, "not inside the DRBD device of {device} around it")
+            }
+            Self::Leftover { level } => {
+                write!(
+                    f,
+                    "not where level {level} would have an inner resource: of another resource that was here, or of an older size"
+                )
+            }
+            Self::OtherSlot { slot } => {
+                write!(
+                    f,
+                    "another resource's, in a slot of this meta device: indexed:{slot}"
+                )
+            }
+            Self::External => f.write_str(
+                "external metadata of another device, not at the start of a meta device",
+            ),
+            Self::Smaller { most } => write!(
+                f,
+                "of a device of at most {most} that ends there and begins further inside, as a partition or a logical volume does"
+            ),
+        }
+    }
+}
+
+/// All that was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Located {
+    /// The stack, outermost first; empty where there is no metadata.
+    pub levels: Vec<Level>,
+    /// What only looks like metadata, by position.
+    pub rejected: Vec<Rejected>,
+    /// How many more were rejected and not kept.
+    pub rejected_more: u64,
+    /// How far it was looked.
+    pub searched: Searched,
+    /// The device's partitions that have metadata of their own; looked for where the device has none in its place.
+    pub partitions: Vec<Partition>,
+}
+
+/// How far it was looked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Searched {
+    /// Where DRBD would look.
+    #[default]
+    Expected,
+    /// The last so many bytes of the device, too.
+    Tail(Bytes),
+    /// Everything that holds data.
+    Everything,
+}
+
+/// Looks for metadata in a device.
+///
+/// # Errors
+///
+/// What reading met. That there is none is no error.
+pub fn locate(device: Window<'_>, options: &LocateOptions) -> Result<Located> {
+    chain::Finder::new(device, *options).locate()
+}
+
+/// Shows every block of `range` that carries a magic, whether it counts or not, first to last; holes are skipped.
+///
+/// # Errors
+///
+/// What reading met.
+pub fn superblocks_in(
+    device: Window<'_>,
+    range: Range<DevPos>,
+    found: &mut dyn FnMut(DevPos) -> ControlFlow<()>,
+) -> Result<()> {
+    scan::forward(device, range, &mut |hit| found(hit.at))
+}
+
+/// Takes the superblock at a position for granted, as far as it is one.
+///
+/// # Errors
+///
+/// [`Error::Corrupt`](crate::error::Error::Corrupt) where there is none that counts; what reading met.
+pub fn locate_at(device: Window<'_>, at: DevPos, index: IndexChoice) -> Result<Level> {
+    fit::given(device, at, index)
+}

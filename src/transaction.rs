@@ -1,0 +1,222 @@
+//! The one way in which anything of ours writes to a target: drafted first, written down, then done in an order that survives a power cut.
+//!
+//! ```text
+//! draft     what is there is read, what is to be there is put beside it     nothing of the target changes
+//! seal      the journal gets its trailer, is synced, and gets its name      it is the undo file from now on
+//! Retire    superblocks lose their magic where DRBD looks for one           sync
+//! Body      bitmap, activity log                                            sync
+//! Commit    new superblocks without their magic                             sync
+//!           the sectors that have the magic                                 sync
+//! Cleanup   old copies elsewhere lose theirs                                sync
+//! Cut       a file loses its end                                            sync
+//!           all of it is read back
+//! ```
+//!
+//! Wherever that is cut off, the target holds what it held before, or all that was drafted, or no superblock that DRBD would attach and an
+//! undo file that puts back what was there: never a mixture that DRBD attaches. Undoing goes the same way backwards, and may be cut off
+//! and begun again as often as one likes.
+//!
+//! Because all that is to be written is in the journal before the first write, what a draft reads and what it writes may overlap: metadata
+//! can be moved by less than its own length within one disk.
+//!
+//! # What is taken for granted
+//!
+//! - A sector of 512 bytes is written as a whole or not at all. DRBD's superblock has no checksum, and its magic lies in its first sector:
+//!   so a superblock is written without it first, and that one sector last.
+//! - What was synced stays. What was not may be lost, may be half there, and may have got there in any order.
+//! - Nobody else writes: [`crate::image::WritableFile`] keeps other writers of ours out, and DRBD from a block device. Each stretch is
+//!   compared with what the draft found before it is overwritten.
+//!
+//! # Example
+//!
+//! ```
+//! use mdtool::transaction::{self, Identity};
+//! use mdtool::image::MemImage;
+//! use mdtool::units::{Bytes, ImagePos};
+//!
+//! let size = Bytes::new(1 << 20);
+//! let mut target = MemImage::new(size);
+//! let of = Identity { path: "disk".into(), command: "example".into(), block_device: false, size };
+//! // Instead of a vector: `NewFile::create(path)`.
+//! let prepared = edit::prepare(&target, &of, Vec::new(), |draft| {
+//!     let mut bitmap = draft.body("bitmap", ImagePos::new(8192)..ImagePos::new(65536))?;
+//!     bitmap.fill(0xFF, Bytes::new(8192))
+//! })?;
+//! assert_eq!(prepared.summary().written(), Bytes::new(8192));
+//! let undo = prepared.apply(&mut target)?.expect("something changed");
+//! undo.undo(&mut target, false)?;
+//! # Ok::<(), mdtool::error::Error>(())
+//! ```
+
+mod apply;
+mod check;
+mod checksum;
+mod compare;
+mod draft;
+mod format;
+mod journal;
+mod outline;
+mod reader;
+mod restore;
+mod superblock;
+mod undo_file;
+
+pub use check::{UndoCheck, UndoState};
+pub use draft::{Area, Change, Draft, Summary};
+pub use journal::{Identity, Store};
+pub use outline::{Phase, Region};
+pub use superblock::{Block, is_attachable, unattachable};
+pub use undo_file::UndoFile;
+
+use crate::error::{EditError, EditRefusal, Result, TargetState};
+use crate::image::{ReadAt, WriteAt};
+use crate::units::{Bytes, ImagePos};
+use compare::Comparison;
+use restore::{Reach, restore};
+
+/// What a draft comes to, without an undo file and without changing anything: each change is shown as it is drafted.
+///
+/// # Errors
+///
+/// What the draft answers.
+pub fn preview(
+    target: &dyn ReadAt,
+    show: &mut dyn FnMut(&Change<'_>),
+    draft: impl FnOnce(&mut Draft<'_>) -> Result<()>,
+) -> Result<Summary> {
+    let nowhere = Identity {
+        path: String::new(),
+        command: String::new(),
+        block_device: false,
+        size: target.size(),
+    };
+    let mut sink = std::io::sink();
+    let mut drafting = Draft::begin(target, &nowhere, &mut sink, Some(show))?;
+    draft(&mut drafting)?;
+    drafting.finish()
+}
+
+/// Drafts a change and writes it down in `store`; the target stays as it is, and the undo file gets its name in [`Prepared::apply`].
+///
+/// # Errors
+///
+/// [`EditError`], untouched, with what the draft or the store answers.
+pub fn prepare<S: Store>(
+    target: &dyn ReadAt,
+    identity: &Identity,
+    mut store: S,
+    draft: impl FnOnce(&mut Draft<'_>) -> Result<()>,
+) -> Result<Prepared<S>> {
+    let drafted = Draft::begin(target, identity, &mut store, None).and_then(|mut drafting| {
+        draft(&mut drafting)?;
+        drafting.finish()
+    });
+    let summary = drafted.map_err(EditError::untouched)?;
+    Ok(Prepared {
+        store,
+        summary,
+        size: identity.size,
+    })
+}
+
+/// A change that is drafted and written down, and not begun. Dropped, it leaves nothing behind.
+#[derive(Debug)]
+pub struct Prepared<S> {
+    store: S,
+    summary: Summary,
+    /// The target's, when it was drafted.
+    size: Bytes,
+}
+
+impl<S: Store> Prepared<S> {
+    /// What it comes to.
+    pub const fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// Makes the undo file, then writes the change to `target`, syncs it and reads it back.
+    ///
+    /// `None` where [`Summary::is_nothing`]: then nothing is written, and there is no undo file.
+    ///
+    /// # Errors
+    ///
+    /// [`EditError`]: its [`TargetState`] says how the target was left.
+    pub fn apply(self, target: &mut dyn WriteAt) -> Result<Option<UndoFile<S::Sealed>>> {
+        if self.summary.is_nothing() {
+            return Ok(None);
+        }
+        let (found, expected) = (target.size(), self.size);
+        if found != expected {
+            let refusal = EditRefusal::TargetSize { found, expected };
+            return Err(EditError::untouched(refusal.into()).into());
+        }
+        // All that is to change is still as it was drafted, or nothing is written at all.
+        let mut planned = Comparison::with_plan();
+        let sealed = self.store.seal().and_then(|file| {
+            UndoFile::open_showing(file, &mut |record| {
+                planned.expect(&*target, record.at, &record.before)
+            })
+        });
+        let undo = sealed.map_err(EditError::untouched)?;
+        apply::apply(&undo, target)?;
+        Ok(Some(undo))
+    }
+}
+
+/// What undoing did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undone {
+    /// All was as before already.
+    Nothing,
+    /// All that the change wrote is as before again.
+    Restored {
+        /// How many bytes that are.
+        bytes: Bytes,
+    },
+}
+
+impl<R: ReadAt> UndoFile<R> {
+    /// Compares `target` with what the change left there; nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::error::EditRefusal::TargetSize`], [`crate::error::IoError`].
+    pub fn check(&self, target: &dyn ReadAt) -> Result<UndoCheck> {
+        check::check(self, target)
+    }
+
+    /// Puts back what was there before the change, syncs it and reads it back.
+    ///
+    /// With `force` what was written since is overwritten, and what is as before already is written again; a target that holds nothing of
+    /// what this file tells of is refused all the same.
+    ///
+    /// # Errors
+    ///
+    /// [`EditError`]: untouched with the reason for refusing, or half changed, and to be called again.
+    pub fn undo(&self, target: &mut dyn WriteAt, force: bool) -> Result<Undone> {
+        let check = self.check(target).and_then(|check| {
+            check.allow(force)?;
+            Ok(check)
+        });
+        let check = check.map_err(EditError::untouched)?;
+        if check.state == UndoState::NothingToDo && !force {
+            return Ok(Undone::Nothing);
+        }
+        restore(self, target, Reach::All).map_err(|cause| EditError {
+            // The length comes first: as long as that is missing nothing was written.
+            state: if self.cut() == Some(ImagePos::at(target.size())) {
+                TargetState::Untouched
+            } else {
+                TargetState::NeedsUndo
+            },
+            cause: Box::new(cause),
+            rollback: None,
+        })?;
+        let sum = |sum: Bytes, one: &Region| sum.checked_add(one.written).unwrap_or(sum);
+        let bytes = self.regions().fold(Bytes::ZERO, sum);
+        Ok(Undone::Restored { bytes })
+    }
+}
+
+#[cfg(test)]
+mod tests;

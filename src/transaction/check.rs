@@ -1,0 +1,261 @@
+//! What of a change is there now: whether undoing it puts back what was, or overwrites what came since.
+
+use std::collections::BTreeSet;
+
+use super::compare::{SECTOR, read};
+use super::format::repeated_word;
+use super::outline::Phase;
+use super::reader::Record;
+use super::superblock::{Block, RetiredBlock, is_attachable, unattachable};
+use super::undo_file::{UndoFile, block_of};
+use crate::error::{EditRefusal, Places, Result};
+use crate::format::superblock::{Superblock, Uuid};
+use crate::image::ReadAt;
+use crate::units::{Bytes, ImagePos};
+
+/// How many places are named.
+const MOST_NAMED: usize = 16;
+
+/// What a target holds of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UndoState {
+    /// All of it is as before: never written, or undone already.
+    NothingToDo,
+    /// All of it is as the change left it.
+    Applied,
+    /// Some of it is as before and some as after, as where the change or its undoing was cut off.
+    Interrupted,
+    /// Something was written since.
+    ChangedSince,
+}
+
+/// What a target holds of a change, and where it holds something else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UndoCheck {
+    /// All in all.
+    pub state: UndoState,
+    /// How many records there are.
+    pub records: u64,
+    /// How many of them are as before.
+    pub before: u64,
+    /// How many are as the change left them.
+    pub after: u64,
+    /// The first places that were written since, at most 16, by position.
+    pub changed: Vec<ImagePos>,
+    /// How many such places there are.
+    pub changed_count: u64,
+    /// Whether anything there shows that this is the disk that was changed.
+    pub recognised: bool,
+}
+
+impl UndoCheck {
+    /// The answer to who would undo this, by force or without.
+    ///
+    /// # Errors
+    ///
+    /// [`EditRefusal::OtherTarget`] where nothing is recognised; without force [`EditRefusal::ChangedSince`] where something was written
+    /// since.
+    pub fn allow(&self, force: bool) -> Result<(), EditRefusal> {
+        if self.records > 0 && !self.recognised {
+            return Err(EditRefusal::OtherTarget);
+        }
+        if force || self.state != UndoState::ChangedSince {
+            return Ok(());
+        }
+        let first = self.changed.first().copied();
+        Err(EditRefusal::ChangedSince {
+            first: first.unwrap_or(ImagePos::START),
+            places: Places(self.changed_count),
+        })
+    }
+}
+
+/// Compares a target with what an undo file tells of it.
+pub(super) fn check<R: ReadAt>(undo: &UndoFile<R>, target: &dyn ReadAt) -> Result<UndoCheck> {
+    let (found, expected) = (target.size(), undo.identity().size);
+    let is_cut = undo.cut() == Some(ImagePos::at(found));
+    if found != expected && !is_cut {
+        return Err(EditRefusal::TargetSize { found, expected }.into());
+    }
+    let mut tally = Tally::default();
+    let mut present = Vec::new();
+    for phase in Phase::ALL {
+        undo.walk(phase, &mut |_, _, record| {
+            present.resize(record.after.len(), 0);
+            read(target, record.at, &mut present)?;
+            let retired = undo.retired().overlay(record.at, &record.before);
+            let last = undo.retired().at(record.at);
+            let last = last.filter(|_| phase == Phase::Retire);
+            let one = Compared {
+                present: &present,
+                before: &record.before,
+                retired: &retired,
+                after: last.map_or(&record.after, |block| &block.last),
+                last,
+            };
+            tally.count(phase, record, &one);
+            Ok(())
+        })?;
+    }
+    Ok(tally.verdict(found == expected, is_cut || undo.cut().is_none()))
+}
+
+/// What is there, and what it may be.
+struct Compared<'a> {
+    present: &'a [u8],
+    before: &'a [u8],
+    /// `before`, but that superblocks are retired.
+    retired: &'a [u8],
+    after: &'a [u8],
+    /// The superblock whose retiring this is.
+    last: Option<&'a RetiredBlock>,
+}
+
+impl Compared<'_> {
+    /// The superblocks that a record of one may find: what is there first.
+    fn blocks(&self) -> [Block; 3] {
+        [self.present, self.before, self.after].map(block_of)
+    }
+
+    /// Whether what is there is a superblock of the same device as one that was.
+    fn same_device(&self) -> bool {
+        let uuid = |block: &Block| Superblock::decode(block)?.device_uuid();
+        let [present, before, after] = self.blocks().map(|block| uuid(&block));
+        let some = present.is_some_and(|uuid| uuid != Uuid::NONE);
+        some && (present == before || present == after)
+    }
+}
+
+/// What was found so far.
+#[derive(Debug, Default)]
+struct Tally {
+    records: u64,
+    before: u64,
+    after: u64,
+    strange: Found,
+    /// Sectors that are what they may be, and more than one word again and again.
+    telling: u64,
+    /// Such sectors, there or not.
+    could_tell: u64,
+    same_device: bool,
+    /// A new superblock stands: what it describes was durable before it did.
+    new_stands: bool,
+    /// An old superblock stands: what it describes was back before it did, or was never touched.
+    old_stands: bool,
+    /// Parts of bitmaps and logs that are not as before, and not as after.
+    body_not_before: Found,
+    body_not_after: Found,
+}
+
+/// The first of many places, and how many they are.
+#[derive(Clone, Debug, Default)]
+struct Found {
+    first: BTreeSet<ImagePos>,
+    count: u64,
+}
+
+impl Found {
+    fn note(&mut self, at: ImagePos) {
+        self.count = self.count.saturating_add(1);
+        self.first.insert(at);
+        if self.first.len() > MOST_NAMED {
+            self.first.pop_last();
+        }
+    }
+}
+
+impl Tally {
+    fn count(&mut self, phase: Phase, record: &Record, one: &Compared<'_>) {
+        let is_before = one.present == one.before;
+        let is_after = one.present == one.after;
+        let differ = one.before != one.after;
+        count_if(&mut self.records, true);
+        count_if(&mut self.before, is_before);
+        count_if(&mut self.after, is_after);
+        match phase {
+            Phase::Retire => self.old_stands |= is_before && differ,
+            Phase::Commit => {
+                let attachable = is_attachable(&block_of(one.after));
+                self.new_stands |= is_after && differ && attachable;
+            }
+            Phase::Body | Phase::Cleanup | Phase::Cut => {}
+        }
+        let superblock = matches!(phase, Phase::Retire | Phase::Commit);
+        self.same_device |= superblock && one.same_device();
+        self.sectors(phase, record.at, one);
+    }
+
+    /// Compares sector by sector: a power cut leaves each old or new.
+    fn sectors(&mut self, phase: Phase, at: ImagePos, one: &Compared<'_>) {
+        // A new superblock that has not got its magic yet.
+        let superblock = matches!(phase, Phase::Retire | Phase::Commit);
+        let bare = superblock.then(|| unattachable(&block_of(one.after)));
+        let bare = bare.as_ref().map_or(one.after, |block| block);
+        let known = [one.before, one.retired, one.after, bare];
+        for (index, found) in one.present.chunks(SECTOR).enumerate() {
+            let start = index.saturating_mul(SECTOR);
+            let place = at.checked_add(Bytes::of_len(start)).unwrap_or(at);
+            let same = |content: &&[u8]| content.get(start..).is_some_and(|c| c.starts_with(found));
+            let is_known = known.iter().any(same);
+            let tells = |content: &[u8]| {
+                let sector = content.get(start..).and_then(|rest| rest.get(..SECTOR));
+                sector.is_some_and(|sector| repeated_word(sector).is_none())
+            };
+            count_if(&mut self.could_tell, tells(one.before) || tells(one.after));
+            count_if(&mut self.telling, is_known && tells(one.present));
+            // What is written over a retired superblock has a record of its own.
+            if !is_known && !one.last.is_some_and(|last| last.is_covered(index)) {
+                self.strange.note(place);
+            }
+            if phase == Phase::Body {
+                // Part of it may be an old superblock, of which only the magic is gone.
+                if ![one.before, one.retired].iter().any(same) {
+                    self.body_not_before.note(place);
+                }
+                if !same(&one.after) {
+                    self.body_not_after.note(place);
+                }
+            }
+        }
+    }
+
+    /// All in all, where the target's length is as before, or as after.
+    fn verdict(mut self, length_before: bool, length_after: bool) -> UndoCheck {
+        let all_before = self.before == self.records && length_before;
+        let all_after = self.after == self.records && length_after;
+        let nothing_known = self.before == 0 && self.after == 0;
+        if !all_before && !all_after && self.strange.count == 0 {
+            // Neither a change nor its undoing leaves such a mixture, wherever it is cut off.
+            self.strange = match (self.new_stands, self.old_stands) {
+                (true, _) => self.body_not_after,
+                (false, true) => self.body_not_before,
+                (false, false) => Found::default(),
+            };
+        }
+        let state = if all_before {
+            UndoState::NothingToDo
+        } else if all_after {
+            UndoState::Applied
+        } else if self.strange.count > 0 {
+            UndoState::ChangedSince
+        } else {
+            UndoState::Interrupted
+        };
+        UndoCheck {
+            state,
+            records: self.records,
+            before: self.before,
+            after: self.after,
+            changed: self.strange.first.into_iter().collect(),
+            changed_count: self.strange.count,
+            recognised: self.same_device
+                || self.telling > 0
+                || (self.could_tell == 0 && !nothing_known)
+                || state != UndoState::ChangedSince,
+        }
+    }
+}
+
+fn count_if(count: &mut u64, truth: bool) {
+    *count = count.saturating_add(u64::from(truth));
+}

@@ -1,0 +1,370 @@
+//! Drafting a change: what is there is read, what is to be there is written down beside it, and nothing of the target changes.
+
+mod area;
+
+use std::io::Write;
+use std::ops::Range;
+
+use super::compare::read_data;
+use super::format::{LONGEST_RECORD, WORD_LEN, repeated_word};
+use super::journal::{Identity, JournalWriter};
+use super::outline::{Outline, Phase, Region};
+use super::superblock::{Block, Retired, is_attachable, unattachable};
+use crate::error::{EditRefusal, Result};
+use crate::format::ondisk::SUPERBLOCK_LEN;
+use crate::image::ReadAt;
+use crate::units::{Bytes, ImagePos, MD_BLOCK};
+pub use area::Area;
+
+/// Bytes in the blocks that are written or left as a whole.
+const BLOCK: usize = SUPERBLOCK_LEN;
+
+/// One stretch that changes, with what was there before everything and what will be there.
+#[derive(Clone, Copy, Debug)]
+pub struct Change<'a> {
+    /// When it is written.
+    pub phase: Phase,
+    /// The name of the region it lies in.
+    pub label: &'a str,
+    /// Where it begins.
+    pub at: ImagePos,
+    /// What was there before anything changed.
+    pub before: &'a [u8],
+    /// What its phase puts there.
+    pub after: &'a [u8],
+}
+
+/// What a draft comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Every part that the draft announced, in the order in which it is written.
+    pub regions: Vec<Region>,
+    /// How long the undo file is, or would be.
+    pub undo_file: Bytes,
+    nothing: bool,
+}
+
+impl Summary {
+    /// Whether the target holds already all that is drafted: nothing is to be written.
+    #[must_use]
+    pub const fn is_nothing(&self) -> bool {
+        self.nothing
+    }
+
+    /// Where the target is cut off, where that is part of the change.
+    #[must_use]
+    pub fn cut(&self) -> Option<ImagePos> {
+        let last = self.regions.last();
+        let cut = last.filter(|region| region.phase == Phase::Cut);
+        cut.map(|region| region.range.start)
+    }
+
+    /// How many bytes are written in all; blocks that do not change are not.
+    #[must_use]
+    pub fn written(&self) -> Bytes {
+        let sum = |sum: Bytes, one: &Region| sum.checked_add(one.written).unwrap_or(sum);
+        self.regions.iter().fold(Bytes::ZERO, sum)
+    }
+}
+
+/// What shows each change while it is drafted.
+pub(super) type Show<'a> = &'a mut dyn FnMut(&Change<'_>);
+
+/// A change while it is drafted: phases in their order, the areas of [`Draft::body`] and [`Draft::wipe`] front to back.
+pub struct Draft<'a> {
+    target: &'a dyn ReadAt,
+    journal: JournalWriter<'a>,
+    show: Option<Show<'a>>,
+    outline: Outline,
+    retired: Retired,
+    /// Whether anything changes but superblocks that are retired and given back as they were.
+    changes: bool,
+    /// What is to be at the cursor of the area announced last.
+    pending: Vec<u8>,
+    /// What was there before the last piece of it: memory to read to.
+    found: Vec<u8>,
+    cursor: ImagePos,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn begin(
+        target: &'a dyn ReadAt,
+        identity: &Identity,
+        out: &'a mut dyn Write,
+        show: Option<Show<'a>>,
+    ) -> Result<Self> {
+        Ok(Self {
+            target,
+            journal: JournalWriter::begin(out, identity)?,
+            show,
+            outline: Outline::default(),
+            retired: Retired::default(),
+            changes: false,
+            pending: Vec::new(),
+            found: Vec::new(),
+            cursor: ImagePos::START,
+        })
+    }
+
+    /// What is to be changed, as it is now and stays while drafting.
+    #[must_use]
+    pub fn target(&self) -> &'a dyn ReadAt {
+        self.target
+    }
+
+    /// Takes the magic from the superblock at `at` before anything else changes; a block that carries none is left alone.
+    ///
+    /// Every place where DRBD could look for a superblock whose bitmap, activity log or own block this draft changes is to be retired, also
+    /// the one whose new superblock takes its place.
+    ///
+    /// # Errors
+    ///
+    /// [`EditRefusal`], [`crate::error::IoError`].
+    pub fn retire(&mut self, label: &str, at: ImagePos) -> Result<()> {
+        if self.retired.at(at).is_some() {
+            return Ok(());
+        }
+        let before = self.block(at)?;
+        if !is_attachable(&before) {
+            return Ok(());
+        }
+        self.announce(Phase::Retire, label, block_at(at)?)?;
+        self.retired.add(at, &before)?;
+        self.emit(at, &before, &unattachable(&before))
+    }
+
+    /// Announces an area that is written while no superblock is attachable: a bitmap, an activity log.
+    ///
+    /// # Errors
+    ///
+    /// [`EditRefusal`] where it overlaps another, leaves the target, or does not begin and end with a sector.
+    pub fn body(&mut self, label: &str, range: Range<ImagePos>) -> Result<Area<'_, 'a>> {
+        self.announce(Phase::Body, label, range)?;
+        Ok(Area::of(self))
+    }
+
+    /// Puts a superblock at `at` once everything before is durable: the magic last of all.
+    ///
+    /// # Errors
+    ///
+    /// [`EditRefusal::NotRetired`] where there is an attachable one that was not retired; as [`Self::body`].
+    pub fn commit(&mut self, label: &str, at: ImagePos, superblock: &Block) -> Result<()> {
+        let before = self.block(at)?;
+        if is_attachable(&before) && self.retired.at(at).is_none() {
+            return Err(EditRefusal::NotRetired { at }.into());
+        }
+        self.announce(Phase::Commit, label, block_at(at)?)?;
+        self.emit_changed(at, &before, superblock)
+    }
+
+    /// Takes the magic from an old copy of a superblock when the new one stands; a block that carries none is left alone.
+    ///
+    /// Only for copies whose bitmap and activity log this draft leaves alone: others are to be retired.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::body`].
+    pub fn clean_up(&mut self, label: &str, at: ImagePos) -> Result<()> {
+        let before = self.block(at)?;
+        if !is_attachable(&before) {
+            return Ok(());
+        }
+        self.announce(Phase::Cleanup, label, block_at(at)?)?;
+        self.emit_changed(at, &before, &unattachable(&before))
+    }
+
+    /// Announces an area that is written when the new superblocks stand.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::body`].
+    pub fn wipe(&mut self, label: &str, range: Range<ImagePos>) -> Result<Area<'_, 'a>> {
+        self.announce(Phase::Cleanup, label, range)?;
+        Ok(Area::of(self))
+    }
+
+    /// Cuts the target off at `from`, when all else is done: what lies behind is in the undo file, and reads as zeros afterwards.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::body`]; applying it fails where the target is a block device.
+    pub fn cut(&mut self, label: &str, from: ImagePos) -> Result<()> {
+        let end = ImagePos::at(self.target.size());
+        self.announce(Phase::Cut, label, from..end)?;
+        self.changes = true;
+        let mut at = from;
+        while at < end {
+            let data = next_data(self.target, at, end)?;
+            at = data.start;
+            while at < data.end {
+                let rest = data.end.bytes_since(at).and_then(Bytes::to_usize);
+                let length = rest.unwrap_or(LONGEST_RECORD).min(LONGEST_RECORD);
+                let mut before = vec![0; length];
+                self.target.read_exact_at(at, &mut before)?;
+                self.emit_changed(at, &before, &vec![0; length])?;
+                at = step(at, length);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an area or superblock announced so far, retired ones aside, shares bytes with `range`.
+    #[must_use]
+    pub fn covers(&self, range: &Range<ImagePos>) -> bool {
+        self.outline.covers(range)
+    }
+
+    /// Writes the end of the undo file, and tells what it all comes to.
+    pub(super) fn finish(mut self) -> Result<Summary> {
+        self.flush()?;
+        Ok(Summary {
+            undo_file: self.journal.finish()?,
+            nothing: !self.changes && self.retired.all_restored(),
+            regions: self.outline.into_regions(),
+        })
+    }
+
+    fn announce(&mut self, phase: Phase, label: &str, range: Range<ImagePos>) -> Result<()> {
+        self.flush()?;
+        self.cursor = range.start;
+        self.outline.add(phase, label, range, self.target.size())?;
+        match self.outline.regions().last() {
+            Some(region) => self.journal.region(region),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads the block at `at`.
+    fn block(&self, at: ImagePos) -> Result<Block> {
+        let mut block = [0; BLOCK];
+        self.target.read_exact_at(at, &mut block)?;
+        Ok(block)
+    }
+
+    /// Compares what is pending with what is there.
+    fn flush(&mut self) -> Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let at = self.cursor;
+        let length = Bytes::of_len(self.pending.len());
+        if length.to_sectors_exact().is_none() {
+            return Err(EditRefusal::Unaligned { at, length }.into());
+        }
+        let after = std::mem::take(&mut self.pending);
+        let mut before = std::mem::take(&mut self.found);
+        before.resize(after.len(), 0);
+        read_data(self.target, at, &mut before)?;
+        self.cursor = step(at, after.len());
+        self.emit_changed(at, &before, &after)?;
+        // The memory is for the next piece.
+        self.found = before;
+        self.pending = after;
+        self.pending.clear();
+        Ok(())
+    }
+
+    /// Writes down what changes, in blocks; those in a row whose contents are alike in kind are one record.
+    fn emit_changed(&mut self, at: ImagePos, before: &[u8], after: &[u8]) -> Result<()> {
+        let found = self.retired.overlay(at, before);
+        self.retired.cover(at, after);
+        let mut run: Option<(usize, Kind)> = None;
+        let blocks = found
+            .chunks(BLOCK)
+            .zip(after.chunks(BLOCK))
+            .zip(before.chunks(BLOCK));
+        let mut offset = 0_usize;
+        for ((found, after_block), before_block) in blocks {
+            let kind = (found != after_block).then(|| Kind::of(before_block, after_block));
+            if let Some((start, _)) = run.take_if(|(_, running)| Some(*running) != kind) {
+                self.emit_part(at, before, after, start..offset)?;
+            }
+            if let (None, Some(kind)) = (run, kind) {
+                run = Some((offset, kind));
+            }
+            offset = offset.saturating_add(after_block.len());
+        }
+        match run {
+            Some((start, _)) => self.emit_part(at, before, after, start..offset),
+            None => Ok(()),
+        }
+    }
+
+    fn emit_part(
+        &mut self,
+        at: ImagePos,
+        before: &[u8],
+        after: &[u8],
+        part: Range<usize>,
+    ) -> Result<()> {
+        let start = step(at, part.start);
+        let whole = self.outline.regions().last().map(|region| region.phase);
+        let given_back = whole == Some(Phase::Commit) && self.retired.at(at).is_some();
+        // A superblock given back as it was is no change by itself: `finish` sees whether all were.
+        self.changes |= !given_back;
+        match (before.get(part.clone()), after.get(part)) {
+            (Some(before), Some(after)) => self.emit(start, before, after),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes one record down.
+    fn emit(&mut self, at: ImagePos, before: &[u8], after: &[u8]) -> Result<()> {
+        self.outline.count(before, after);
+        self.journal.record(at, before, after)?;
+        if let (Some(show), Some(region)) = (&mut self.show, self.outline.regions().last()) {
+            show(&Change {
+                phase: region.phase,
+                label: &region.label,
+                at,
+                before,
+                after,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// How the two contents of a record are kept: blocks of one kind are one record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Kind {
+    before: Option<[u8; WORD_LEN]>,
+    after: Option<[u8; WORD_LEN]>,
+}
+
+impl Kind {
+    fn of(before: &[u8], after: &[u8]) -> Self {
+        Self {
+            before: repeated_word(before),
+            after: repeated_word(after),
+        }
+    }
+}
+
+/// The range of the block at `at`.
+fn block_at(at: ImagePos) -> Result<Range<ImagePos>> {
+    let length = MD_BLOCK;
+    let end = at.checked_add(length);
+    let outside = EditRefusal::Outside {
+        at,
+        length,
+        end: at,
+    };
+    Ok(at..end.ok_or(outside)?)
+}
+
+/// The position `len` after `at`, within the target.
+fn step(at: ImagePos, len: usize) -> ImagePos {
+    // Within the target, whose end is a position.
+    at.checked_add(Bytes::of_len(len)).unwrap_or(at)
+}
+
+/// The next stretch of whole blocks with data, or an empty one at the end.
+fn next_data(target: &dyn ReadAt, at: ImagePos, end: ImagePos) -> Result<Range<ImagePos>> {
+    let Some(data) = target.next_data(at)? else {
+        return Ok(end..end);
+    };
+    let down = |at: ImagePos| ImagePos::at(at.from_start().align_down(MD_BLOCK));
+    let up = |at: ImagePos| at.from_start().align_up(MD_BLOCK).map_or(end, ImagePos::at);
+    Ok(down(data.start).clamp(at, end)..up(data.end).min(end))
+}

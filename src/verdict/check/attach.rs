@@ -1,0 +1,146 @@
+//! What kernels ask before they attach, as far as metadata alone can answer: each question a rule.
+//!
+//! A kernel asks in the order of the rows and stops at its first refusal. So do the rows of the geometry here, each kernel for itself; the
+//! others are asked whatever came before, since they are about other fields.
+
+mod geometry;
+mod node;
+
+pub(super) use geometry::GEOMETRY;
+pub(super) use node::{MORE, most_sectors};
+
+use super::finding::{Fault, Finding, Severity};
+use super::kernel::{Attach, Code, Kernel};
+use super::rule::{Judge, Refusal, Rule, Stage, rules};
+use super::subject::{At, Subject};
+use crate::format::superblock::{AlState, DeviceFlags, Format, MAGIC_84_UNCLEAN, Superblock};
+
+/// What to do where a superblock's fields are wrong.
+pub(super) const DAMAGED: &str = "look for an intact copy (`mdtool locate IMAGE --scan full`); a dump of this metadata, if there is one, \
+    goes back with `mdtool import`, which writes an undo file first";
+
+pub(super) static RULES: &[Rule] = &[
+    Rule {
+        id: "apply-al-needed",
+        severity: Severity::Warning,
+        row: Some(6),
+        title: "the activity log is still to be applied",
+        meaning: "no damage: every kernel leaves metadata so, after a stop in good order as after a crash, and so is every snapshot of a \
+            running resource; what the log names is not in the bitmap yet",
+        remedy: "nothing, where `drbdadm up` attaches it: that runs apply-al first; else `mdtool apply-al`",
+        source: "drbd_md_decode (drbd_nl.c)",
+        judge: Judge::Kernel(Stage::First, apply_al_needed),
+    },
+    Rule {
+        id: "format-v07",
+        severity: Severity::Note,
+        row: Some(7),
+        title: "metadata of DRBD 0.7",
+        meaning: "no kernel since 8.0 attaches it",
+        remedy: "attach it with DRBD 0.7; `mdtool export` keeps it as text",
+        source: "drbd_md_decode (drbd_nl.c)",
+        judge: Judge::Kernel(Stage::First, format_v07),
+    },
+];
+
+/// What every kernel would answer to a superblock, by its fields and its place alone; no other block is read.
+///
+/// One that stands somewhere else is not found at all: that is not asked here.
+#[must_use]
+pub fn attach(subject: &Subject<'_>) -> Vec<Finding> {
+    let format = subject.superblock.format();
+    let mut stopped = Vec::new();
+    let mut findings = Vec::new();
+    for rule in rules() {
+        let Judge::Kernel(stage, judge) = rule.judge else {
+            continue;
+        };
+        let mut fault: Option<Fault> = None;
+        let answers = Attach::each(|kernel| {
+            let asked = match stage {
+                Stage::First => true,
+                Stage::Apart => kernel.knows(format),
+                Stage::Geometry | Stage::Size => kernel.knows(format) && !stopped.contains(&kernel),
+            };
+            let refusal = asked.then(|| judge(subject, kernel)).flatten()?;
+            if stage == Stage::Geometry {
+                stopped.push(kernel);
+            }
+            fault.get_or_insert(refusal.fault);
+            Some(refusal.code)
+        });
+        if let Some(Fault { place, found }) = fault {
+            findings.push(Finding {
+                rule,
+                place,
+                found,
+                attach: Some(answers),
+            });
+        }
+    }
+    findings
+}
+
+/// The first refusal of each kernel, in its own order; that it does not read the format counts.
+#[must_use]
+pub fn first_refusals(format: Format, findings: &[Finding]) -> Attach {
+    Attach::each(|kernel| {
+        let asked = findings.iter().filter_map(|finding| {
+            let code = finding.attach?.of(kernel)?;
+            // What DRBD does not find, it does not ask about.
+            let found = matches!(finding.rule.judge, Judge::Kernel(..));
+            Some((if found { finding.rule.row? } else { 0 }, code))
+        });
+        let unknown = match format {
+            // In 9.3 it depends on the resource, which rarely is in its 8.4 compatibility mode.
+            Format::V08 => kernel.is_9().then_some(8),
+            Format::V07 | Format::V09 => (!kernel.knows(format)).then_some(7),
+        };
+        asked
+            .chain(unknown.map(|row| (row, Code::MdInvalid)))
+            .min_by_key(|(row, _)| *row)
+            .map(|(_, code)| code)
+    })
+}
+
+/// Row 6: asked by the magic, before that is found to be one that the kernel reads.
+fn apply_al_needed(subject: &Subject<'_>, kernel: Kernel) -> Option<Refusal> {
+    let asks = match subject.superblock.format() {
+        Format::V07 => false,
+        Format::V08 => true,
+        Format::V09 => kernel.is_9(),
+    };
+    if !asks || subject.superblock.al_state() == AlState::Clean {
+        return None;
+    }
+    let fault = match subject.superblock {
+        Superblock::V08(sb) if sb.magic == MAGIC_84_UNCLEAN => Fault::at(
+            subject.place(At::MAGIC),
+            format!(
+                "magic is 0x{:08X}, expected 0x8374026B once the log is applied",
+                sb.magic
+            ),
+        ),
+        superblock => Fault::at(
+            subject.place(At::FLAGS),
+            format!(
+                "flags are {}, expected MDF_AL_CLEAN ({}) among them once the log is applied",
+                superblock.flags(),
+                DeviceFlags::AL_CLEAN
+            ),
+        ),
+    };
+    Some(Refusal {
+        code: Code::MdUnclean,
+        fault,
+    })
+}
+
+/// Row 7.
+fn format_v07(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
+    let place = subject.place(At(28, 4));
+    (subject.superblock.format() == Format::V07).then(|| Refusal {
+        code: Code::MdInvalid,
+        fault: Fault::at(place, "magic is 0x8374026A (v07)"),
+    })
+}

@@ -1,0 +1,194 @@
+//! Rows 23 to 33: node ids, bitmap slots, and the device's size.
+
+use super::super::finding::{Fault, Severity};
+use super::super::kernel::{Code, Kernel};
+use super::super::rule::{Judge, Refusal, Rule, Stage};
+use super::super::subject::{At, Subject, signed};
+use super::DAMAGED;
+use crate::format::layout::{MAX_DEVICE, MdIndex};
+use crate::format::ondisk::SuperblockV09;
+use crate::format::superblock::{DeviceFlags, Superblock, node_id};
+use crate::units::{MD_BLOCK, SECTOR_SIZE, range_len};
+
+/// The fewest sectors of a device that holds metadata of any other placement than an indexed slot.
+const LEAST_DEVICE: i64 = 2048;
+/// Sectors of the device that a sector of 8.4's bitmap stands for.
+const SECTORS_OF_BITMAP_SECTOR: i64 = 32_768;
+
+pub(in super::super) static MORE: &[Rule] = &[
+    Rule {
+        id: "node-id",
+        severity: Severity::Error,
+        row: Some(23),
+        title: "the own node id is none of DRBD's",
+        meaning: "it cannot be the one in drbd.conf, and DRBD takes the metadata for another node's",
+        remedy: DAMAGED,
+        source: "drbd_md_decode (drbd_nl.c)",
+        judge: Judge::Kernel(Stage::Apart, own_node_id),
+    },
+    Rule {
+        id: "own-bitmap-slot",
+        severity: Severity::Error,
+        row: Some(24),
+        title: "the node has a bitmap slot toward itself",
+        meaning: "node ids were exchanged by half, or changed by hand: this is another node's metadata with this one's id",
+        remedy: "`mdtool adopt --node-id N` or `mdtool import --node-id N` exchange both entries; apply them to the metadata as it was before",
+        source: "drbd_md_decode (drbd_nl.c)",
+        judge: Judge::Kernel(Stage::Apart, own_bitmap_slot),
+    },
+    Rule {
+        id: "bitmap-slot-range",
+        severity: Severity::Error,
+        row: Some(25),
+        title: "a peer's bitmap slot does not exist",
+        meaning: "the entry is damaged, or was made for more slots than there are; drbdmeta does not look at nodes from bm_max_peers on",
+        remedy: DAMAGED,
+        source: "drbd_md_decode (drbd_nl.c)",
+        judge: Judge::Kernel(Stage::Apart, bitmap_slot_range),
+    },
+    Rule {
+        id: "no-bitmap-slots",
+        severity: Severity::Error,
+        row: Some(26),
+        title: "there are no bitmap slots",
+        meaning: "DRBD keeps at least one",
+        remedy: DAMAGED,
+        source: "drbd_bm_alloc (drbd_bitmap.c)",
+        judge: Judge::Kernel(Stage::Apart, no_bitmap_slots),
+    },
+    Rule {
+        id: "device-too-small",
+        severity: Severity::Error,
+        row: Some(29),
+        title: "the device is too small for DRBD",
+        meaning: "a device with metadata needs 1 MiB, and one with indexed slots 128 MiB for each up to the own",
+        remedy: "make the device larger; drbdmeta then finds internal metadata by /var/lib/drbd/drbd-minor-N.lkbd, see `mdtool plan`",
+        source: "drbd_adm_attach (drbd_nl.c)",
+        judge: Judge::Kernel(Stage::Apart, device_too_small),
+    },
+    Rule {
+        id: "implicit-shrink",
+        severity: Severity::Error,
+        row: Some(33),
+        title: "the DRBD device was larger than fits now",
+        meaning: "the backing device shrank, or the metadata grew: the end of the DRBD device has no place, and DRBD does not cut it off \
+            by itself (drbd 9 before 9.0.13, and 8.4.7: 111 ERR_DISK_TOO_SMALL)",
+        remedy: "give the backing device its former size; if the end is not in use, set `size` in the disk section to what fits",
+        source: "drbd_adm_attach (drbd_nl.c)",
+        judge: Judge::Kernel(Stage::Size, implicit_shrink),
+    },
+];
+
+fn refuse(subject: &Subject<'_>, code: Code, at: At, found: String) -> Refusal {
+    let fault = Fault::at(subject.place(at), found);
+    Refusal { code, fault }
+}
+
+fn v09<'a>(subject: &Subject<'a>) -> Option<&'a SuperblockV09> {
+    match subject.superblock {
+        Superblock::V09(sb) => Some(sb),
+        _ => None,
+    }
+}
+
+fn own_node_id(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
+    let found = v09(subject)?.node_id;
+    (!(-1..=31).contains(&found)).then(|| {
+        let text = format!("node_id is {found}, expected -1 to 31");
+        refuse(subject, Code::MdInvalid, At::NODE_ID, text)
+    })
+}
+
+fn own_bitmap_slot(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
+    let sb = v09(subject)?;
+    let own = usize::from(node_id(sb.node_id)?.get());
+    let found = sb.peers.get(own)?.bitmap_index;
+    (found != -1).then(|| {
+        let text =
+            format!("peers[{own}].bitmap_index is {found}, expected -1: {own} is the own node id");
+        refuse(subject, Code::MdInvalid, At::bitmap_index(own), text)
+    })
+}
+
+fn bitmap_slot_range(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
+    let sb = v09(subject)?;
+    let own = node_id(sb.node_id).map(|id| usize::from(id.get()));
+    let slots = i64::from(sb.bm_max_peers);
+    let wrong = |index: i32| !(-1..slots).contains(&i64::from(index));
+    let mut peers = sb.peers.iter().enumerate();
+    let (node, peer) = peers.find(|(node, peer)| Some(*node) != own && wrong(peer.bitmap_index))?;
+    let text = format!(
+        "peers[{node}].bitmap_index is {}, expected -1, or less than bm_max_peers, which is {slots}",
+        peer.bitmap_index
+    );
+    Some(refuse(
+        subject,
+        Code::MdInvalid,
+        At::bitmap_index(node),
+        text,
+    ))
+}
+
+fn no_bitmap_slots(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
+    (v09(subject)?.bm_max_peers == 0).then(|| {
+        let text = "bm_max_peers is 0, expected 1 to 31".to_owned();
+        refuse(subject, Code::NoMem, At::MAX_PEERS, text)
+    })
+}
+
+fn device_too_small(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
+    let least = match subject.index {
+        MdIndex::Indexed(slot) => i64::from(slot).saturating_add(1).saturating_mul(262_144),
+        _ => LEAST_DEVICE,
+    };
+    (subject.capacity() < least).then(|| Refusal {
+        code: Code::MdDiskTooSmall,
+        fault: Fault {
+            place: None,
+            found: format!(
+                "the device has {} sectors, expected at least {least}",
+                subject.capacity()
+            ),
+        },
+    })
+}
+
+/// The largest DRBD device that a kernel would make with this metadata here, in sectors.
+pub(in super::super) fn most_sectors(subject: &Subject<'_>, kernel: Kernel) -> Option<i64> {
+    if kernel == Kernel::V8_4 {
+        // By the offsets as they are on disk; its own upper limit is far beyond any.
+        return Some(if subject.index.is_internal() {
+            subject.md_sector().saturating_add(subject.bm_offset())
+        } else {
+            let area = subject.md_size().saturating_sub(subject.bm_offset());
+            area.saturating_mul(SECTORS_OF_BITMAP_SECTOR)
+        });
+    }
+    let layout = subject.planned()?;
+    if subject.index.is_internal() {
+        return Some(signed(layout.usable.get()));
+    }
+    let geometry = layout.geometry;
+    let share = range_len(&layout.bm)
+        .align_down(MD_BLOCK)
+        .get()
+        .checked_div(u64::from(geometry.max_peers))?;
+    let sectors_per_bit = u64::from(geometry.bytes_per_bit).checked_div(SECTOR_SIZE.get())?;
+    let limit = share.saturating_mul(8).saturating_mul(sectors_per_bit);
+    Some(signed(limit.min(MAX_DEVICE.get())))
+}
+
+fn implicit_shrink(subject: &Subject<'_>, kernel: Kernel) -> Option<Refusal> {
+    let superblock = subject.superblock;
+    let la_size = superblock.la_size();
+    let most = most_sectors(subject, kernel)?;
+    let fits = u64::try_from(most).is_ok_and(|most| la_size.get() <= most);
+    if fits || !superblock.flags().contains(DeviceFlags::CONSISTENT) {
+        return None;
+    }
+    let text = format!(
+        "la_size_sect is {} sectors, expected at most {most} sectors, which fit here",
+        la_size.get()
+    );
+    Some(refuse(subject, Code::ImplicitShrink, At::LA_SIZE, text))
+}

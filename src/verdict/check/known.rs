@@ -1,0 +1,307 @@
+//! Superblocks that kernels take and something is wrong with all the same: drbdmeta's rules, and sizes that known bugs leave behind.
+
+use super::finding::{Fault, Severity};
+use super::kernel::Kernel;
+use super::rule::{Judge, Rule};
+use super::run::Case;
+use super::subject::{At, Subject};
+use crate::error::{Expected, Field, Misfit};
+use crate::format::layout::{MAX_PEERS, MD_RESERVED, MdIndex, MdLayout};
+use crate::format::superblock::{DeviceFlags, Format, Superblock, Uuid};
+use crate::units::{Bytes, MD_BLOCK};
+
+/// As far as kernels before 9.1.6 reach for a bitmap.
+const REACHED: Bytes = Bytes::new(128 << 40);
+/// Slots that a kernel can have and drbdmeta cannot.
+const UNSAFE_SLOTS: i128 = 32;
+
+pub(super) static RULES: &[Rule] = &[
+    Rule {
+        id: "layout",
+        severity: Severity::Error,
+        row: None,
+        title: "something is not where DRBD's formulas have it",
+        meaning: "no kernel refuses this: they attach it and then reckon the places anew, so that the bitmap and the \
+            log are read where they are not",
+        remedy: "do not attach it; look for an intact copy (`mdtool locate IMAGE --scan full`), and try on a snapshot first",
+        source: "is_valid_md (drbdmeta.c), drbd_md_set_sector_offsets (drbd_nl.c)",
+        judge: Judge::Case(layout),
+    },
+    Rule {
+        id: "layout-8.9.1",
+        severity: Severity::Error,
+        row: None,
+        title: "the metadata is a little too small, as drbd-utils 8.9.0 and 8.9.1 made it",
+        meaning: "they did not round each slot up to 64 bits; newer drbdmeta says \"strange md_size_sect\"",
+        remedy: "take the metadata out with the drbd-utils that made it (dump-md), and put it back with `mdtool import`",
+        source: "drbd-utils 8.9.2, commit 7969b9dc",
+        judge: Judge::Case(layout_8_9_1),
+    },
+    Rule {
+        id: "al-striping-unset",
+        severity: Severity::Warning,
+        row: None,
+        title: "the activity log's striping is not set",
+        meaning: "0 and 0 mean 1 and 8, and DRBD 8.3 left it so; kernels 9.2.15 to 9.3.3 take it literally and divide by it at the first write",
+        remedy: "`drbdadm up` runs drbdmeta apply-al, which writes 1 and 8; do not attach with drbdsetup alone",
+        source: "check_activity_log_stripe_size (drbd_nl.c), commit cec99e5ac",
+        judge: Judge::Case(al_striping_unset),
+    },
+    Rule {
+        id: "la-size-clipped",
+        severity: Severity::Warning,
+        row: None,
+        title: "the agreed size is more than fits, and the data is not consistent",
+        meaning: "DRBD attaches and makes the device smaller without a word, since the data is to be synced anyway",
+        remedy: "give the backing device its former size, if the device is to keep its size",
+        source: "drbd_new_dev_size (drbd_nl.c), clip_effective_size_and_bm_bytes (drbdmeta.c)",
+        judge: Judge::Case(la_size_clipped),
+    },
+    Rule {
+        id: "la-size-unset",
+        severity: Severity::Warning,
+        row: None,
+        title: "no size was agreed on, and yet the data has a history",
+        meaning: "drbd-utils 9.28 to 9.32 lost the size when they converted metadata; drbd 8.4 and 9.2.18 and newer then sync everything",
+        remedy: "if a dump from before the conversion exists, take la-size-sect from there; else expect a full sync",
+        source: "drbd-utils 9.28 to 9.32; drbd_bm_read (drbd_bitmap.c)",
+        judge: Judge::Case(la_size_unset),
+    },
+    Rule {
+        id: "flex-external-slots",
+        severity: Severity::Note,
+        row: None,
+        title: "the slots do not share the meta device evenly",
+        meaning: "where the backing device is larger than the metadata allows, kernels allow themselves a few sectors too many, and attaching \
+            ends with 140 ERR_NOMEM_BITMAP",
+        remedy: "only for a backing device that is larger: set `size` in the disk section, or make the meta device larger",
+        source: "drbd_get_max_capacity (drbd_main.c)",
+        judge: Judge::Case(flex_external_slots),
+    },
+    Rule {
+        id: "internal-beyond-128-tib",
+        severity: Severity::Note,
+        row: None,
+        title: "internal metadata behind more than 128 TiB",
+        meaning: "in good order; drbd 9 before 9.1.6 cannot read or write a bitmap that far behind",
+        remedy: "attach it with drbd 9.1.6 or newer",
+        source: "drbd 9.1.6",
+        judge: Judge::Case(internal_beyond_128_tib),
+    },
+];
+
+/// The first field that is not what the formulas give here.
+fn misfit(subject: &Subject<'_>) -> Option<Misfit> {
+    MdLayout::of(subject.superblock, subject.index, subject.device).err()
+}
+
+/// What drbdmeta would not take, of what it looks at.
+///
+/// It takes more than 31 slots for 31, and looks at `md_size_sect` of internal v08 metadata only: in v09 it says "strange", and goes on.
+#[must_use]
+pub(super) fn drbdmeta_refuses(subject: &Subject<'_>) -> Option<Misfit> {
+    let mut superblock = subject.superblock.clone();
+    if let Superblock::V09(sb) = &mut superblock {
+        sb.bm_max_peers = sb.bm_max_peers.min(MAX_PEERS);
+    }
+    let lenient = superblock.format() != Format::V08 || subject.index != MdIndex::FlexInternal;
+    // Whether a meta device has all of a slot is not asked.
+    let least = match subject.index {
+        MdIndex::Indexed(slot) => MD_RESERVED.checked_mul(u64::from(slot).saturating_add(1)),
+        _ => None,
+    };
+    let device = least.map_or(subject.device, |least| subject.device.max(least));
+    let refused = MdLayout::of(&superblock, subject.index, device).err();
+    if let Some(misfit) = refused.filter(|misfit| !(lenient && misfit.field == Field::MdSizeSect)) {
+        return Some(misfit);
+    }
+    let Superblock::V09(sb) = &superblock else {
+        return None;
+    };
+    let looked_at = (0..=31)
+        .zip(&sb.peers)
+        .take_while(|(node, _)| u32::from(*node) < sb.bm_max_peers);
+    let mut wrong = looked_at.filter(|(_, peer)| !(-1..=31).contains(&peer.bitmap_index));
+    wrong.next().map(|(node, peer)| Misfit {
+        field: Field::PeerBitmapIndex(node),
+        found: i128::from(peer.bitmap_index),
+        expected: Expected::Between(-1, 31),
+    })
+}
+
+/// A misfit that no kernel refused for.
+fn unnoticed(case: &Case<'_>) -> Option<Misfit> {
+    let told = case.attach.iter().any(|finding| {
+        let about_layout = matches!(finding.rule.row, Some(9..=23 | 26));
+        about_layout && finding.rule.severity == Severity::Error
+    });
+    misfit(&case.subject).filter(|_| !told)
+}
+
+fn place_of(subject: &Subject<'_>, field: Field) -> Option<std::ops::Range<crate::units::DevPos>> {
+    Some(match field {
+        Field::MdSizeSect => subject.place(At::MD_SIZE),
+        Field::AlOffset => subject.place(At::AL_OFFSET),
+        Field::BmOffset => subject.place(At::BM_OFFSET),
+        Field::BmBytesPerBit => subject.place(At::BYTES_PER_BIT),
+        Field::BmMaxPeers => subject.place(At::MAX_PEERS),
+        Field::NodeId => subject.place(At::NODE_ID),
+        Field::PeerBitmapIndex(node) => subject.place(At::bitmap_index(usize::from(node))),
+        Field::AlStripes | Field::AlStripeSize4k | Field::AlBlocks => subject.striping_place(),
+        Field::DeviceSize => return None,
+        _ => subject.whole(),
+    })
+}
+
+fn layout(case: &Case<'_>) -> Vec<Fault> {
+    let misfit = unnoticed(case).filter(|_| !is_8_9_1(&case.subject));
+    misfit
+        .map(|misfit| {
+            let mut found = misfit.to_string();
+            if misfit.field == Field::BmMaxPeers && misfit.found == UNSAFE_SLOTS {
+                found.push_str("; kernels take 32, and shift a number of 32 bits by it");
+            }
+            Fault {
+                place: place_of(&case.subject, misfit.field),
+                found,
+            }
+        })
+        .into_iter()
+        .collect()
+}
+
+/// Whether the offsets are what the formula gives without rounding a slot to 64 bits.
+fn is_8_9_1(subject: &Subject<'_>) -> bool {
+    let geometry = subject.superblock.geometry();
+    let v09 = subject.superblock.format() == Format::V09 && subject.index == MdIndex::FlexInternal;
+    let bitmap = geometry
+        .bits(subject.device.to_sectors_floor())
+        .and_then(|bits| Bytes::new(bits.div_ceil(8)).checked_mul(u64::from(geometry.max_peers)))
+        .and_then(|size| size.align_up(MD_BLOCK));
+    let size = geometry
+        .al
+        .size()
+        .zip(bitmap)
+        .and_then(|(al, bitmap)| bitmap.checked_add(al)?.checked_add(MD_BLOCK));
+    v09 && misfit(subject).is_some()
+        && size.map(Bytes::to_sectors_floor) == Some(subject.superblock.md_size())
+        && subject.bm_offset() == subject.md_size().saturating_neg().saturating_add(8)
+        && Some(subject.al_offset())
+            == geometry
+                .al
+                .size()
+                .map(|al| super::subject::signed(al.to_sectors_floor().get()).saturating_neg())
+}
+
+fn layout_8_9_1(case: &Case<'_>) -> Vec<Fault> {
+    let found = unnoticed(case).filter(|_| is_8_9_1(&case.subject));
+    found
+        .map(|misfit| Fault {
+            place: place_of(&case.subject, misfit.field),
+            found: misfit.to_string(),
+        })
+        .into_iter()
+        .collect()
+}
+
+/// One fault, where there is one.
+pub(super) fn maybe(fault: Option<Fault>) -> Vec<Fault> {
+    fault.into_iter().collect()
+}
+
+fn al_striping_unset(case: &Case<'_>) -> Vec<Fault> {
+    let subject = &case.subject;
+    // In an indexed slot it is row 17's.
+    let told = case
+        .attach
+        .iter()
+        .any(|finding| finding.rule.row == Some(17));
+    maybe((subject.striping() == (0, 0) && !told).then(|| {
+        Fault::at(
+            subject.striping_place(),
+            "al_stripes and al_stripe_size_4k are 0, expected 1 and 8",
+        )
+    }))
+}
+
+fn la_size_clipped(case: &Case<'_>) -> Vec<Fault> {
+    let subject = &case.subject;
+    let la_size = subject.superblock.la_size();
+    let Some(level) = case.level else {
+        return Vec::new();
+    };
+    let consistent = subject.superblock.flags().contains(DeviceFlags::CONSISTENT);
+    let shrinks = la_size > level.layout.usable;
+    let told = case
+        .attach
+        .iter()
+        .any(|finding| finding.rule.row == Some(22));
+    maybe(
+        (shrinks && !told && !consistent && subject.superblock.format() != Format::V07).then(
+            || {
+                Fault::at(
+                    subject.place(At::LA_SIZE),
+                    format!(
+                        "la_size_sect is {la_size}, expected at most {}, which fit here",
+                        level.layout.usable
+                    ),
+                )
+            },
+        ),
+    )
+}
+
+/// The generations before the current one, those that name one.
+fn has_history(superblock: &Superblock) -> bool {
+    let current = superblock.current_uuid().unwrap_or_default();
+    let older = |uuid: &Uuid| !uuid.same_generation(current);
+    superblock.generations().iter().any(older)
+}
+
+fn la_size_unset(case: &Case<'_>) -> Vec<Fault> {
+    let superblock = case.subject.superblock;
+    let named = superblock
+        .current_uuid()
+        .is_some_and(Uuid::names_a_generation);
+    let unset = superblock.la_size().get() == 0;
+    maybe((unset && named && has_history(superblock)).then(|| {
+        Fault::at(
+            case.subject.place(At::LA_SIZE),
+            "la_size_sect is 0, expected the DRBD device's size",
+        )
+    }))
+}
+
+fn internal_beyond_128_tib(case: &Case<'_>) -> Vec<Fault> {
+    let subject = &case.subject;
+    let v09 = subject.superblock.format() == Format::V09;
+    let behind = v09 && subject.index.is_internal() && subject.device > REACHED;
+    maybe(behind.then(|| Fault {
+        place: None,
+        found: format!(
+            "the device has {}, expected at most {REACHED} for those",
+            subject.device
+        ),
+    }))
+}
+
+fn flex_external_slots(case: &Case<'_>) -> Vec<Fault> {
+    if case.subject.index != MdIndex::FlexExternal
+        || case.subject.superblock.format() != Format::V09
+    {
+        return Vec::new();
+    }
+    let kernels = super::attach::most_sectors(&case.subject, Kernel::V9_3);
+    let layout = case.subject.planned();
+    maybe(kernels.zip(layout).and_then(|(kernels, layout)| {
+        let safe = super::subject::signed(layout.usable.get());
+        (kernels > safe).then(|| {
+            Fault::at(
+                layout.bm,
+                format!(
+                    "kernels allow {kernels} sectors, expected at most {safe} in whole 64-bit words"
+                ),
+            )
+        })
+    }))
+}

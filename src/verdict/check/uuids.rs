@@ -1,0 +1,172 @@
+//! Generations and peers that contradict each other.
+
+use super::finding::{Fault, Severity};
+use super::known::maybe;
+use super::rule::{Judge, Rule};
+use super::run::Case;
+use super::subject::At;
+use crate::format::ondisk::PeerV09;
+use crate::format::superblock::{Superblock, Uuid};
+
+pub(super) static RULES: &[Rule] = &[
+    Rule {
+        id: "slot-twice",
+        severity: Severity::Error,
+        row: None,
+        title: "two peers share a bitmap slot",
+        meaning: "kernels attach this; what is synced to one peer is then taken for synced to the other",
+        remedy: "do not attach it; take the metadata of a dump from before (`mdtool import`), or sync all these peers in full",
+        source: "no kernel asks; drbd_md_decode (drbd_nl.c)",
+        judge: Judge::Case(slot_twice),
+    },
+    Rule {
+        id: "current-uuid-unset",
+        severity: Severity::Warning,
+        row: None,
+        title: "there is no current UUID",
+        meaning: "DRBD takes 0 for metadata just created (4): every peer syncs to this disk in full, whatever it holds",
+        remedy: "if the disk holds the data, compare with a dump or with the peer before connecting; `drbdmeta get-gi` shows the peer's",
+        source: "drbd_uuid_compare (drbd_receiver.c)",
+        judge: Judge::Case(current_uuid_unset),
+    },
+    Rule {
+        id: "bitmap-uuid-fresh",
+        severity: Severity::Warning,
+        row: None,
+        title: "a bitmap UUID without a generation of the data",
+        meaning: "the current UUID says that the metadata was just created, and a bitmap counts from a generation all the same: changed by hand, \
+            or damaged",
+        remedy: "compare with the peer (`drbdmeta get-gi`), or take a dump from before (`mdtool import`); as it is, expect a full sync",
+        source: "drbd_uuid_compare (drbd_receiver.c)",
+        judge: Judge::Case(bitmap_uuid_fresh),
+    },
+    Rule {
+        id: "day0-uuids-differ",
+        severity: Severity::Warning,
+        row: None,
+        title: "nodes that never were peers have different bitmap UUIDs",
+        meaning: "they should all have the day-0 generation; kernels before 9.1.16 and 9.2.5 lost some, and new-current-uuid --clear-bitmap before \
+            9.2.18 and 9.3.2 left old ones; a peer added later may then miss changes",
+        remedy: "update drbd; sync peers that are added from now on in full (`drbdadm invalidate` on the new peer)",
+        source: "commits d8f5cab5b, 773c5cdc7, d8c4159c6",
+        judge: Judge::Case(day0_uuids_differ),
+    },
+    Rule {
+        id: "day0-current",
+        severity: Severity::Note,
+        row: None,
+        title: "the current UUID is still that of day 0",
+        meaning: "usual for a new volume whose UUID was given beforehand, as LINSTOR does; on one in use, kernels before 9.2.17 left it so as long as \
+            all peers were connected",
+        remedy: "on a volume in use: see find-resources-with-unrotated-uuids.sh of drbd-utils",
+        source: "drbd_uuid_is_day0 (drbd_main.c), commit 75ae22054",
+        judge: Judge::Case(day0_current),
+    },
+];
+
+fn peers<'a>(case: &Case<'a>) -> Option<(&'a [PeerV09; 32], Option<usize>)> {
+    match case.subject.superblock {
+        Superblock::V09(sb) => Some((&sb.peers, usize::try_from(sb.node_id).ok())),
+        _ => None,
+    }
+}
+
+fn slot_twice(case: &Case<'_>) -> Vec<Fault> {
+    let Some((peers, _)) = peers(case) else {
+        return Vec::new();
+    };
+    let mut faults = Vec::new();
+    for (node, peer) in peers.iter().enumerate() {
+        let mut before = peers.iter().enumerate().take(node);
+        let first = before.find(|(_, other)| other.bitmap_index == peer.bitmap_index);
+        if let Some((first, _)) = first.filter(|_| peer.bitmap_index >= 0) {
+            let index = peer.bitmap_index;
+            faults.push(Fault::at(
+                case.subject.place(At::bitmap_index(node)),
+                format!(
+                    "peers[{node}].bitmap_index is {index}, expected another than peers[{first}]'s"
+                ),
+            ));
+        }
+    }
+    faults
+}
+
+fn current_uuid_unset(case: &Case<'_>) -> Vec<Fault> {
+    let unset = case.subject.superblock.current_uuid() == Some(Uuid::NONE);
+    maybe(unset.then(|| {
+        let text = format!(
+            "the current UUID is {}, expected one, or {}",
+            Uuid::NONE,
+            Uuid::JUST_CREATED
+        );
+        Fault::at(case.subject.place(At::CURRENT), text)
+    }))
+}
+
+fn bitmap_uuid_fresh(case: &Case<'_>) -> Vec<Fault> {
+    let superblock = case.subject.superblock;
+    let current = superblock.current_uuid();
+    if current.is_none_or(|current| current.0 | 1 != Uuid::JUST_CREATED.0 | 1) {
+        return Vec::new();
+    }
+    let bitmap = match superblock {
+        Superblock::V07(_) => None,
+        Superblock::V08(sb) => Some((At(16, 8), Uuid(sb.uuid[1]))),
+        Superblock::V09(sb) => sb
+            .peers
+            .iter()
+            .enumerate()
+            .map(|(node, peer)| (At::peer(node, 0, 8), Uuid(peer.bitmap_uuid)))
+            .find(|(_, uuid)| uuid.names_a_generation()),
+    };
+    let bitmap = bitmap.filter(|(_, uuid)| uuid.names_a_generation());
+    maybe(bitmap.map(|(at, uuid)| {
+        let text = format!(
+            "a bitmap UUID is {uuid}, expected none beside a current UUID of {}",
+            Uuid::JUST_CREATED
+        );
+        Fault::at(case.subject.place(at), text)
+    }))
+}
+
+fn day0_uuids_differ(case: &Case<'_>) -> Vec<Fault> {
+    let Some((peers, own)) = peers(case) else {
+        return Vec::new();
+    };
+    let mut day0 = peers
+        .iter()
+        .enumerate()
+        .filter(|(node, peer)| Some(*node) != own && peer.bitmap_index == -1 && peer.flags == 0);
+    // Which of them is right nobody knows; drbdmeta's repair-md trusts the last.
+    let Some((last, trusted)) = day0.next_back() else {
+        return Vec::new();
+    };
+    let odd = day0.find(|(_, peer)| peer.bitmap_uuid != trusted.bitmap_uuid);
+    maybe(odd.map(|(node, peer)| {
+        Fault::at(
+            case.subject.place(At::peer(node, 0, 8)),
+            format!(
+                "peers[{node}].bitmap_uuid is {}, expected {} as in peers[{last}]",
+                Uuid(peer.bitmap_uuid),
+                Uuid(trusted.bitmap_uuid)
+            ),
+        )
+    }))
+}
+
+fn day0_current(case: &Case<'_>) -> Vec<Fault> {
+    let Superblock::V09(sb) = case.subject.superblock else {
+        return Vec::new();
+    };
+    let named = Uuid(sb.current_uuid).names_a_generation();
+    let alone = sb.history_uuids.iter().all(|uuid| *uuid == 0)
+        && sb.peers.iter().all(|peer| peer.bitmap_uuid == 0);
+    maybe((named && alone && sb.effective_size != 0).then(|| {
+        let text = format!(
+            "the current UUID is {}, and there is no other",
+            Uuid(sb.current_uuid)
+        );
+        Fault::at(case.subject.place(At::CURRENT), text)
+    }))
+}

@@ -1,0 +1,115 @@
+//! What will happen on connect, as far as the metadata tells.
+
+use std::fmt;
+
+use crate::error::Result;
+use crate::format::metadata::{Generation, Header};
+use crate::format::superblock::{AlState, DeviceFlags, PeerFlags, Uuid};
+use crate::image::Window;
+use crate::survey::locate::Level;
+use crate::units::{Bytes, Sectors};
+
+/// How much of a bitmap is read to count what is out of sync.
+const COUNTING_BUDGET: Bytes = Bytes::new(256 << 20);
+
+/// Something that attaching or connecting will meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Forecast {
+    /// The activity log was not applied.
+    Unclean,
+    /// v09: the node id in it is the source's, or none.
+    NodeId {
+        /// What it says.
+        own: i32,
+    },
+    /// v09: no peer was seen with a disk, so that the kernel takes the whole disk.
+    MayGrow,
+    /// The current UUID says that there never was any data.
+    JustCreated,
+    /// The data is not consistent.
+    Inconsistent,
+    /// Consistent, and known to be older than a peer's.
+    Outdated,
+    /// What the bitmap marks for the peer that lags most.
+    OutOfSync {
+        /// How much.
+        bytes: Bytes,
+    },
+    /// The bitmap was not counted: no peer has a slot, or the device never had a size, or it is too large.
+    NotCounted,
+}
+
+impl fmt::Display for Forecast {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unclean => f.write_str(
+                "unclean: a kernel wrote it last, and DRBD attaches it only after its activity log was applied",
+            ),
+            Self::NodeId { own: -1 } => f.write_str(
+                "v09 without a node id: --node-id N, the id that the target's drbd.conf gives this host",
+            ),
+            Self::NodeId { own } => write!(
+                f,
+                "v09 with node id {own}, the source's: a host with another node id does not attach it; --node-id N exchanges the two"
+            ),
+            Self::MayGrow => f.write_str(
+                "no peer is marked as seen with a disk: where this disk is larger, DRBD 9 grows the device and the peer refuses it as too small; mdtool adopt sets that mark for the source",
+            ),
+            Self::JustCreated => {
+                f.write_str("the current UUID is 4, JUST_CREATED: connecting means a full sync")
+            }
+            Self::Inconsistent => f.write_str(
+                "MDF_CONSISTENT is not set: it attaches as Inconsistent, and serves only as a sync target",
+            ),
+            Self::Outdated => {
+                f.write_str("MDF_WAS_UP_TO_DATE is not set: it attaches as Outdated")
+            }
+            Self::OutOfSync { bytes } => write!(
+                f,
+                "{bytes} are marked out of sync here; what the peer has marked is added to that"
+            ),
+            Self::NotCounted => f.write_str(
+                "how much is out of sync is not known here: no peer has a bitmap slot, or the device never had a size",
+            ),
+        }
+    }
+}
+
+/// What this level's metadata tells of attaching and connecting.
+///
+/// # Errors
+///
+/// What reading the bitmap met.
+pub fn forecast(level: &Level, device: Window<'_>) -> Result<Vec<Forecast>> {
+    let header = Header::of(&level.superblock);
+    let mut found = Vec::new();
+    if header.al_state == AlState::Unclean {
+        found.push(Forecast::Unclean);
+    }
+    if let Generation::V09(generation) = &header.generation {
+        let own = generation.node_id;
+        found.push(Forecast::NodeId { own });
+        let seen = |flags: PeerFlags| flags.0 & PeerFlags::DEVICE_SEEN.0 != 0;
+        if !generation.peers.iter().any(|peer| seen(peer.flags)) {
+            found.push(Forecast::MayGrow);
+        }
+    }
+    let current = level.superblock.current_uuid();
+    let fresh = |uuid: Uuid| uuid == Uuid::NONE || uuid.same_generation(Uuid::JUST_CREATED);
+    if current.is_some_and(fresh) {
+        found.push(Forecast::JustCreated);
+    }
+    let flags = level.superblock.flags();
+    if !flags.contains(DeviceFlags::CONSISTENT) {
+        found.push(Forecast::Inconsistent);
+    } else if current.is_some() && !flags.contains(DeviceFlags::WAS_UP_TO_DATE) {
+        found.push(Forecast::Outdated);
+    }
+    let counted = level.out_of_sync(device, COUNTING_BUDGET)?;
+    found.push(match counted.and_then(Sectors::to_bytes) {
+        Some(bytes) => Forecast::OutOfSync { bytes },
+        None => Forecast::NotCounted,
+    });
+    Ok(found)
+}

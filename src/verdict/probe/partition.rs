@@ -1,0 +1,79 @@
+//! Metadata of a partition, found in the image of a whole disk.
+
+use super::prober::Prober;
+use super::{Answer, ProbeOptions, Probed, Status, Unseen};
+use crate::error::Result;
+use crate::survey::locate::{FoundBy, IndexChoice, Located, to_look_at};
+use crate::survey::occupants::Partition;
+use crate::units::DevPos;
+
+/// A partition that has metadata of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InPartition {
+    /// Which.
+    pub partition: Partition,
+    /// What the partition alone comes to; positions count from its start.
+    pub inside: Probed,
+}
+
+impl InPartition {
+    /// What that is on the whole device: not where DRBD looks on it.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match self.inside.own_status() {
+            bad @ (Status::Damaged | Status::Error) => bad,
+            _ => Status::Moved,
+        }
+    }
+}
+
+impl Prober<'_> {
+    /// The first partition that has metadata, where the device has none in its place.
+    ///
+    /// What a search found without knowing of partitions is that partition's, too, if it is the same superblock.
+    pub(super) fn in_partitions(&self, located: &Located) -> Result<Option<Probed>> {
+        let found = match located.levels.first() {
+            _ if self.nested => return Ok(None),
+            None => None,
+            Some(level) if level.found_by == FoundBy::Scan => Some(level.layout.md),
+            Some(_) => return Ok(None),
+        };
+        for (partition, device, scan) in to_look_at(self.device, self.options.scan)? {
+            let options = ProbeOptions {
+                index: IndexChoice::Auto,
+                scan,
+                at: None,
+                ..self.options
+            };
+            let inside = Prober {
+                device,
+                options,
+                nested: true,
+            };
+            let inside = inside.look()?;
+            let nothing = match inside.answer {
+                Answer::None(_) => true,
+                Answer::Unseen(why) => !matches!(why, Unseen::DataElsewhere),
+                _ => false,
+            };
+            let same = found.is_none_or(|found| place(&partition, &inside) == Some(found));
+            if !nothing && same {
+                let one = InPartition { partition, inside };
+                let answer = Answer::InPartition(Box::new(one));
+                let located = Located {
+                    searched: located.searched,
+                    partitions: vec![partition],
+                    ..Located::default()
+                };
+                return Ok(Some(Probed::of(answer, located)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Where a partition's superblock is on the whole device.
+fn place(partition: &Partition, inside: &Probed) -> Option<DevPos> {
+    let md = inside.level()?.layout.md;
+    partition.start.checked_add(md.from_start())
+}

@@ -1,0 +1,362 @@
+//! One look at one device: in its place first, then everywhere, then for what is left.
+
+mod level;
+
+use super::contents::Contents;
+use super::remains::{BlockAt, block_at, remains};
+use super::resemblance::is_superblock;
+use super::{Answer, Damage, Moved, ProbeOptions, Probed, Unseen, Which};
+use crate::error::{Corrupt, Error, Misfit, Result, Unsupported};
+use crate::format::layout::{MdIndex, MdLayout};
+use crate::format::superblock::Superblock;
+use crate::image::Window;
+use crate::survey::file_form::{BEGINNING, recognise};
+use crate::survey::locate::{
+    IndexChoice, Level, LocateOptions, Located, Rejected, Role, ScanMode, Why, locate, locate_at,
+    smaller_device,
+};
+use crate::units::{Bytes, DevPos, MD_BLOCK, SectorDelta};
+
+/// One look.
+pub(super) struct Prober<'a> {
+    pub(super) device: Window<'a>,
+    pub(super) options: ProbeOptions,
+    /// Whether the device is a part of another: a DRBD device inside another's metadata, or a partition.
+    pub(super) nested: bool,
+}
+
+impl<'a> Prober<'a> {
+    pub(super) const fn new(device: Window<'a>, options: ProbeOptions) -> Self {
+        Self {
+            device,
+            options,
+            nested: false,
+        }
+    }
+
+    pub(super) fn look(&self) -> Result<Probed> {
+        if self.device.size() == Bytes::ZERO {
+            return Ok(unseen(Unseen::Empty));
+        }
+        if let Some(at) = self.options.at {
+            return self.given(at);
+        }
+        let quick = self.locate(self.options.index, ScanMode::Never)?;
+        if self.options.scan != ScanMode::Full
+            && let Some(number) = self.wanted(&quick)
+        {
+            return self.judge(quick, number);
+        }
+        if quick.levels.is_empty() {
+            self.refuse_foreign()?;
+            if let Some(probed) = self.damaged_in_place()? {
+                return Ok(probed);
+            }
+        }
+        if self.options.scan == ScanMode::Never {
+            return self.unsearched(quick);
+        }
+        self.search()
+    }
+
+    /// Searches everything, and says of all that it found what it comes to.
+    fn search(&self) -> Result<Probed> {
+        let (index, scan) = match self.options.index {
+            IndexChoice::Auto | IndexChoice::Internal => (IndexChoice::Auto, self.options.scan),
+            // What lies elsewhere on a meta device is found by looking at all of it.
+            IndexChoice::FlexExternal | IndexChoice::Indexed(_) => {
+                (IndexChoice::Auto, ScanMode::Full)
+            }
+        };
+        let located = self.locate(index, scan)?;
+        if let Some(probed) = self.in_partitions(&located)? {
+            return Ok(probed);
+        }
+        if let Some(number) = self.wanted(&located) {
+            return self.judge(located, number);
+        }
+        if self.options.which != Which::Outermost && !located.levels.is_empty() {
+            return self.inside(located);
+        }
+        self.nothing(located)
+    }
+
+    fn locate(&self, index: IndexChoice, scan: ScanMode) -> Result<Located> {
+        let options = LocateOptions {
+            index,
+            scan,
+            stacked: self.options.which != Which::Outermost,
+        };
+        locate(self.device, &options)
+    }
+
+    /// The number of the level that is asked about, where it was found.
+    fn wanted(&self, located: &Located) -> Option<usize> {
+        let last = located.levels.len().checked_sub(1)?;
+        let first = located.levels.first()?;
+        match self.options.which {
+            Which::Outermost => (!self.is_another_slot(first)).then_some(0),
+            Which::Innermost => (last > 0 || first.role == Role::Inner).then_some(last),
+            Which::Number(number) => (number <= last).then_some(number),
+        }
+    }
+
+    /// Whether it is another resource's, in another slot of the meta device than the one asked about.
+    fn is_another_slot(&self, level: &Level) -> bool {
+        match (self.options.index, level.layout.index) {
+            (IndexChoice::Indexed(asked), MdIndex::Indexed(slot)) => asked != slot,
+            _ => false,
+        }
+    }
+
+    /// Every placement whose superblock DRBD might look for.
+    fn places(&self) -> Vec<(MdIndex, DevPos)> {
+        let indices: &[MdIndex] = match self.options.index {
+            IndexChoice::Auto => &[
+                MdIndex::FlexInternal,
+                MdIndex::Internal,
+                MdIndex::FlexExternal,
+                MdIndex::Indexed(0),
+            ],
+            IndexChoice::Internal => &[MdIndex::FlexInternal, MdIndex::Internal],
+            IndexChoice::FlexExternal => &[MdIndex::FlexExternal],
+            IndexChoice::Indexed(slot) => &[MdIndex::Indexed(slot)],
+        };
+        let size = self.device.size();
+        let with_place = |index: &MdIndex| Some((*index, index.superblock_pos(size)?));
+        indices.iter().filter_map(with_place).collect()
+    }
+
+    /// Refuses what is recognised as something else than a raw image.
+    fn refuse_foreign(&self) -> Result<()> {
+        if self.nested {
+            // The image is a raw one: it has an outer resource's metadata in its place, or a partition table.
+            return Ok(());
+        }
+        let mut beginning = [0; BEGINNING];
+        let len = self.device.size().to_usize().unwrap_or(BEGINNING);
+        if let Some(beginning) = beginning.get_mut(..len.min(BEGINNING)) {
+            self.device.read_exact_at(DevPos::START, beginning)?;
+        }
+        match recognise(&beginning) {
+            Some(foreign) => Err(Unsupported::FileForm(foreign).into()),
+            None => Ok(()),
+        }
+    }
+
+    /// A superblock where DRBD looks that does not count there: made for a device a few sectors larger or smaller, or damaged.
+    fn damaged_in_place(&self) -> Result<Option<Probed>> {
+        for (index, at) in self.places() {
+            let Some(BlockAt::Superblock(superblock)) = block_at(self.device, at)? else {
+                continue;
+            };
+            match locate_at(self.device, at, IndexChoice::Auto) {
+                Ok(level) if self.is_another_slot(&level) => continue,
+                Ok(level) => return self.judge(just(level), 0).map(Some),
+                Err(error @ Error::Io(_)) => return Err(error),
+                Err(_) => {}
+            }
+            if !is_superblock(&superblock, at) && self.is_somebody_s(at)? {
+                continue;
+            }
+            if smaller_device(&superblock, at).is_some()
+                && let Some(probed) = self.in_partitions(&Located::default())?
+            {
+                // The last partition ends with the device.
+                return Ok(Some(probed));
+            }
+            if let Err(misfit) = MdLayout::of(&superblock, index, self.device.size()) {
+                return Ok(Some(damaged(at, &superblock, misfit, true)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether something that says its size has this position.
+    fn is_somebody_s(&self, at: DevPos) -> Result<bool> {
+        let contents = Contents::of(self.device)?;
+        Ok(contents
+            .occupants
+            .iter()
+            .any(|occupant| occupant.end.is_none_or(|end| end > at)))
+    }
+
+    /// The answer where nothing is in its place and nobody wants a search.
+    fn unsearched(&self, located: Located) -> Result<Probed> {
+        let answer = match remains(self.device, &self.places())? {
+            Some(damage) if located.levels.is_empty() => Answer::Damaged(damage),
+            _ => Answer::Unseen(Unseen::NotSearched),
+        };
+        Ok(self.about_missing(answer, located))
+    }
+
+    /// The answer where no level is what was asked about: what does not count may still be what is left of it.
+    fn nothing(&self, located: Located) -> Result<Probed> {
+        for rejected in &located.rejected {
+            if let Some(answer) = self.reconsidered(rejected)? {
+                return Ok(self.about_missing(answer, located));
+            }
+        }
+        let answer = if let Some(damage) = remains(self.device, &self.places())? {
+            Answer::Damaged(damage)
+        } else {
+            let contents = Contents::of(self.device)?;
+            match contents.beyond(self.device) {
+                Some(occupant) => Answer::Unseen(Unseen::CutOff(occupant)),
+                None => Answer::None(contents),
+            }
+        };
+        Ok(self.about_missing(answer, located))
+    }
+
+    /// An answer about a level that is not among those found.
+    fn about_missing(&self, answer: Answer, located: Located) -> Probed {
+        let number = match self.options.which {
+            _ if located.levels.is_empty() => 0,
+            Which::Number(number) => number,
+            Which::Outermost | Which::Innermost => located.levels.len(),
+        };
+        Probed {
+            number,
+            ..Probed::of(answer, located)
+        }
+    }
+
+    /// What a superblock that does not count comes to: metadata all the same, or data that looks like it.
+    fn reconsidered(&self, rejected: &Rejected) -> Result<Option<Answer>> {
+        let Some(BlockAt::Superblock(superblock)) = block_at(self.device, rejected.at)? else {
+            return Ok(None);
+        };
+        if !is_superblock(&superblock, rejected.at) {
+            return Ok(None);
+        }
+        let Rejected { at, format, why } = *rejected;
+        let misfit = match why {
+            Why::Misfit(misfit) => Some(misfit),
+            // External by the sign of an offset that external metadata does not have.
+            Why::External => internal_misfit(&superblock, at),
+            Why::Outside { .. } | Why::Leftover { .. } | Why::Smaller { .. } => None,
+            Why::Stale { .. } | Why::OtherSlot { .. } => return Ok(None),
+        };
+        Ok(Some(match misfit {
+            Some(misfit) => Answer::Damaged(Damage::Superblock {
+                at,
+                format,
+                misfit,
+                in_place: self.is_place(at),
+            }),
+            None => Answer::Moved(Moved::Stray { at, format, why }),
+        }))
+    }
+
+    /// Whether DRBD might look there.
+    fn is_place(&self, at: DevPos) -> bool {
+        self.places().iter().any(|(_, place)| *place == at)
+    }
+
+    /// Looks inside the innermost level found as if its DRBD device were the image.
+    fn inside(&self, mut located: Located) -> Result<Probed> {
+        let found = located.levels.len();
+        let Some(outer) = located.levels.last() else {
+            return self.nothing(located);
+        };
+        let device = outer
+            .drbd_device()
+            .to_bytes()
+            .and_then(|size| self.device.shortened(size))
+            .filter(|_| outer.layout.index.is_internal());
+        let Some(device) = device else {
+            let answer = Answer::Unseen(Unseen::DataElsewhere);
+            return Ok(self.about_missing(answer, located));
+        };
+        let which = match self.options.which {
+            Which::Number(number) if number > found => Which::Number(number.saturating_sub(found)),
+            _ => Which::Outermost,
+        };
+        let inside = Prober {
+            device,
+            options: ProbeOptions {
+                index: IndexChoice::Internal,
+                which,
+                ..self.options
+            },
+            nested: true,
+        };
+        let mut inner = inside.look()?;
+        if matches!(inner.answer, Answer::None(_)) {
+            // What lies outside the outer DRBD device may have been inside when that was larger.
+            for rejected in &located.rejected {
+                if let Some(answer) = self.reconsidered(rejected)? {
+                    inner.answer = answer;
+                    break;
+                }
+            }
+        }
+        located.levels.extend(inner.located.levels);
+        located.searched = located.searched.max(inner.located.searched);
+        Ok(Probed {
+            number: found.saturating_add(inner.number),
+            ..Probed::of(inner.answer, located)
+        })
+    }
+
+    /// The superblock that the caller says is at `at`.
+    fn given(&self, at: DevPos) -> Result<Probed> {
+        match locate_at(self.device, at, self.options.index) {
+            Ok(level) => self.judge(just(level), 0),
+            Err(Error::Corrupt(Corrupt::Magic { .. })) => Ok(unseen(Unseen::NotThere { at })),
+            Err(Error::Corrupt(Corrupt::Superblock { format, misfit, .. })) => Ok(Probed::of(
+                Answer::Damaged(Damage::Superblock {
+                    at,
+                    format,
+                    misfit,
+                    in_place: self.is_place(at),
+                }),
+                Located::default(),
+            )),
+            Err(Error::Corrupt(
+                Corrupt::External { format, .. } | Corrupt::Elsewhere { format, .. },
+            )) => Ok(Probed::of(
+                Answer::Moved(Moved::Stray {
+                    at,
+                    format,
+                    why: Why::External,
+                }),
+                Located::default(),
+            )),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// One level, and nothing else looked at.
+fn just(level: Level) -> Located {
+    Located {
+        levels: vec![level],
+        ..Located::default()
+    }
+}
+
+fn unseen(why: Unseen) -> Probed {
+    Probed::of(Answer::Unseen(why), Located::default())
+}
+
+/// What is wrong with a superblock that has neither external nor internal metadata's offsets.
+fn internal_misfit(superblock: &Superblock, at: DevPos) -> Option<Misfit> {
+    let behind = SectorDelta::new(8);
+    if superblock.al_offset() == behind {
+        return None;
+    }
+    let device = at.checked_add(MD_BLOCK)?.from_start();
+    MdLayout::of(superblock, MdIndex::FlexInternal, device).err()
+}
+
+fn damaged(at: DevPos, superblock: &Superblock, misfit: Misfit, in_place: bool) -> Probed {
+    let damage = Damage::Superblock {
+        at,
+        format: superblock.format(),
+        misfit,
+        in_place,
+    };
+    Probed::of(Answer::Damaged(damage), Located::default())
+}
