@@ -4,16 +4,11 @@
 
 mod args;
 mod commands;
-mod confirm;
 mod groups;
-mod human;
-mod open;
 mod outcome;
-mod progress;
-mod report;
-mod select;
+mod output;
+mod session;
 mod size;
-mod undo_name;
 mod write;
 
 use std::ffi::OsString;
@@ -23,7 +18,6 @@ use std::process::ExitCode;
 use clap::FromArgMatches;
 
 pub use args::Cli;
-use args::Command;
 use outcome::{Outcome, is_broken_pipe};
 
 /// Runs the program as the shell called it.
@@ -60,18 +54,21 @@ pub fn run(args: &[OsString], out: &mut Streams<'_>) -> Outcome {
         Ok(cli) => cli,
         Err(error) => return usage(&error, out),
     };
-    let result = dispatch(&cli.command, &command_line(args), out).and_then(|outcome| {
-        match out.stdout.flush() {
-            // What `probe` found is true whoever reads it; and 0 would say that all is well.
-            Err(error)
-                if error.kind() == io::ErrorKind::BrokenPipe
-                    && matches!(outcome, Outcome::Probed(_)) =>
-            {
-                Ok(outcome)
+    let result = cli
+        .command
+        .run(&command_line(args), out)
+        .and_then(|outcome| {
+            match out.stdout.flush() {
+                // What `probe` found is true whoever reads it; and 0 would say that all is well.
+                Err(error)
+                    if error.kind() == io::ErrorKind::BrokenPipe
+                        && matches!(outcome, Outcome::Probed(_)) =>
+                {
+                    Ok(outcome)
+                }
+                flushed => Ok(flushed.map(|()| outcome)?),
             }
-            flushed => Ok(flushed.map(|()| outcome)?),
-        }
-    });
+        });
     result.unwrap_or_else(|error| {
         if is_broken_pipe(&error) {
             return Outcome::Done;
@@ -116,27 +113,4 @@ fn command_line(args: &[OsString]) -> String {
         .chain(words)
         .collect::<Vec<_>>()
         .join(" ")
-}
-
-fn dispatch(
-    command: &Command,
-    command_line: &str,
-    out: &mut Streams<'_>,
-) -> anyhow::Result<Outcome> {
-    match command {
-        Command::Locate(args) => commands::locate::run(args, out),
-        Command::Probe(args) => commands::probe::run(args, out),
-        Command::Show(args) => commands::show::run(args, out),
-        Command::Export(args) => commands::export::run(args, command_line, out),
-        Command::Check(args) => commands::check::run(args, out),
-        Command::Al(args) => commands::al::run(args, out),
-        Command::ApplyAl(args) => commands::apply_al::run(args, command_line, out),
-        Command::Plan(args) => commands::plan::run(args, out),
-        Command::Adopt(args) => commands::adopt::run(args, command_line, out),
-        Command::Import(args) => commands::import::run(args, command_line, out),
-        Command::Undo(args) => commands::undo::run(args, out),
-        Command::Demo(args) => commands::demo::run(args, out),
-        Command::Man(args) => commands::pages::man(args, out),
-        Command::Completions(args) => commands::pages::completions(args, out),
-    }
 }

@@ -1,15 +1,65 @@
-//! One module a command: open, call the library, print.
+//! The registry: one line a command; each command is one folder: its arguments, its run, its view.
+//!
+//! To add a command: a folder here with `args.rs` and `view.rs`, a file beside it with `STATUSES` and `run`, and its line below. Help, man
+//! pages, completions and dispatch follow from that.
 
-pub(super) mod adopt;
-pub(super) mod al;
-pub(super) mod apply_al;
-pub(super) mod check;
-pub(super) mod demo;
-pub(super) mod export;
-pub(super) mod import;
-pub(super) mod locate;
-pub(super) mod pages;
-pub(super) mod plan;
-pub(super) mod probe;
-pub(super) mod show;
-pub(super) mod undo;
+use clap::Subcommand;
+
+use crate::cli::Streams;
+use crate::cli::outcome::Outcome;
+
+/// A command's name, and what its help says of its exit statuses.
+pub(crate) type Entry = (&'static str, &'static str);
+
+/// What a person wants, with the commands for it, each with its module, its arguments and its one line of help.
+macro_rules! commands {
+    ($($group:literal { $($name:literal $(#[$meta:meta])* $variant:ident($module:ident::$args:ident);)+ })+) => {
+        $($(pub(crate) mod $module;)+)+
+
+        #[derive(Debug, Subcommand)]
+        pub(crate) enum Command {
+            $($($(#[$meta])* #[command(name = $name)] $variant($module::args::$args),)+)+
+        }
+
+        /// The commands by what a person wants; those of the group without a name are not listed.
+        pub(crate) const GROUPS: &[(&str, &[Entry])] = &[$(($group, &[$(($name, $module::STATUSES),)+]),)+];
+
+        impl Command {
+            /// Runs it.
+            pub(crate) fn run(&self, command_line: &str, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
+                match self {
+                    $($(Self::$variant(args) => $module::run(args, command_line, out),)+)+
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    "Look" {
+        "probe" #[doc = "Tell in one line and one exit status whether metadata is there, for scripts"] Probe(probe::ProbeArgs);
+        "locate" #[doc = "Find every level of a stack, outermost first"] Locate(locate::LocateArgs);
+        "show" #[doc = "Show all that the metadata says, decoded, and how much is out of sync"] Show(show::ShowArgs);
+        "check" #[doc = "Judge every resource: what DRBD would refuse, what is damaged, and what to do"] Check(check::CheckArgs);
+        "al" #[doc = "Show a resource's activity log, and which extents it marks"] Al(al::AlArgs);
+    }
+    "Take out" {
+        "export" #[doc = "Print a resource's metadata as drbdmeta's dump-md does, for restore-md"] Export(export::ExportArgs);
+    }
+    "Put in" {
+        "plan" #[doc = "Tell each way to adopt a resource, whether it works here, and its commands"] Plan(plan::PlanArgs);
+        "adopt" #[doc = "Put a resource's metadata where DRBD looks on this disk"] Adopt(adopt::AdoptArgs);
+        "import" #[doc = "Put a dump's metadata on a disk, where DRBD looks for it"] Import(import::ImportArgs);
+    }
+    "Repair and take back" {
+        "apply-al" #[doc = "Mark what the activity log names out of sync, as must be before DRBD attaches"] ApplyAl(apply_al::ApplyAlArgs);
+        "undo" #[doc = "Put back what a writing command changed"] Undo(undo::UndoArgs);
+    }
+    "Rehearse" {
+        "demo" #[doc = "Build an image like GitLab's and walk through finding and exporting its inner resource"] Demo(demo::DemoArgs);
+    }
+    "" {
+        "man" #[doc = "Write a man page for each command"] #[command(hide = true)] Man(man::ManArgs);
+        "completions" #[doc = "Print completions for a shell"] #[command(hide = true)] Completions(completions::CompletionsArgs);
+    }
+}

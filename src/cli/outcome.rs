@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use rustix::io::Errno;
 
-use super::confirm::Unconfirmed;
-use super::write::Blamed;
+use crate::cli::write::Blamed;
+use crate::cli::write::confirm::Unconfirmed;
 use crate::error::{EditRefusal, Error, IoError, IoOp, Refused, Unsupported};
 use crate::format::superblock::Format;
 use crate::surgery::adopt::{AdoptRefusal, Obstacle};
@@ -49,14 +49,14 @@ impl From<Outcome> for ExitCode {
 
 /// The command ran, and the answer is no.
 #[derive(Debug)]
-pub(super) struct Negative {
-    pub(super) answer: String,
-    pub(super) hints: Vec<String>,
+pub(crate) struct Negative {
+    pub(crate) answer: String,
+    pub(crate) hints: Vec<String>,
 }
 
 impl Negative {
     /// An answer with what to try next.
-    pub(super) fn new(answer: impl Into<String>, hints: &[&str]) -> Self {
+    pub(crate) fn new(answer: impl Into<String>, hints: &[&str]) -> Self {
         Self {
             answer: answer.into(),
             hints: hints.iter().map(|hint| (*hint).to_owned()).collect(),
@@ -73,7 +73,7 @@ impl fmt::Display for Negative {
 impl std::error::Error for Negative {}
 
 /// The status that an error means.
-pub(super) fn of_error(error: &anyhow::Error) -> Outcome {
+pub(crate) fn of_error(error: &anyhow::Error) -> Outcome {
     if error.downcast_ref::<Negative>().is_some() {
         Outcome::No
     } else {
@@ -82,7 +82,7 @@ pub(super) fn of_error(error: &anyhow::Error) -> Outcome {
 }
 
 /// Whether whoever read our output went away, which is no error.
-pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()
         .filter_map(|cause| cause.downcast_ref::<io::Error>())
@@ -90,7 +90,7 @@ pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 /// The line of a dump that does not parse, and a mark under what is wrong there.
-pub(super) fn excerpt(error: &anyhow::Error) -> Option<String> {
+pub(crate) fn excerpt(error: &anyhow::Error) -> Option<String> {
     let mut errors = error.chain().filter_map(|cause| cause.downcast_ref());
     let syntax = errors.find_map(|error| match error {
         Error::Syntax(syntax) if !syntax.line_text.is_empty() => Some(syntax),
@@ -101,7 +101,7 @@ pub(super) fn excerpt(error: &anyhow::Error) -> Option<String> {
 }
 
 /// An error that says where it happened: what comes from the system without a place of its own comes from printing.
-pub(super) fn placed(error: anyhow::Error) -> anyhow::Error {
+pub(crate) fn placed(error: anyhow::Error) -> anyhow::Error {
     if error.is::<io::Error>() {
         error.context("cannot write the output")
     } else {
@@ -110,7 +110,7 @@ pub(super) fn placed(error: anyhow::Error) -> anyhow::Error {
 }
 
 /// What to do next about an error, the least destructive first.
-pub(super) fn hints(error: &anyhow::Error) -> Vec<String> {
+pub(crate) fn hints(error: &anyhow::Error) -> Vec<String> {
     if let Some(negative) = error.downcast_ref::<Negative>() {
         return negative.hints.clone();
     }

@@ -6,7 +6,7 @@ use crate::units::{Bytes, SECTOR_SIZE};
 
 /// A size or position from the command line, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Size(pub(super) Bytes);
+pub(crate) struct Size(pub(crate) Bytes);
 
 /// What each unit multiplies by.
 const UNITS: [(&str, u64); 13] = [

@@ -1,25 +1,27 @@
 //! What every command does that changes a target: draft, keep an undo file, write, and say how to take it back.
 
+pub(crate) mod confirm;
+pub(crate) mod undo_name;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::Streams;
-use super::progress::Progress;
-use super::undo_name;
+use crate::cli::Streams;
+use crate::cli::output::progress::Progress;
 use crate::error::{Error, IoOp, Result, TargetState};
 use crate::image::{Access, ImageFile, NewFile, ReadAt, Watched, WritableFile};
 use crate::transaction::{Draft, Prepared, Summary, prepare, preview};
 use crate::units::{Bytes, ImagePos};
 
 /// A target, to be written or only looked at.
-pub(super) enum Target {
+pub(crate) enum Target {
     ReadOnly(ImageFile),
     Ours(WritableFile),
 }
 
 impl Target {
     /// What is there.
-    pub(super) fn read(&self) -> &dyn ReadAt {
+    pub(crate) fn read(&self) -> &dyn ReadAt {
         match self {
             Self::ReadOnly(target) => target,
             Self::Ours(target) => target,
@@ -29,7 +31,7 @@ impl Target {
 
 /// How a change ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Written {
+pub(crate) enum Written {
     /// It was shown only.
     DryRun,
     /// The target had it all already.
@@ -40,37 +42,37 @@ pub(super) enum Written {
 
 /// A change of one target, made or shown.
 #[derive(Debug)]
-pub(super) struct Change {
-    pub(super) target: PathBuf,
+pub(crate) struct Change {
+    pub(crate) target: PathBuf,
     /// The target's size before.
-    pub(super) size: Bytes,
-    pub(super) summary: Summary,
-    pub(super) written: Written,
+    pub(crate) size: Bytes,
+    pub(crate) summary: Summary,
+    pub(crate) written: Written,
     /// The undo file, where there is one.
-    pub(super) undo: Option<PathBuf>,
+    pub(crate) undo: Option<PathBuf>,
 }
 
 impl Change {
     /// The target's size when it is made.
-    pub(super) fn size_after(&self) -> Bytes {
+    pub(crate) fn size_after(&self) -> Bytes {
         let cut = self.summary.cut().map(ImagePos::from_start);
         cut.unwrap_or(self.size)
     }
 }
 
 /// What is to change one target.
-pub(super) struct Writing<'a> {
-    pub(super) target: &'a Path,
+pub(crate) struct Writing<'a> {
+    pub(crate) target: &'a Path,
     /// The undo file that was asked for.
-    pub(super) undo: Option<&'a Path>,
-    pub(super) command_line: &'a str,
+    pub(crate) undo: Option<&'a Path>,
+    pub(crate) command_line: &'a str,
     /// The dump that it comes from, if any: what is wrong with that is told of it.
-    pub(super) dump: Option<&'a Path>,
+    pub(crate) dump: Option<&'a Path>,
 }
 
 impl Writing<'_> {
     /// Shows what a draft comes to.
-    pub(super) fn show(
+    pub(crate) fn show(
         &self,
         target: &dyn ReadAt,
         draft: impl FnOnce(&mut Draft<'_>) -> Result<()>,
@@ -85,7 +87,7 @@ impl Writing<'_> {
     }
 
     /// Makes a change. Where it is left half done, the error says how it is taken back.
-    pub(super) fn make(
+    pub(crate) fn make(
         &self,
         target: &mut WritableFile,
         draft: impl FnOnce(&mut Draft<'_>) -> Result<()>,
@@ -94,7 +96,7 @@ impl Writing<'_> {
     }
 
     /// Drafts a change and writes its undo file, which gets its name when the change is made.
-    pub(super) fn prepare(
+    pub(crate) fn prepare(
         &self,
         target: &WritableFile,
         draft: impl FnOnce(&mut Draft<'_>) -> Result<()>,
@@ -152,7 +154,7 @@ impl Writing<'_> {
 }
 
 /// A change that is drafted, and not begun. Dropped, it leaves nothing behind.
-pub(super) struct Pending<'a> {
+pub(crate) struct Pending<'a> {
     writing: &'a Writing<'a>,
     prepared: Prepared<NewFile>,
     undo: PathBuf,
@@ -160,7 +162,7 @@ pub(super) struct Pending<'a> {
 
 impl Pending<'_> {
     /// Makes it. Where it is left half done, the error says how it is taken back.
-    pub(super) fn make(self, target: &mut WritableFile) -> anyhow::Result<Change> {
+    pub(crate) fn make(self, target: &mut WritableFile) -> anyhow::Result<Change> {
         let size = target.size();
         let summary = self.prepared.summary().clone();
         let written = summary.written();
@@ -187,9 +189,9 @@ impl Pending<'_> {
 
 /// The file that an error is about, and what to do about what was written.
 #[derive(Debug)]
-pub(super) struct Blamed {
+pub(crate) struct Blamed {
     path: PathBuf,
-    pub(super) hints: Vec<String>,
+    pub(crate) hints: Vec<String>,
 }
 
 impl fmt::Display for Blamed {
@@ -199,7 +201,7 @@ impl fmt::Display for Blamed {
 }
 
 /// Adds to an error how a change is taken back that was made before.
-pub(super) fn with_made(mut error: anyhow::Error, made: &[Change]) -> anyhow::Error {
+pub(crate) fn with_made(mut error: anyhow::Error, made: &[Change]) -> anyhow::Error {
     if let Some(blamed) = error.downcast_mut::<Blamed>() {
         for change in made {
             if let Some(undo) = &change.undo {
@@ -215,7 +217,7 @@ pub(super) fn with_made(mut error: anyhow::Error, made: &[Change]) -> anyhow::Er
 }
 
 /// Says how changes are taken back: the last that was made first.
-pub(super) fn tell_how_to_undo(changes: &[Change], out: &mut Streams<'_>) {
+pub(crate) fn tell_how_to_undo(changes: &[Change], out: &mut Streams<'_>) {
     let mut made = changes
         .iter()
         .rev()

@@ -4,12 +4,14 @@
 //! agree with each other and with the device is [`crate::format::layout`]'s question.
 
 mod flags;
+mod mark;
 mod state;
 
 use std::fmt;
 
 pub use crate::terms::Format;
 pub use flags::{DeviceFlags, Named, PeerFlags};
+pub use mark::{Mark, Marked, mark_of, unmarked};
 pub use state::{AtAttach, DiskState};
 
 use crate::format::layout::{AlStriping, MdGeometry};

@@ -1,5 +1,8 @@
 //! `mdtool adopt`.
 
+pub(crate) mod args;
+pub(crate) mod view;
+
 mod external;
 
 use std::path::{Path, PathBuf};
@@ -7,16 +10,17 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde_json::json;
 
-use super::super::Streams;
-use super::super::args::{AdoptArgs, Strategy};
-use super::super::confirm::confirm;
-use super::super::open::Opened;
-use super::super::outcome::Outcome;
-use super::super::report::adopt as report;
-use super::super::report::change::{self, Metadata};
-use super::super::select::Chosen;
-use super::super::write::{Change, Target, Writing, tell_how_to_undo};
-use super::apply_al::warn_of_log;
+use crate::cli::Streams;
+use crate::cli::commands::adopt::args::AdoptArgs;
+use crate::cli::commands::adopt::args::Strategy;
+use crate::cli::commands::apply_al::warn_of_log;
+use crate::cli::write::confirm::confirm;
+use crate::cli::session::open::Opened;
+use crate::cli::outcome::Outcome;
+use crate::cli::commands::adopt::view as report;
+use crate::cli::output::change::{self, Metadata};
+use crate::cli::session::select::Chosen;
+use crate::cli::write::{Change, Target, Writing, tell_how_to_undo};
 use crate::error::{Error, Result};
 use crate::format::layout::MdLayout;
 use crate::image::{ImageFile, WritableFile};
@@ -27,7 +31,10 @@ use crate::survey::locate::{Level, Located, ScanMode};
 use crate::transaction::Draft;
 use crate::units::{Bytes, DevPos, ImagePos, NodeId};
 
-pub(in super::super) fn run(
+/// What `adopt --help` says of its statuses.
+pub(crate) const STATUSES: &str = "Exit status: 0 done; 1 there is no metadata, or no such level; 2 refused, or could not: the disk is as it was, or the message names the undo file.";
+
+pub(crate) fn run(
     args: &AdoptArgs,
     command_line: &str,
     out: &mut Streams<'_>,

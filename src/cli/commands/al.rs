@@ -1,16 +1,18 @@
 //! `mdtool al`.
 
+pub(crate) mod args;
+
 use std::io::Write;
 use std::ops::Range;
 
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use super::super::Streams;
-use super::super::args::AlArgs;
-use super::super::open::Opened;
-use super::super::outcome::Outcome;
-use super::super::select::Chosen;
+use crate::cli::Streams;
+use crate::cli::commands::al::args::AlArgs;
+use crate::cli::session::open::Opened;
+use crate::cli::outcome::Outcome;
+use crate::cli::session::select::Chosen;
 use crate::format::activity_log::{Content, Entry, Transaction, Verdict, extent_range};
 use crate::surgery::apply_al::{LogState, log_was_off};
 use crate::survey::locate::{Level, ScanMode};
@@ -19,7 +21,10 @@ use crate::units::{AlExtent, Bytes, DevPos};
 /// How many places of the ring a JSON document lists; a log of DRBD's default size has 8.
 const LISTED: usize = 65_536;
 
-pub(in super::super) fn run(args: &AlArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
+/// What `al --help` says of its statuses.
+pub(crate) const STATUSES: &str = "Exit status: 0 the log names all that may have been written to; 1 it does not, or there is no metadata; 2 could not look.";
+
+pub(crate) fn run(args: &AlArgs, _command_line: &str, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     let chosen = Chosen::open(&args.image, args.level, ScanMode::Auto)?;
     let (opened, level) = (&chosen.opened, chosen.level());
     let name = || args.image.image.display().to_string();

@@ -1,20 +1,22 @@
 //! `mdtool apply-al`.
 
+pub(crate) mod args;
+
 use std::io::Write;
 
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use super::super::Streams;
-use super::super::args::ApplyAlArgs;
-use super::super::confirm::confirm;
-use super::super::human::binary;
-use super::super::open::Opened;
-use super::super::outcome::Outcome;
-use super::super::report::change::{self, Metadata};
-use super::super::report::plan::regions;
-use super::super::select::Chosen;
-use super::super::write::{Change, Writing, Written, tell_how_to_undo};
+use crate::cli::Streams;
+use crate::cli::commands::apply_al::args::ApplyAlArgs;
+use crate::cli::write::confirm::confirm;
+use crate::cli::output::human::binary;
+use crate::cli::session::open::Opened;
+use crate::cli::outcome::Outcome;
+use crate::cli::output::change::{self, Metadata};
+use crate::cli::commands::import::view::regions;
+use crate::cli::session::select::Chosen;
+use crate::cli::write::{Change, Writing, Written, tell_how_to_undo};
 use crate::format::bitmap::bits_to_bytes;
 use crate::format::superblock::{AlState, Superblock};
 use crate::image::WritableFile;
@@ -22,7 +24,10 @@ use crate::surgery::apply_al::{Gained, LogState, Marking, draft, log_was_off, su
 use crate::survey::locate::{Level, ScanMode};
 use crate::units::{Bytes, DevPos};
 
-pub(in super::super) fn run(
+/// What `apply-al --help` says of its statuses.
+pub(crate) const STATUSES: &str = "Exit status: 0 applied; 1 there is no metadata, or no such level; 2 refused, or could not: a log that does not show all wants --mark-all.";
+
+pub(crate) fn run(
     args: &ApplyAlArgs,
     command_line: &str,
     out: &mut Streams<'_>,
@@ -44,7 +49,7 @@ pub(in super::super) fn run(
 }
 
 /// Warns of a log that does not say what was written.
-pub(in super::super) fn warn_of_log(level: &Level, name: &str, out: &mut Streams<'_>) {
+pub(crate) fn warn_of_log(level: &Level, name: &str, out: &mut Streams<'_>) {
     if log_was_off(&level.superblock) {
         out.tell(format_args!(
             "mdtool: warning: {name}: MDF_AL_DISABLED is set: the activity log was off, and does not say what was being written"
@@ -127,7 +132,7 @@ fn json(
 }
 
 /// The bits that follow from a level's log, or all of them.
-pub(in super::super) fn marking(
+pub(crate) fn marking(
     opened: &Opened,
     level: &Level,
     mark_all: bool,

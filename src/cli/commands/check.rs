@@ -1,19 +1,25 @@
 //! `mdtool check`.
 
+pub(crate) mod args;
+pub(crate) mod view;
+
 use anyhow::Context;
 
-use super::super::Streams;
-use super::super::args::CheckArgs;
-use super::super::open::Opened;
-use super::super::outcome::Outcome;
-use super::super::report::check::{Report, json, text};
-use super::super::select::{choose, find, no_stack, nothing_found, of_partition};
+use crate::cli::Streams;
+use crate::cli::commands::check::args::CheckArgs;
+use crate::cli::session::open::Opened;
+use crate::cli::outcome::Outcome;
+use crate::cli::commands::check::view::{Report, json, text};
+use crate::cli::session::select::{choose, find, no_stack, nothing_found, of_partition};
 use crate::survey::locate::{Located, locate_at};
 use crate::verdict::check::{
     CheckOptions, Judged, Severity, Standing, check, standing, standing_at,
 };
 
-pub(in super::super) fn run(args: &CheckArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
+/// What `check --help` says of its statuses.
+pub(crate) const STATUSES: &str = "Exit status: 0 nothing above a note was found; 1 there are warnings or errors, or there is no metadata; 2 could not look.";
+
+pub(crate) fn run(args: &CheckArgs, _command_line: &str, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     let name = || args.image.image.display().to_string();
     let opened = Opened::open(&args.image)?;
     let (located, standing) = subjects(&opened, args)?;

@@ -1,16 +1,18 @@
 //! `mdtool demo`: a rehearsal on an image that is made for it.
 
+pub(crate) mod args;
+
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
 use anyhow::Context;
 
-use super::super::args::DemoArgs;
-use super::super::human::bytes_and_decimal;
-use super::super::outcome::Outcome;
-use super::super::{Streams, run as run_program};
 use crate::builder::{Level, build};
+use crate::cli::commands::demo::args::DemoArgs;
+use crate::cli::output::human::bytes_and_decimal;
+use crate::cli::outcome::Outcome;
+use crate::cli::{Streams, run as run_program};
 use crate::error::Error;
 use crate::image::{WritableFile, create_directory};
 use crate::units::{BitmapIndex, Bytes, DevPos, ImagePos};
@@ -20,7 +22,10 @@ const SIZES: [Bytes; 2] = [Bytes::new(9_000_000_000_000), Bytes::new(1 << 30)];
 /// What was written while the copy was made: positions and sizes out of a thousandth of the device.
 const WRITTEN: [(u64, u64); 3] = [(3, 64 << 20), (411, 1 << 20), (870, 12 << 10)];
 
-pub(in super::super) fn run(args: &DemoArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
+/// What `demo --help` says of its statuses.
+pub(crate) const STATUSES: &str = "Exit status: 0 all went well; 2 something did not.";
+
+pub(crate) fn run(args: &DemoArgs, _command_line: &str, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     let temporary;
     let dir = if let Some(dir) = &args.dir {
         create_directory(dir).with_context(|| dir.display().to_string())?;

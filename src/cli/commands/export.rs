@@ -1,16 +1,18 @@
 //! `mdtool export`.
 
+pub(crate) mod args;
+
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context;
 
-use super::super::Streams;
-use super::super::args::ExportArgs;
-use super::super::open::Opened;
-use super::super::outcome::Outcome;
-use super::super::report::{json, text};
-use super::super::select::Chosen;
-use super::apply_al::{marking, warn_of_log};
+use crate::cli::Streams;
+use crate::cli::commands::export::args::ExportArgs;
+use crate::cli::commands::apply_al::{marking, warn_of_log};
+use crate::cli::session::open::Opened;
+use crate::cli::outcome::Outcome;
+use crate::cli::output::{json, text};
+use crate::cli::session::select::Chosen;
 use crate::dump::{Compat, Preamble, print};
 use crate::error::{Error, Refused};
 use crate::format::metadata::Header;
@@ -20,7 +22,10 @@ use crate::surgery::apply_al::Applied;
 use crate::survey::locate::{FoundBy, Level, ScanMode};
 use crate::units::Bytes;
 
-pub(in super::super) fn run(
+/// What `export --help` says of its statuses.
+pub(crate) const STATUSES: &str = "Exit status: 0 exported; 1 there is no metadata, or no such level; 2 could not, or refused: unclean metadata wants --apply-al.";
+
+pub(crate) fn run(
     args: &ExportArgs,
     command_line: &str,
     out: &mut Streams<'_>,

@@ -1,19 +1,21 @@
 //! `mdtool import`.
 
+pub(crate) mod args;
+pub(crate) mod view;
+
 use std::path::Path;
 
 use anyhow::Context;
 use serde_json::json;
 
-use super::super::Streams;
-use super::super::args::ImportArgs;
-use super::super::confirm::confirm;
-use super::super::open::refuse_foreign;
-use super::super::outcome::Outcome;
-use super::super::progress::Progress;
-use super::super::report::change::{self, Metadata};
-use super::super::report::plan;
-use super::super::write::{Change, Target, Writing, Written, tell_how_to_undo};
+use crate::cli::Streams;
+use crate::cli::commands::import::args::ImportArgs;
+use crate::cli::write::confirm::confirm;
+use crate::cli::session::open::refuse_foreign;
+use crate::cli::outcome::Outcome;
+use crate::cli::output::progress::Progress;
+use crate::cli::output::change::{self, Metadata};
+use crate::cli::write::{Change, Target, Writing, Written, tell_how_to_undo};
 use crate::dump::{DumpReader, Note};
 use crate::error::{Error, Result};
 use crate::image::{ImageFile, ReadAt, Window, WritableFile, open_source, source_size};
@@ -23,7 +25,10 @@ use crate::survey::locate::LocateOptions;
 use crate::transaction::Draft;
 use crate::units::{Bytes, ImagePos, NodeId};
 
-pub(in super::super) fn run(
+/// What `import --help` says of its statuses.
+pub(crate) const STATUSES: &str = "Exit status: 0 done; 2 refused, or could not: the disk is as it was, or the message names the undo file.";
+
+pub(crate) fn run(
     args: &ImportArgs,
     command_line: &str,
     out: &mut Streams<'_>,
@@ -163,7 +168,7 @@ fn print(
         let changes = std::slice::from_ref(change);
         change::print(out.stdout, changes, &metadata, json!({}))?;
     } else if change.written != Written::Nothing || args.writing.dry_run {
-        plan::print(
+        view::print(
             out.stdout,
             &args.target,
             change.size,

@@ -1,15 +1,20 @@
 //! `mdtool locate`.
 
+pub(crate) mod args;
+
 use anyhow::Context;
 
-use super::super::Streams;
-use super::super::args::LocateArgs;
-use super::super::open::Opened;
-use super::super::outcome::Outcome;
-use super::super::report::{json, text};
-use super::super::select::{choose, find, no_stack, nothing_found};
+use crate::cli::Streams;
+use crate::cli::commands::locate::args::LocateArgs;
+use crate::cli::session::open::Opened;
+use crate::cli::outcome::Outcome;
+use crate::cli::output::{json, text};
+use crate::cli::session::select::{choose, find, no_stack, nothing_found};
 
-pub(in super::super) fn run(args: &LocateArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
+/// What `locate --help` says of its statuses.
+pub(crate) const STATUSES: &str = "Exit status: 0 metadata was found; 1 there is none, or no stack with --stacked (the report is printed all the same); 2 could not look.";
+
+pub(crate) fn run(args: &LocateArgs, _command_line: &str, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     let opened = Opened::open(&args.image)?;
     let mut located = find(&opened, &args.image, args.level, args.scan.into())?;
     let mut first = 0;

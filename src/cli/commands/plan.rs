@@ -1,21 +1,27 @@
 //! `mdtool plan`.
 
+pub(crate) mod args;
+pub(crate) mod view;
+
 use std::process::{Command, Stdio};
 
 use anyhow::Context;
 
-use super::super::Streams;
-use super::super::args::PlanArgs;
-use super::super::outcome::Outcome;
-use super::super::report::ways::{Names, Plan};
-use super::super::select::Chosen;
+use crate::cli::Streams;
+use crate::cli::commands::plan::args::PlanArgs;
+use crate::cli::outcome::Outcome;
+use crate::cli::commands::plan::view::{Names, Plan};
+use crate::cli::session::select::Chosen;
 use crate::error::UtilsVersion;
 use crate::image::ImageFile;
 use crate::surgery::adopt::{self, Site};
 use crate::survey::locate::ScanMode;
 use crate::verdict::forecast::forecast;
 
-pub(in super::super) fn run(args: &PlanArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
+/// What `plan --help` says of its statuses.
+pub(crate) const STATUSES: &str = "Exit status: 0 at least one way works; 1 none does, or there is no metadata; 2 could not look.";
+
+pub(crate) fn run(args: &PlanArgs, _command_line: &str, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     let chosen = Chosen::open(&args.image, args.level, ScanMode::Auto)?;
     let (opened, located, level) = (&chosen.opened, &chosen.located, chosen.level());
     let disk = opened.window().size();

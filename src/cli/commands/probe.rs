@@ -1,18 +1,36 @@
 //! `mdtool probe`.
 
+pub(crate) mod args;
+pub(crate) mod view;
+
 use std::fmt::Display;
 use std::io;
 
 use serde_json::Value;
 
-use super::super::Streams;
-use super::super::args::{ImageArgs, ProbeArgs};
-use super::super::open::Opened;
-use super::super::outcome::Outcome;
-use super::super::report::probe::{Report, document};
+use crate::cli::Streams;
+use crate::cli::commands::probe::args::ProbeArgs;
+use crate::cli::args::{ImageArgs};
+use crate::cli::session::open::Opened;
+use crate::cli::outcome::Outcome;
+use crate::cli::commands::probe::view::{Report, document};
 use crate::verdict::probe::{ProbeOptions, Probed, Status, probe};
 
-pub(in super::super) fn run(args: &ProbeArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
+/// What `probe --help` says of its statuses.
+pub(crate) const STATUSES: &str = "\
+Exit status, and the first word of each line:
+  0  clean       metadata where DRBD looks, its activity log applied
+  1  none        no metadata: looked everywhere that it could be; what is there instead is named
+  2  error       could not look, or not everywhere: I/O error, not a raw image, empty, cut off
+  3  unclean     metadata where DRBD looks, its activity log to be applied (apply-al)
+  4  damaged     metadata, or what is left of it, that DRBD would not take or not wholly
+  5  moved       metadata, but not where DRBD will look: nested, or of another size of the disk
+  6  unexpected  metadata, but not what --expect-... says
+
+Of several images the status that comes first here counts: 2, 4, 6, 5, 3, 1, 0. So 1 says that
+one of them has no metadata, not that all have none: probe one at a time before writing to it.";
+
+pub(crate) fn run(args: &ProbeArgs, _command_line: &str, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     let mut statuses = Vec::new();
     let mut entries = Vec::new();
     let mut hints: Vec<String> = Vec::new();

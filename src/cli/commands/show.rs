@@ -1,17 +1,23 @@
 //! `mdtool show`.
 
+pub(crate) mod args;
+pub(crate) mod view;
+
 use anyhow::Context;
 
-use super::super::Streams;
-use super::super::args::ShowArgs;
-use super::super::open::Opened;
-use super::super::outcome::Outcome;
-use super::super::report::show::Show;
-use super::super::report::text;
-use super::super::select::{choose, find, nothing_found};
+use crate::cli::Streams;
+use crate::cli::commands::show::args::ShowArgs;
+use crate::cli::session::open::Opened;
+use crate::cli::outcome::Outcome;
+use crate::cli::commands::show::view::Show;
+use crate::cli::output::text;
+use crate::cli::session::select::{choose, find, nothing_found};
 use crate::survey::locate::ScanMode;
 
-pub(in super::super) fn run(args: &ShowArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
+/// What `show --help` says of its statuses.
+pub(crate) const STATUSES: &str = "Exit status: 0 shown; 1 there is no metadata, or no such level; 2 could not look.";
+
+pub(crate) fn run(args: &ShowArgs, _command_line: &str, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     let opened = Opened::open(&args.image)?;
     let located = find(&opened, &args.image, args.level, ScanMode::Auto)?;
     if located.levels.is_empty() {

@@ -1,22 +1,27 @@
 //! `mdtool undo`.
 
+pub(crate) mod args;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use super::super::Streams;
-use super::super::args::UndoArgs;
-use super::super::confirm::confirm;
-use super::super::outcome::Outcome;
-use super::super::report::change::regions;
+use crate::cli::Streams;
+use crate::cli::commands::undo::args::UndoArgs;
+use crate::cli::write::confirm::confirm;
+use crate::cli::outcome::Outcome;
+use crate::cli::output::change::regions;
 use crate::error::{EditRefusal, Error};
 use crate::format::superblock::Superblock;
 use crate::image::{ImageFile, WritableFile};
 use crate::transaction::{Phase, UndoFile, UndoState, Undone};
 use crate::units::Bytes;
 
-pub(in super::super) fn run(args: &UndoArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
+/// What `undo --help` says of its statuses.
+pub(crate) const STATUSES: &str = "Exit status: 0 everything is as it was before; 2 refused, or could not: it can be run again.";
+
+pub(crate) fn run(args: &UndoArgs, _command_line: &str, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     let file_name = || args.file.display().to_string();
     let file = ImageFile::open(&args.file).with_context(file_name)?;
     let undo = UndoFile::open(file).with_context(file_name)?;

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::super::super::Streams;
-use super::super::super::confirm::confirm;
-use super::super::super::write::{Change, Pending, Target, Writing, with_made};
-use super::{Adopted, Job, writing};
+use crate::cli::Streams;
+use crate::cli::commands::adopt::{Adopted, Job, writing};
+use crate::cli::write::confirm::confirm;
+use crate::cli::write::{Change, Pending, Target, Writing, with_made};
 use crate::error::{Error, Result};
 use crate::format::layout::{MdIndex, MdLayout};
 use crate::image::{ImageFile, MemImage, ReadAt, Window, WritableFile};
@@ -24,7 +24,7 @@ struct Both<'a> {
 }
 
 impl Job<'_> {
-    pub(super) fn external(
+    pub(crate) fn external(
         &mut self,
         target: Target,
         out: &mut Streams<'_>,

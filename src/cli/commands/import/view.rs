@@ -1,0 +1,90 @@
+//! What a writing command changes, as text.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::format::metadata::Generation;
+use crate::format::superblock::Superblock;
+use crate::surgery::import::Import;
+use crate::transaction::Summary;
+use crate::units::Bytes;
+
+/// Prints the regions and the new superblock.
+pub(crate) fn print(
+    out: &mut dyn Write,
+    target: &Path,
+    size: Bytes,
+    summary: &Summary,
+    import: &Import,
+) -> io::Result<()> {
+    let header = &import.header;
+    let layout = &import.layout;
+    writeln!(
+        out,
+        "{}  {size}: {} metadata, {}\n",
+        target.display(),
+        header.format(),
+        layout.index
+    )?;
+    regions(out, summary)?;
+    writeln!(
+        out,
+        "\nla-size-sect {}, of {} that fit",
+        header.la_size.get(),
+        layout.usable.get()
+    )?;
+    if let Ok(superblock) = header.compose(layout) {
+        fields(out, &superblock)?;
+    }
+    if let Generation::V09(generation) = &header.generation {
+        writeln!(
+            out,
+            "node-id {}, max-peers {}",
+            generation.node_id, header.geometry.max_peers
+        )?;
+    }
+    Ok(())
+}
+
+/// One line a region: what changes where.
+pub(crate) fn regions(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
+    let label = summary.regions.iter().map(|region| region.label.len());
+    let width = label.max().unwrap_or(0).max(4);
+    writeln!(
+        out,
+        "{:<8}  {:<width$}  {:>16}  {:>16}  {:>14}  {:>14}",
+        "phase", "what", "from byte", "to byte", "bytes written", "of them differ"
+    )?;
+    for region in &summary.regions {
+        writeln!(
+            out,
+            "{:<8}  {:<width$}  {:>16}  {:>16}  {:>14}  {:>14}",
+            region.phase.to_string(),
+            region.label,
+            region.range.start.get(),
+            region.range.end.get(),
+            region.written.get(),
+            region.differing.get()
+        )?;
+    }
+    Ok(())
+}
+
+fn fields(out: &mut dyn Write, superblock: &Superblock) -> io::Result<()> {
+    if let Some(uuid) = superblock.current_uuid() {
+        writeln!(out, "current UUID {uuid}")?;
+    }
+    writeln!(
+        out,
+        "flags {}, {}",
+        superblock.flags(),
+        superblock.al_state()
+    )?;
+    writeln!(
+        out,
+        "md_size_sect {}, al_offset {}, bm_offset {}",
+        superblock.md_size().get(),
+        superblock.al_offset().get(),
+        superblock.bm_offset().get()
+    )
+}

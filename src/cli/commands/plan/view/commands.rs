@@ -1,0 +1,330 @@
+//! Each way with its arithmetic and its commands.
+
+use serde_json::json;
+
+use crate::cli::output::story::shell_word;
+use crate::cli::commands::plan::view::{Plan, Way, size};
+use crate::format::metadata::Header;
+use crate::format::superblock::{AlState, Format};
+use crate::surgery::adopt::{Obstacle, record};
+use crate::survey::locate::IndexChoice;
+use crate::units::{DevPos, range_len};
+use crate::verdict::utils_bugs::utils_bugs;
+
+impl Way {
+    fn new(key: &'static str, title: &'static str) -> Self {
+        Self {
+            key,
+            title,
+            why_not: None,
+            notes: Vec::new(),
+            commands: Vec::new(),
+            warnings: Vec::new(),
+            facts: json!({}),
+        }
+    }
+
+    fn not(self, why: Obstacle) -> Self {
+        Self {
+            why_not: Some(why),
+            ..self
+        }
+    }
+}
+
+impl Plan<'_> {
+    pub(crate) fn relocate(&self) -> Way {
+        let mut way = Way::new("relocate", "relocate: new metadata at the end of the disk");
+        let relocation = match &self.ways.relocate {
+            Err(why) => return way.not(*why),
+            Ok(relocation) => relocation,
+        };
+        let layout = &relocation.layout;
+        let at = |at: DevPos| at.get();
+        way.notes = vec![
+            format!(
+                "data ends at byte {}; the new metadata takes {} and begins at byte {}: {} between them",
+                relocation.data.get(),
+                size(range_len(&layout.whole)),
+                at(layout.whole.start),
+                size(relocation.slack),
+            ),
+            format!(
+                "bitmap at byte {}, activity log at byte {}, superblock at byte {} of the disk",
+                at(layout.bm.start),
+                at(layout.al.start),
+                at(layout.md)
+            ),
+        ];
+        if relocation.overlaps {
+            way.notes.push(
+                "it covers a part of where the metadata is now: done in one go by an undo file"
+                    .to_owned(),
+            );
+        }
+        way.commands = vec![self.adopt("")];
+        way.facts = json!({
+            "md_offset": at(layout.md),
+            "al_offset": at(layout.al.start),
+            "bm_offset": at(layout.bm.start),
+            "data_bytes": relocation.data.get(),
+            "metadata_bytes": range_len(&layout.whole).get(),
+            "slack_bytes": relocation.slack.get(),
+            "overlaps": relocation.overlaps,
+        });
+        way
+    }
+
+    pub(crate) fn truncate(&self) -> Way {
+        let mut way = Way::new(
+            "truncate",
+            "truncate: the disk cut to what the metadata was laid out for",
+        );
+        let truncation = match &self.ways.truncate {
+            Err(why) => return way.not(*why),
+            Ok(truncation) => truncation,
+        };
+        way.notes = vec![format!(
+            "{} - {} = {}: the last {} are cut off, the outer metadata among them",
+            self.site.size.get(),
+            truncation.cut.get(),
+            size(truncation.size),
+            size(truncation.cut),
+        )];
+        let after = match truncation.extents {
+            None => self.cut_off(truncation, &mut way),
+            Some(extents) => Some(self.cut_volume(truncation, extents, &mut way)),
+        };
+        if let Some(disk) = after {
+            self.put_right(&disk, &mut way);
+        }
+        way.facts = json!({
+            "size_bytes": truncation.size.get(),
+            "cut_bytes": truncation.cut.get(),
+            "beyond_extent_bytes": truncation.extents.map(|extents| extents.beyond.get()),
+        });
+        way
+    }
+
+    pub(crate) fn external(&self) -> Way {
+        let mut way = Way::new(
+            "external",
+            "external: metadata in a file or on a device of its own",
+        );
+        let external = match &self.ways.external {
+            Err(why) => return way.not(*why),
+            Ok(external) => external,
+        };
+        way.notes = vec![format!(
+            "flex-external {}: at least {} for this DRBD device, {} for the whole disk",
+            self.level.superblock.format(),
+            size(external.least),
+            size(external.whole),
+        )];
+        way.notes.push(
+            "DRBD takes block devices only: losetup makes one of a file; drbd.conf names it as meta-disk".to_owned(),
+        );
+        way.commands = vec![self.adopt(" --strategy external --meta META")];
+        way.facts = json!({
+            "least_bytes": external.least.get(),
+            "whole_bytes": external.whole.get(),
+        });
+        way
+    }
+
+    pub(crate) fn restore(&self) -> Way {
+        let mut way = Way::new("restore_md", "export, and drbdmeta restore-md");
+        let relocation = match &self.ways.relocate {
+            Err(why) => return way.not(*why),
+            Ok(relocation) => relocation,
+        };
+        let header = Header::of(&self.level.superblock);
+        let found = utils_bugs(&header, &relocation.layout, self.utils);
+        way.warnings = found.iter().map(ToString::to_string).collect();
+        way.notes = vec![match self.utils {
+            Some(version) => format!("drbd-utils {version}; --compat tells another version"),
+            None => "drbd-utils of unknown version; --compat tells it".to_owned(),
+        }];
+        let compat = match self.utils {
+            Some(version) => format!(" --compat {version}"),
+            None => String::new(),
+        };
+        let apply = if self.is_unclean() { " --apply-al" } else { "" };
+        let format = header.format();
+        way.commands = vec![format!(
+            "mdtool export {} -o dump.md{apply}{compat}",
+            self.image_words()
+        )];
+        if self.has_node_ids() {
+            way.commands.push(self.sed());
+            way.notes.push("the two node ids of source (FROM) and target (TO) are exchanged in the dump; flag 0x10 (seen) is to be set for the source by hand".to_owned());
+        }
+        way.commands.push(format!(
+            "drbdmeta {} {format} {} internal restore-md dump.md",
+            self.minor(),
+            self.device()
+        ));
+        way.facts = json!({ "utils_bugs": found.len() });
+        way
+    }
+
+    /// UG9's script.
+    fn sed(&self) -> String {
+        let own = self.level.superblock.node_id().filter(|id| *id >= 0);
+        let from = own.map_or_else(|| "FROM".to_owned(), |id| id.to_string());
+        format!(
+            "sed -i -e 's/node-id {from};/node-id TO;/' -e 's/^peer.{from}. /peer-NEW /' -e 's/^peer.TO. /peer[{from}] /' -e 's/^peer-NEW /peer[TO] /' dump.md"
+        )
+    }
+
+    pub(crate) fn check_resize(&self) -> Way {
+        let mut way = Way::new(
+            "check_resize",
+            "drbdmeta check-resize, by a record of the old size",
+        );
+        let resize = match (&self.ways.check_resize, &self.ways.relocate) {
+            (Ok(resize), _) => resize.clone(),
+            (Err(why @ Obstacle::Hidden { .. }), Ok(relocation)) => {
+                way.why_not = Some(*why);
+                record(self.level, relocation)
+            }
+            (Err(why), _) => return way.not(*why),
+        };
+        let path = format!("/var/lib/drbd/drbd-minor-{}.lkbd", self.minor());
+        let uuid = resize.device_uuid;
+        let uuid = uuid.map(|uuid| format!("uuid:\t{:016X}\n", uuid.0));
+        let content = format!(
+            "{}\t{}\n{}",
+            resize.old_size.get(),
+            self.device(),
+            uuid.unwrap_or_default()
+        );
+        let print = format!(
+            "printf '{}' > {path}",
+            content.replace('\t', "\\t").replace('\n', "\\n")
+        );
+        if way.why_not.is_none() {
+            way.notes = vec![format!(
+                "{path} with exactly this, a tab between the words:"
+            )];
+            way.commands = vec![
+                print,
+                format!(
+                    "drbdmeta {} {} {} internal check-resize",
+                    self.minor(),
+                    self.level.superblock.format(),
+                    self.device()
+                ),
+            ];
+            self.put_right(&self.device(), &mut way);
+        } else {
+            way.notes = vec![format!(
+                "on a larger disk, with nothing where drbdmeta looks, this would be the record: {print}"
+            )];
+        }
+        if resize.shifts {
+            way.warnings.push("drbd-utils up to 9.34.0 shift the bitmap on this way, because its size changes, and lose what is out of sync: use another way with them".to_owned());
+        }
+        way.facts = json!({ "path": path, "content": content, "shifts_bitmap": resize.shifts });
+        way
+    }
+
+    /// What is still to be done to metadata that is where DRBD looks on `disk`, but says what it said on the source.
+    fn put_right(&self, disk: &str, way: &mut Way) {
+        let why = match (self.has_node_ids(), self.is_unclean()) {
+            (false, false) => return,
+            (true, false) => "the node id is still the source's then",
+            (false, true) => "the activity log is still to be applied then",
+            (true, true) => {
+                "the node id is still the source's then, and the activity log is to be applied"
+            }
+        };
+        way.notes.push(format!("{why}: the last command does it"));
+        way.commands
+            .push(format!("mdtool adopt {disk}{}", self.options()));
+    }
+
+    fn is_unclean(&self) -> bool {
+        let format = self.level.superblock.format();
+        self.level.superblock.al_state() == AlState::Unclean && format != Format::V07
+    }
+
+    /// `mdtool adopt` of this level where it is to be adopted.
+    pub(crate) fn adopt(&self, strategy: &str) -> String {
+        let disk = if self.is_here() {
+            self.image_words()
+        } else {
+            self.disk_words()
+        };
+        format!("mdtool adopt {disk}{strategy}{}", self.options())
+    }
+
+    /// The options of `mdtool adopt` that this level needs.
+    pub(crate) fn options(&self) -> String {
+        let apply = if self.is_unclean() { " --apply-al" } else { "" };
+        let node = if self.has_node_ids() {
+            " --node-id N"
+        } else {
+            ""
+        };
+        format!("{node}{apply} --undo adopt.undo")
+    }
+
+    pub(crate) fn has_node_ids(&self) -> bool {
+        self.level.superblock.format() == Format::V09
+    }
+
+    /// Whether the image itself is the disk on which the resource is to be adopted.
+    pub(crate) fn is_here(&self) -> bool {
+        self.names.device.is_none() && self.site.size == self.opened.window().size()
+    }
+
+    /// The image, and which part and level of it.
+    fn image_words(&self) -> String {
+        let mut words = vec![shell_word(&self.image.image)];
+        for (option, value) in [
+            ("--offset", self.image.offset),
+            ("--size", self.image.size),
+            ("--at", self.image.at),
+        ] {
+            words.extend(value.map(|size| format!("{option} {}", size.0.get())));
+        }
+        self.add_level(&mut words);
+        words.join(" ")
+    }
+
+    /// The disk that has at its start what was looked at of the image, and which level of it.
+    fn disk_words(&self) -> String {
+        let mut words = vec![self.device()];
+        if self.image.at.is_some() {
+            words.push(format!("--at {}", self.level.layout.md.get()));
+        }
+        self.add_level(&mut words);
+        words.join(" ")
+    }
+
+    fn add_level(&self, words: &mut Vec<String>) {
+        if self.image.index != IndexChoice::Auto {
+            words.push(format!("--index {}", self.level.layout.index));
+        }
+        if self.image.stacked {
+            words.push("--stacked".to_owned());
+        } else if self.number() > 0 {
+            words.push(format!("--level {}", self.number()));
+        }
+    }
+
+    /// The disk: what was given, or the image where that is a whole device.
+    pub(crate) fn device(&self) -> String {
+        let whole = self.opened.window().size() == self.opened.image_size();
+        let image = self.image.image.as_path();
+        let image = (self.block_device && self.is_here() && whole).then_some(image);
+        let device = self.names.device.or(image).map(shell_word);
+        device.unwrap_or_else(|| "DEVICE".to_owned())
+    }
+
+    fn minor(&self) -> String {
+        let minor = self.names.minor.map(|minor| minor.to_string());
+        minor.unwrap_or_else(|| "MINOR".to_owned())
+    }
+}

@@ -1,0 +1,11 @@
+//! What commands print: the same facts as text for people and as JSON for programs, and how far long work is.
+//!
+//! Belongs here: what several commands print alike. Does not: a command's own report, which stands beside it as `view`.
+
+pub(crate) mod change;
+pub(crate) mod human;
+pub(crate) mod json;
+pub(crate) mod picture;
+pub(crate) mod progress;
+pub(crate) mod story;
+pub(crate) mod text;

@@ -1,0 +1,203 @@
+//! What the findings mean, in sentences, and what to do next.
+
+use std::path::Path;
+
+use crate::cli::output::human::bytes_and_decimal;
+use crate::cli::output::picture::device_name;
+use crate::cli::output::text::Report;
+use crate::cli::session::select::of_partition;
+use crate::format::layout::MdIndex;
+use crate::format::superblock::AlState;
+use crate::survey::locate::{FoundBy, IndexChoice, Level, Role, Searched};
+use crate::survey::occupancy::Evidence;
+use crate::units::{Bytes, DevPos};
+
+/// Why DRBD itself would see what it sees here; nothing where it sees the only resource.
+pub(crate) fn what_drbd_sees(report: &Report<'_>) -> Option<String> {
+    let levels = report.located.levels.as_slice();
+    let outermost = levels.first()?;
+    match outermost.found_by {
+        FoundBy::ExpectedPosition if levels.len() > 1 => {
+            let innermost = levels.last()?;
+            let distance = end(outermost)
+                .bytes_since(end(innermost))
+                .unwrap_or(Bytes::ZERO);
+            Some(format!(
+                "DRBD looks at the {} of a disk, and finds the {} resource there. The {} one's metadata ends {distance} earlier:\n\
+                 attached as it is, this disk is the {} resource, not the {} one.",
+                place(outermost),
+                outermost.role,
+                innermost.role,
+                outermost.role,
+                innermost.role,
+            ))
+        }
+        FoundBy::Scan => Some(gone(report, outermost)),
+        _ => None,
+    }
+}
+
+/// Where DRBD looks, and what became of what it would look for.
+fn gone(report: &Report<'_>, outermost: &Level) -> String {
+    let size = report.device_size();
+    let short = size.saturating_sub(outermost.device);
+    let found = match outermost.role {
+        Role::Inner => format!(
+            "What was found lies deeper, where an inner resource on a device of {} has it; the outer's metadata is gone.",
+            outermost.device
+        ),
+        _ => format!(
+            "What was found was made for a device of {}: this one is {short} longer, or metadata that lay around it is gone.",
+            outermost.device
+        ),
+    };
+    format!(
+        "DRBD looks at the {} of a disk, and finds no metadata there: attached as it is, this disk has none.\n{found}",
+        place(outermost)
+    )
+}
+
+/// The part of a disk where DRBD looks for metadata like a level's.
+fn place(level: &Level) -> &'static str {
+    match level.layout.index {
+        MdIndex::FlexInternal => "last 4 KiB",
+        MdIndex::Internal => "last 128 MiB",
+        MdIndex::FlexExternal | MdIndex::Indexed(_) => "meta device instead",
+    }
+}
+
+/// Where a level's metadata ends.
+fn end(level: &Level) -> DevPos {
+    level.layout.whole.end
+}
+
+/// Who lives on the disk, a line each, and what that tells of the levels.
+pub(crate) fn occupants(levels: &[Level], evidence: &[Evidence]) -> Vec<String> {
+    evidence
+        .iter()
+        .map(|one| match one.occupant.end {
+            Some(end) if !one.occupant.is_believable() => format!(
+                "{}: says to end at byte {}, where no disk ends; it is damaged",
+                one.occupant.kind,
+                end.get()
+            ),
+            Some(end) => {
+                let size = bytes_and_decimal(end.from_start());
+                let told =
+                    where_it_ends(levels, one).map_or(String::new(), |told| format!(": {told}"));
+                format!("{}, {size}{told}", one.occupant.kind)
+            }
+            None => format!("{}: says nothing of where it ends", one.occupant.kind),
+        })
+        .collect()
+}
+
+/// Where an end lies among the devices.
+fn where_it_ends(levels: &[Level], one: &Evidence) -> Option<String> {
+    if let Some(beyond) = one.beyond(levels) {
+        let outermost = device_name(levels, levels.first()?);
+        return Some(format!(
+            "ends {beyond} beyond the {outermost}; its end is cut off, or metadata was put there"
+        ));
+    }
+    let level = levels.get(one.level?)?;
+    let device = device_name(levels, level);
+    let room = one.room(levels)?;
+    let ends = if room == Bytes::ZERO {
+        format!("ends where the {device} ends")
+    } else {
+        format!("ends inside the {device}, {room} before its end")
+    };
+    let next = levels.get(one.level?.saturating_add(1));
+    Some(match next {
+        Some(next) => format!(
+            "{ends}, and beyond the {} one: it was not made on that",
+            next.role
+        ),
+        None => ends,
+    })
+}
+
+/// What else is worth knowing, a line each.
+pub(crate) fn notes(report: &Report<'_>) -> Vec<String> {
+    let levels = report.located.levels.as_slice();
+    let mut notes = Vec::new();
+    for (number, level) in report.numbered() {
+        if level.superblock.al_state() == AlState::Unclean {
+            notes.push(format!(
+                "level {number} is unclean: its activity log is not applied, and what that names may be out of sync beyond what is counted"
+            ));
+        }
+        if level.superblock.la_size() > level.layout.usable {
+            notes.push(format!(
+                "level {number} says a size of {}, and {} fit: the size is clipped",
+                level.superblock.la_size(),
+                level.layout.usable
+            ));
+        }
+        if !level.layout.index.is_internal() {
+            notes.push(format!(
+                "level {number} is external: its data is on another device"
+            ));
+        }
+    }
+    if !levels.is_empty() {
+        let partitions = report.located.partitions.iter();
+        notes.extend(partitions.map(|partition| of_partition(report.image, partition)));
+    }
+    let single = levels.len() == 1
+        && levels
+            .iter()
+            .all(|level| level.role == Role::Single && level.layout.index.is_internal());
+    if single && report.located.searched != Searched::Everything {
+        notes.push("no inner resource where DRBD would have one; if a stack is expected, --stacked searches everywhere".to_owned());
+    }
+    notes
+}
+
+/// The commands that a reader may want next.
+pub(crate) fn next(report: &Report<'_>) -> Vec<(String, &'static str)> {
+    let levels = report.located.levels.as_slice();
+    let Some(innermost) = levels.last() else {
+        return Vec::new();
+    };
+    let stacked = levels.len() > 1 || innermost.role == Role::Inner;
+    let mut words = vec![shell_word(&report.image.image)];
+    for (option, value) in [
+        ("--offset", report.image.offset),
+        ("--size", report.image.size),
+        ("--at", report.image.at),
+    ] {
+        words.extend(value.map(|size| format!("{option} {}", size.0.get())));
+    }
+    if report.image.index != IndexChoice::Auto {
+        words.push(format!("--index {}", innermost.layout.index));
+    }
+    if stacked {
+        words.push("--stacked".to_owned());
+    }
+    let image = words.join(" ");
+    let unclean = innermost.superblock.al_state() == AlState::Unclean;
+    let log = if unclean { " --apply-al" } else { "" };
+    let file = if stacked { "inner.md" } else { "metadata.md" };
+    let export = format!("mdtool export {image}{log} -o {file}");
+    if stacked {
+        vec![
+            (format!("mdtool plan {image}"), "every way to adopt it here"),
+            (export, "its metadata as text, for drbdmeta restore-md"),
+        ]
+    } else {
+        vec![(export, "its metadata as text, for drbdmeta restore-md")]
+    }
+}
+
+/// A path as a shell takes it.
+pub(crate) fn shell_word(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
+    if !path.is_empty() && path.chars().all(plain) {
+        path.into_owned()
+    } else {
+        format!("'{}'", path.replace('\'', "'\\''"))
+    }
+}

@@ -1,0 +1,136 @@
+//! Opening an image as the arguments say.
+
+use anyhow::Context;
+
+use crate::cli::args::ImageArgs;
+use crate::cli::output::progress::Progress;
+use crate::error::Unsupported;
+use crate::image::{Access, ReadAt, Watched, Window, open_for_scan};
+use crate::survey::file_form::{BEGINNING, recognise};
+use crate::survey::locate::{LocateOptions, ScanMode, locate};
+use crate::units::{Bytes, DevPos, ImagePos};
+
+/// An image, and the part of it that is looked at.
+pub(crate) struct Opened {
+    image: Box<dyn ReadAt>,
+    progress: Progress,
+    base: ImagePos,
+    len: Bytes,
+}
+
+impl Opened {
+    /// Opens an image read-only and checks that the window lies in it.
+    pub(crate) fn open(args: &ImageArgs) -> anyhow::Result<Self> {
+        Self::open_window(args).with_context(|| args.image.display().to_string())
+    }
+
+    /// The same, for who names the image in another way.
+    pub(crate) fn open_window(args: &ImageArgs) -> anyhow::Result<Self> {
+        let progress = Progress::new();
+        let watch = progress.clone();
+        let image = Watched::new(open_for_scan(&args.image)?, move |_: Access, bytes| {
+            watch.advance(bytes);
+        });
+        let base = args
+            .offset
+            .map_or(ImagePos::START, |offset| ImagePos::at(offset.0));
+        let rest = image.size().checked_sub(base.from_start());
+        let rest = rest.with_context(|| {
+            format!(
+                "--offset: {base} lies outside the image, which has {}",
+                image.size()
+            )
+        })?;
+        let len = args.size.map_or(rest, |size| size.0);
+        anyhow::ensure!(
+            len <= rest,
+            "--size: {len} from {base} on leave the image, which has {}; at most {rest} are there",
+            image.size()
+        );
+        Ok(Self {
+            image: Box::new(image),
+            progress,
+            base,
+            len,
+        })
+    }
+
+    /// Looks for something in the window, which may take long.
+    pub(crate) fn searching<'a, T>(&'a self, search: impl FnOnce(Window<'a>) -> T) -> T {
+        self.during("searching", self.len, || search(self.window()))
+    }
+
+    /// Does work that reads `total` of the image, which may take long.
+    pub(crate) fn during<T>(
+        &self,
+        what: &'static str,
+        total: Bytes,
+        work: impl FnOnce() -> T,
+    ) -> T {
+        self.progress.during(what, total, work)
+    }
+
+    /// The whole image.
+    pub(crate) fn image(&self) -> &dyn ReadAt {
+        &*self.image
+    }
+
+    /// The whole image's size.
+    pub(crate) fn image_size(&self) -> Bytes {
+        self.image.size()
+    }
+
+    /// Where in the image a position of the device is.
+    pub(crate) fn image_pos(&self, at: DevPos) -> ImagePos {
+        // OK to fall back: positions that were found lie in the window.
+        self.window()
+            .image_pos(at)
+            .unwrap_or(ImagePos::at(at.from_start()))
+    }
+
+    /// The part that is looked at.
+    pub(crate) fn window(&self) -> Window<'_> {
+        // OK to fall back: the window was checked when it was opened.
+        Window::of(&self.image, self.base, self.len).unwrap_or_else(|| Window::whole(&self.image))
+    }
+
+    /// The position in the device of a position in the image.
+    pub(crate) fn device_pos(&self, at: Bytes) -> anyhow::Result<DevPos> {
+        let at = ImagePos::at(at);
+        let inside = at
+            .bytes_since(self.base)
+            .filter(|distance| *distance < self.len);
+        inside.map(DevPos::at).with_context(|| {
+            format!(
+                "--at: {at} lies outside the {} from {} on",
+                self.len, self.base
+            )
+        })
+    }
+
+    /// Refuses a file that is recognised as something else than a raw image, unless metadata is where DRBD would look.
+    pub(crate) fn refuse_foreign(&self, options: LocateOptions) -> anyhow::Result<()> {
+        refuse_foreign(self.window(), options)
+    }
+}
+
+/// Refuses what is recognised as something else than a raw image, unless metadata is where DRBD would look.
+pub(crate) fn refuse_foreign(window: Window<'_>, options: LocateOptions) -> anyhow::Result<()> {
+    let mut beginning = [0; BEGINNING];
+    let len = window.size().to_usize().unwrap_or(BEGINNING).min(BEGINNING);
+    if let Some(beginning) = beginning.get_mut(..len) {
+        window.read_exact_at(DevPos::START, beginning)?;
+    }
+    let Some(foreign) = recognise(&beginning) else {
+        return Ok(());
+    };
+    // A raw disk may hold a qcow2 image as its data: then its metadata is in its place.
+    let quick = LocateOptions {
+        scan: ScanMode::Never,
+        ..options
+    };
+    if locate(window, &quick)?.levels.is_empty() {
+        return Err(crate::error::Error::from(Unsupported::FileForm(foreign)).into());
+    }
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! What an undo file is called, and what it says of its target.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::error::{Error, Refused};
+use crate::image::NewFile;
+use crate::transaction::Identity;
+use crate::units::Bytes;
+
+/// Tries in one second; scripts are fast.
+const TRIES: u32 = 100;
+
+/// Begins the undo file: the one that was asked for, or a new one beside a regular file, and for a block device where we are.
+pub(crate) fn begin(
+    asked: Option<&Path>,
+    target: &Path,
+    block_device: bool,
+) -> anyhow::Result<(NewFile, PathBuf)> {
+    if let Some(path) = asked {
+        let file = NewFile::create(path).with_context(|| path.display().to_string())?;
+        return Ok((file, path.to_owned()));
+    }
+    let seconds = jiff::Timestamp::now().as_second();
+    let mut number = 1;
+    loop {
+        let path = name(target, block_device, seconds, number);
+        match NewFile::create(&path) {
+            Ok(file) => return Ok((file, path)),
+            Err(Error::Refused(Refused::Exists)) if number < TRIES => {
+                number = number.saturating_add(1);
+            }
+            Err(error) => return Err(error).with_context(|| path.display().to_string()),
+        }
+    }
+}
+
+fn name(target: &Path, block_device: bool, seconds: i64, number: u32) -> PathBuf {
+    let mut name = OsString::from(target.file_name().unwrap_or_else(|| "target".as_ref()));
+    name.push(format!(".mdtool-undo-{seconds}"));
+    if number > 1 {
+        name.push(format!("-{number}"));
+    }
+    if block_device {
+        name.into()
+    } else {
+        target.with_file_name(name)
+    }
+}
+
+/// What the undo file says of its target: a path that holds wherever it is read.
+pub(crate) fn identity(target: &Path, block_device: bool, size: Bytes, command: &str) -> Identity {
+    let path = std::path::absolute(target).unwrap_or_else(|_| target.to_owned());
+    Identity {
+        path: path.to_string_lossy().into_owned(),
+        command: command.to_owned(),
+        block_device,
+        size,
+    }
+}
