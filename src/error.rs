@@ -99,6 +99,8 @@ pub enum IoOp {
     Read,
     /// Writing to it.
     Write,
+    /// Making sure that there is room for what will be written.
+    Reserve,
     /// Reading a dump.
     ReadDump,
     /// Writing what a command prints.
@@ -129,6 +131,7 @@ impl fmt::Display for IoOp {
             Self::Size => "find the size",
             Self::Read => "read",
             Self::Write => "write",
+            Self::Reserve => "reserve room for",
             Self::ReadDump => "read the dump",
             Self::WriteOutput => "write the output",
             Self::WriteUndo => "write the undo file",

@@ -7,6 +7,7 @@ mod loops;
 mod map;
 mod mem;
 mod new_file;
+mod room;
 mod scratch;
 mod source;
 #[cfg(test)]
@@ -77,6 +78,17 @@ pub trait WriteAt: ReadAt {
     /// lies before that position may be.
     fn write_all_at(&mut self, at: ImagePos, bytes: &[u8]) -> Result<()>;
 
+    /// Makes sure that writing to `range` will not fail for want of room, as far as the system can promise that: what is a hole there gets
+    /// its blocks, and is read as zeros as before. What has no holes, or no way to promise it, does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::error::IoError`] where there is no room, or where the range leaves the image. No byte is another one then.
+    fn reserve(&mut self, range: Range<ImagePos>) -> Result<()> {
+        let _ = range;
+        Ok(())
+    }
+
     /// Makes it this long: what lies behind is gone, what is added is a hole. Not durable before [`Self::sync`].
     ///
     /// # Errors
@@ -128,6 +140,10 @@ macro_rules! forward_writes {
         impl<W: WriteAt + ?Sized> WriteAt for $pointer {
             fn write_all_at(&mut self, at: ImagePos, bytes: &[u8]) -> Result<()> {
                 (**self).write_all_at(at, bytes)
+            }
+
+            fn reserve(&mut self, range: Range<ImagePos>) -> Result<()> {
+                (**self).reserve(range)
             }
 
             fn resize(&mut self, size: Bytes) -> Result<()> {

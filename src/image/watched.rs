@@ -67,6 +67,10 @@ impl<I: WriteAt, W: Fn(Access, Bytes)> WriteAt for Watched<I, W> {
         Ok(())
     }
 
+    fn reserve(&mut self, range: Range<ImagePos>) -> Result<()> {
+        self.image.reserve(range)
+    }
+
     fn resize(&mut self, size: Bytes) -> Result<()> {
         self.image.resize(size)
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::fs::{FileType, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::{ImageFile, ReadAt, WriteAt, advanced, check_within, loops};
+use super::{ImageFile, ReadAt, WriteAt, advanced, check_within, loops, room};
 use crate::error::{IoError, IoOp, Result};
 use crate::units::{Bytes, ImagePos};
 
@@ -139,6 +139,10 @@ impl WriteAt for WritableFile {
             }
         }
         Ok(())
+    }
+
+    fn reserve(&mut self, range: Range<ImagePos>) -> Result<()> {
+        room::reserve(&self.image, range)
     }
 
     fn resize(&mut self, size: Bytes) -> Result<()> {
