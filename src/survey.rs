@@ -4,6 +4,10 @@
 
 pub mod bitmap;
 pub mod file_form;
+pub mod in_place;
 pub mod locate;
 pub mod occupancy;
 pub mod occupants;
+pub mod places;
+pub(crate) mod plausibility;
+pub mod traces;

@@ -4,5 +4,6 @@
 
 pub mod check;
 pub mod forecast;
+pub mod kernel_bugs;
 pub mod probe;
 pub mod utils_bugs;

@@ -9,3 +9,4 @@ pub(crate) mod picture;
 pub(crate) mod progress;
 pub(crate) mod story;
 pub(crate) mod text;
+pub(crate) mod traces;

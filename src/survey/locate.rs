@@ -18,13 +18,14 @@ mod fit;
 mod partitions;
 mod scan;
 
+pub(in crate::survey) use fit::fitting;
 pub(crate) use fit::smaller_device;
 pub(crate) use partitions::to_look_at;
 
 use std::fmt;
 use std::ops::{ControlFlow, Range};
 
-use crate::error::{Misfit, Result};
+use crate::error::{Corrupt, Error, Misfit, Result};
 use crate::format::bitmap::{count_set, out_of_sync};
 use crate::format::layout::MdLayout;
 use crate::format::metadata::Header;
@@ -32,6 +33,8 @@ use crate::format::superblock::{Format, Superblock};
 use crate::image::Window;
 use crate::survey::bitmap::OnDiskBitmap;
 use crate::survey::occupants::Partition;
+use crate::survey::places;
+use crate::survey::traces::{self, Block, Trace, TraceKind, block_at};
 use crate::units::{Bytes, DevPos, Sectors};
 
 /// Which placements are looked at.
@@ -282,12 +285,47 @@ pub struct Located {
     pub levels: Vec<Level>,
     /// What only looks like metadata, by position.
     pub rejected: Vec<Rejected>,
+    /// What is left of metadata that DRBD does not see any more, by position.
+    pub traces: Vec<Trace>,
     /// How many more were rejected and not kept.
     pub rejected_more: u64,
     /// How far it was looked.
     pub searched: Searched,
     /// The device's partitions that have metadata of their own; looked for where the device has none in its place.
     pub partitions: Vec<Partition>,
+}
+
+impl Located {
+    /// The superblock of an interrupted change of mdtool's, where there is one: the one where DRBD looks, else the first.
+    #[must_use]
+    pub fn under_way(&self) -> Option<&Trace> {
+        self.trace_of(|kind| kind == TraceKind::UnderWay)
+    }
+
+    /// The trace that matters most: a change that was interrupted, then what others erased, then what mdtool took out of use.
+    #[must_use]
+    pub fn foremost_trace(&self) -> Option<&Trace> {
+        let kinds: [fn(TraceKind) -> bool; 4] = [
+            |kind| kind == TraceKind::UnderWay,
+            |kind| matches!(kind, TraceKind::Erased { .. }),
+            |kind| kind == TraceKind::Retired,
+            |kind| matches!(kind, TraceKind::LogAlone { .. }),
+        ];
+        kinds.into_iter().find_map(|kind| self.trace_of(kind))
+    }
+
+    /// A trace of some kind: the one where DRBD looks, else the first.
+    #[must_use]
+    pub fn trace_of(&self, kind: impl Fn(TraceKind) -> bool) -> Option<&Trace> {
+        let all = || self.traces.iter().filter(|trace| kind(trace.kind));
+        all().find(|trace| trace.in_place).or_else(|| all().next())
+    }
+
+    /// The trace that a level was made of: one that a caller named by its position.
+    #[must_use]
+    pub fn trace_at(&self, at: DevPos) -> Option<&Trace> {
+        self.traces.iter().find(|trace| trace.at == at)
+    }
 }
 
 /// How far it was looked.
@@ -321,7 +359,10 @@ pub fn superblocks_in(
     range: Range<DevPos>,
     found: &mut dyn FnMut(DevPos) -> ControlFlow<()>,
 ) -> Result<()> {
-    scan::forward(device, range, &mut |hit| found(hit.at))
+    scan::forward(device, range, &mut |hit| match hit.block {
+        Block::Superblock(_) => found(hit.at),
+        Block::Other(_) => ControlFlow::Continue(()),
+    })
 }
 
 /// Takes the superblock at a position for granted, as far as it is one.
@@ -331,4 +372,47 @@ pub fn superblocks_in(
 /// [`Error::Corrupt`](crate::error::Error::Corrupt) where there is none that counts; what reading met.
 pub fn locate_at(device: Window<'_>, at: DevPos, index: IndexChoice) -> Result<Level> {
     fit::given(device, at, index)
+}
+
+/// The same, and also a superblock that lacks only its magic: then that is among the traces.
+///
+/// # Errors
+///
+/// [`Error::Corrupt`](crate::error::Error::Corrupt) where there is neither; what reading met.
+pub fn located_at(device: Window<'_>, at: DevPos, index: IndexChoice) -> Result<Located> {
+    let located = |level: Level, traces: Vec<Trace>| Located {
+        levels: vec![level],
+        traces,
+        ..Located::default()
+    };
+    match locate_at(device, at, index) {
+        Ok(level) => Ok(located(level, Vec::new())),
+        Err(error @ Error::Corrupt(Corrupt::Magic { .. })) => match trace_at(device, at, index)? {
+            Some(trace) => match trace.level.clone() {
+                Some(level) => Ok(located(level, vec![trace])),
+                None => Err(error),
+            },
+            None => Err(error),
+        },
+        Err(error) => Err(error),
+    }
+}
+
+/// The trace at a position.
+fn trace_at(device: Window<'_>, at: DevPos, index: IndexChoice) -> Result<Option<Trace>> {
+    let Some(Block::Other(block)) = block_at(device, at)? else {
+        return Ok(None);
+    };
+    let places = places::outermost(index, device.size());
+    let mut here = places.into_iter().filter(|place| place.at == at);
+    let trace = here
+        .find_map(|place| traces::in_place(&block, place))
+        .or_else(|| traces::by_position(&block, at, device.size()));
+    Ok(trace.map(|trace| Trace {
+        level: trace.level.map(|level| Level {
+            found_by: FoundBy::Given,
+            ..level
+        }),
+        ..trace
+    }))
 }

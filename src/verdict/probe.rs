@@ -18,8 +18,6 @@ mod contents;
 mod expect;
 mod partition;
 mod prober;
-mod remains;
-mod resemblance;
 mod status;
 
 pub use contents::Contents;
@@ -200,6 +198,13 @@ pub enum Damage {
         /// The word where its magic should be.
         found: u32,
     },
+    /// A change of mdtool's was interrupted, and left a superblock without its magic.
+    UnderWay {
+        /// The block.
+        at: DevPos,
+        /// Its format.
+        format: Format,
+    },
     /// An activity log has no superblock.
     LogAlone {
         /// The first block of it that was found.
@@ -224,6 +229,13 @@ pub enum Moved {
         device: Bytes,
         /// The placement that was asked for, where the metadata has another.
         asked: Option<MdIndex>,
+    },
+    /// A superblock that a change of mdtool's took out of use: its metadata was put somewhere else.
+    Retired {
+        /// The superblock.
+        at: DevPos,
+        /// Its format.
+        format: Format,
     },
     /// A superblock that is no level of the stack.
     Stray {

@@ -12,7 +12,7 @@ use mdtool::image::{MemImage, ReadAt, Window, WritableFile, WriteAt};
 use mdtool::survey::locate::{IndexChoice, LocateOptions, ScanMode, locate};
 use mdtool::units::{Bytes, ImagePos};
 use mdtool::verdict::check::{
-    CheckOptions, Finding, Judged, Kernel, Severity, check, rules, standing,
+    CheckOptions, Finding, Judged, Kernel, Severity, check, in_place, rules,
 };
 
 use crate::support::{kernel_image, mdtool, patch, scratch, sparse, testdata};
@@ -117,8 +117,8 @@ fn found_at(image: &dyn ReadAt, scan: ScanMode, index: IndexChoice) -> Vec<Found
     };
     let device = Window::whole(image);
     let located = locate(device, &options).unwrap();
-    let standing = standing(device, &located, index).unwrap();
-    let judged = check(device, &located, &standing, CheckOptions::default()).unwrap();
+    let in_place = in_place(device, &located, index).unwrap();
+    let judged = check(device, &located, &in_place, CheckOptions::default()).unwrap();
     let each = judged
         .iter()
         .flat_map(|one| one.findings.iter().map(|finding| Found::of(one, finding)));

@@ -20,7 +20,7 @@ use mdtool::surgery::place::place;
 use mdtool::survey::locate::{IndexChoice, LocateOptions, ScanMode, locate};
 use mdtool::transaction;
 use mdtool::units::{BitmapIndex, Bytes, DevPos, ImagePos, NodeId};
-use mdtool::verdict::check::{CheckOptions, check, standing};
+use mdtool::verdict::check::{CheckOptions, check, in_place};
 use mdtool::verdict::probe::{ProbeOptions, Which, probe};
 
 use crate::support::{cut, patch, scratch, sparse};
@@ -129,8 +129,8 @@ fn probed(image: &dyn ReadAt, scan: ScanMode) -> Result<String> {
 fn checked(image: &dyn ReadAt, full: bool) -> Result<String> {
     let device = Window::whole(image);
     let located = locate(device, &LocateOptions::default())?;
-    let standing = standing(device, &located, IndexChoice::Auto)?;
-    let judged = check(device, &located, &standing, CheckOptions { full })?;
+    let in_place = in_place(device, &located, IndexChoice::Auto)?;
+    let judged = check(device, &located, &in_place, CheckOptions { full })?;
     Ok(format!("{judged:?}"))
 }
 

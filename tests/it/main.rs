@@ -74,5 +74,7 @@ mod support;
 /// How many cases a random test gets.
 #[path = "../../src/test_cases.rs"]
 mod test_cases;
+/// Metadata that DRBD does not see any more.
+mod traces;
 /// The JSON documents of commands that write.
 mod writing_json;

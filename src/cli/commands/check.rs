@@ -11,9 +11,9 @@ use crate::cli::session::open::Opened;
 use crate::cli::outcome::Outcome;
 use crate::cli::commands::check::view::{Report, json, text};
 use crate::cli::session::select::{choose, find, no_stack, nothing_found, of_partition};
-use crate::survey::locate::{Located, locate_at};
+use crate::survey::locate::{Located, located_at};
 use crate::verdict::check::{
-    CheckOptions, Judged, Severity, Standing, check, standing, standing_at,
+    CheckOptions, Judged, Severity, InPlace, check, in_place, in_place_at,
 };
 
 /// What `check --help` says of its statuses.
@@ -22,13 +22,13 @@ pub(crate) const STATUSES: &str = "Exit status: 0 nothing above a note was found
 pub(crate) fn run(args: &CheckArgs, _command_line: &str, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     let name = || args.image.image.display().to_string();
     let opened = Opened::open(&args.image)?;
-    let (located, standing) = subjects(&opened, args)?;
+    let (located, in_place) = subjects(&opened, args)?;
     let only = match args.level {
         Some(_) => Some(choose(&located, &args.image, args.level)?),
         None => None,
     };
     let options = CheckOptions { full: args.full };
-    let judged = opened.searching(|device| check(device, &located, &standing, options));
+    let judged = opened.searching(|device| check(device, &located, &in_place, options));
     let mut judged = judged.with_context(name)?;
     if only.is_some() {
         judged.retain(|one| one.number == only);
@@ -63,29 +63,24 @@ pub(crate) fn run(args: &CheckArgs, _command_line: &str, out: &mut Streams<'_>) 
 }
 
 /// The levels, and what stands where DRBD looks without being one.
-fn subjects(opened: &Opened, args: &CheckArgs) -> anyhow::Result<(Located, Vec<Standing>)> {
+fn subjects(opened: &Opened, args: &CheckArgs) -> anyhow::Result<(Located, Vec<InPlace>)> {
     let name = || args.image.image.display().to_string();
     let device = opened.window();
     let Some(at) = args.image.at else {
         let located = find(opened, &args.image, args.level, args.scan.into())?;
-        let standing = standing(device, &located, args.image.index).with_context(name)?;
-        return Ok((located, standing));
+        let in_place = in_place(device, &located, args.image.index).with_context(name)?;
+        return Ok((located, in_place));
     };
     let at = opened.device_pos(at.0).with_context(name)?;
-    let level = match locate_at(device, at, args.image.index) {
-        Ok(level) => level,
+    match located_at(device, at, args.image.index) {
+        Ok(located) => Ok((located, Vec::new())),
         Err(why) => {
             // What carries a magic and contradicts its place is just what is to be judged.
-            let found = standing_at(device, at, args.image.index).with_context(name)?;
-            return match found {
-                Some(standing) => Ok((Located::default(), vec![standing])),
+            let found = in_place_at(device, at, args.image.index).with_context(name)?;
+            match found {
+                Some(in_place) => Ok((Located::default(), vec![in_place])),
                 None => Err(anyhow::Error::from(why).context(name())),
-            };
+            }
         }
-    };
-    let located = Located {
-        levels: vec![level],
-        ..Located::default()
-    };
-    Ok((located, Vec::new()))
+    }
 }

@@ -5,9 +5,11 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use crate::cli::output::text::Report;
+use crate::cli::output::traces;
 use crate::format::superblock::Uuid;
 use crate::survey::locate::{Level, Rejected, Searched};
 use crate::survey::occupancy::Evidence;
+use crate::survey::traces::Trace;
 use crate::units::{Bytes, DevPos, Sectors};
 
 /// Prints one document.
@@ -27,6 +29,7 @@ pub(crate) fn print(report: &Report<'_>, out: &mut dyn Write) -> anyhow::Result<
         "image_bytes": report.opened.image_size().get(),
         "levels": levels,
         "rejected": rejected,
+        "traces": report.located.traces.iter().map(|one| trace(report, one)).collect::<Vec<_>>(),
         "rejected_more": report.located.rejected_more,
         "searched": match report.located.searched {
             Searched::Expected => "expected",
@@ -84,6 +87,17 @@ pub(crate) fn occupants(report: &Report<'_>) -> anyhow::Result<Vec<Value>> {
         })
     };
     Ok(report.evidence()?.into_iter().map(entry).collect())
+}
+
+/// What is left of metadata that DRBD does not see.
+pub(crate) fn trace(report: &Report<'_>, trace: &Trace) -> Value {
+    json!({
+        "kind": trace.kind.word(),
+        "md_offset": report.image_pos(trace.at).get(),
+        "format": trace.format.map(|format| format.to_string()),
+        "in_place": trace.in_place,
+        "what": traces::line(report.image, trace),
+    })
 }
 
 fn rejected(report: &Report<'_>, rejected: &Rejected) -> Value {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::cli::args::ImageArgs;
 use crate::cli::output::human::{binary, bytes_and_decimal};
-use crate::cli::output::{picture, story};
+use crate::cli::output::{picture, story, traces};
 use crate::cli::session::open::Opened;
 use crate::cli::session::select::nothing;
 use crate::image::Window;
@@ -112,6 +112,7 @@ impl Report<'_> {
         for line in story::occupants(&self.located.levels, &evidence) {
             writeln!(out, "{line}")?;
         }
+        self.traces(out)?;
         self.rejected(out)?;
         for note in story::notes(self) {
             writeln!(out, "note: {note}")?;
@@ -167,6 +168,13 @@ impl Report<'_> {
             self.image_pos(level.layout.md).get().to_string(),
             self.out_of_sync(level)?.map_or_else(unknown, binary),
         ])
+    }
+
+    fn traces(&self, out: &mut dyn Write) -> io::Result<()> {
+        for trace in &self.located.traces {
+            writeln!(out, "{}", traces::line(self.image, trace))?;
+        }
+        Ok(())
     }
 
     fn rejected(&self, out: &mut dyn Write) -> io::Result<()> {

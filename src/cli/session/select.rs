@@ -4,11 +4,13 @@ use anyhow::Context;
 
 use crate::cli::args::{ImageArgs, LevelChoice};
 use crate::cli::outcome::Negative;
+use crate::cli::output::traces;
 use crate::cli::session::open::Opened;
 use crate::survey::locate::{
-    Level, LocateOptions, Located, Role, ScanMode, Searched, locate, locate_at,
+    Level, LocateOptions, Located, Role, ScanMode, Searched, locate, located_at,
 };
 use crate::survey::occupants::Partition;
+use crate::survey::traces::TraceKind;
 
 /// An image whose levels were looked for, and the one among them that is meant.
 pub(crate) struct Chosen {
@@ -52,11 +54,7 @@ pub(crate) fn find(
     let name = || args.image.display().to_string();
     if let Some(at) = args.at {
         let at = opened.device_pos(at.0).with_context(name)?;
-        let level = locate_at(opened.window(), at, args.index).with_context(name)?;
-        return Ok(Located {
-            levels: vec![level],
-            ..Located::default()
-        });
+        return located_at(opened.window(), at, args.index).with_context(name);
     }
     // Whoever asks for the inner one expects a stack.
     let stacked = args.stacked || level == Some(LevelChoice::Inner);
@@ -137,7 +135,16 @@ pub(crate) fn of_partition(args: &ImageArgs, partition: &Partition) -> String {
 
 /// What there is none of, where there is no level.
 pub(crate) fn nothing(located: &Located) -> &'static str {
-    if !located.partitions.is_empty() {
+    if let Some(trace) = located.foremost_trace() {
+        match trace.kind {
+            TraceKind::UnderWay => {
+                "a change by mdtool was interrupted: no DRBD metadata that counts"
+            }
+            TraceKind::Retired => "no DRBD metadata in use: mdtool moved it elsewhere",
+            TraceKind::LogAlone { .. } => "damaged DRBD metadata: its superblock is gone",
+            _ => "damaged DRBD metadata: its magic is missing",
+        }
+    } else if !located.partitions.is_empty() {
         "no DRBD metadata of the whole disk"
     } else if located.rejected.is_empty() {
         "no DRBD metadata"
@@ -153,6 +160,12 @@ pub(crate) fn nothing_found(located: &Located, args: &ImageArgs) -> Negative {
         Searched::Tail(_) => "where DRBD would look, and in the tail",
         Searched::Everything => "where DRBD would look, and everywhere that holds data",
     };
+    if let Some(trace) = located.foremost_trace() {
+        return Negative {
+            answer: format!("{}: {}", args.image.display(), traces::line(args, trace)),
+            hints: traces::hints(args, trace),
+        };
+    }
     let mut hints: Vec<String> = Vec::new();
     let partitions = located.partitions.iter();
     hints.extend(partitions.map(|partition| of_partition(args, partition)));

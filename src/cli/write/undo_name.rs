@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use crate::error::{Error, Refused};
-use crate::image::NewFile;
+use crate::image::{NewFile, names_in};
 use crate::transaction::Identity;
 use crate::units::Bytes;
 
@@ -48,6 +48,32 @@ fn name(target: &Path, block_device: bool, seconds: i64, number: u32) -> PathBuf
     } else {
         target.with_file_name(name)
     }
+}
+
+/// The newest undo file that lies where one of this target is put unless a name is given.
+pub(crate) fn newest_of(target: &Path) -> Option<PathBuf> {
+    let beside = target.parent().filter(|parent| *parent != Path::new(""));
+    let here = Path::new(".");
+    newest_in(beside.unwrap_or(here), target).or_else(|| newest_in(here, target))
+}
+
+/// The same in one directory.
+fn newest_in(directory: &Path, target: &Path) -> Option<PathBuf> {
+    let prefix = format!("{}.mdtool-undo-", target.file_name()?.to_str()?);
+    let age = |name: &OsString| -> Option<(u64, u64)> {
+        let (seconds, number) = match name.to_str()?.strip_prefix(&prefix)?.split_once('-') {
+            Some(both) => both,
+            None => (name.to_str()?.strip_prefix(&prefix)?, "1"),
+        };
+        Some((seconds.parse().ok()?, number.parse().ok()?))
+    };
+    let names = names_in(directory).ok()?.into_iter();
+    let newest = names
+        .filter_map(|name| Some((age(&name)?, name)))
+        .max()
+        .map(|(_, name)| name)?;
+    let path = directory.join(newest);
+    Some(path.strip_prefix(".").map_or(path.clone(), Path::to_owned))
 }
 
 /// What the undo file says of its target: a path that holds wherever it is read.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
 use super::fit::{fitting, furthest_reach, may_lie, or_smaller, same_resource};
-use super::scan::{self, Hit, block_at};
+use super::scan::{self, Hit};
 use super::{
     FoundBy, IndexChoice, Level, LocateOptions, Located, Rejected, Role, ScanMode, Searched, Why,
     partitions,
@@ -13,6 +13,8 @@ use crate::error::Result;
 use crate::format::layout::{MdIndex, MdLayout};
 use crate::format::superblock::{Format, Superblock};
 use crate::image::Window;
+use crate::survey::places::{self, Place};
+use crate::survey::traces::{self, Block, Trace, block_at};
 use crate::units::{Bytes, DevPos, MD_BLOCK};
 
 /// How much of a device's tail is searched where one level was found and no stack is expected.
@@ -80,47 +82,42 @@ impl<'a> Finder<'a> {
 
     /// The level that DRBD would find on a device of this size.
     fn outermost(&mut self) -> Result<Option<Level>> {
-        let indices: &[MdIndex] = match self.options.index {
-            IndexChoice::Auto => &[
-                MdIndex::FlexInternal,
-                MdIndex::Internal,
-                MdIndex::FlexExternal,
-                MdIndex::Indexed(0),
-            ],
-            IndexChoice::Internal => &[MdIndex::FlexInternal, MdIndex::Internal],
-            IndexChoice::FlexExternal => &[MdIndex::FlexExternal],
-            IndexChoice::Indexed(slot) => &[MdIndex::Indexed(slot)],
-        };
-        self.expected(indices, self.device.size(), FoundBy::ExpectedPosition)
+        let places = places::outermost(self.options.index, self.device.size());
+        let found = self.expected(&places, FoundBy::ExpectedPosition)?;
+        if found.is_none() && self.found.traces.is_empty() {
+            let log = traces::log_alone(self.device, &places)?;
+            self.found.traces.extend(log);
+        }
+        Ok(found)
     }
 
-    /// The first of some placements that holds on a device of `size`.
-    fn expected(
-        &mut self,
-        indices: &[MdIndex],
-        size: Bytes,
-        found_by: FoundBy,
-    ) -> Result<Option<Level>> {
-        for index in indices {
-            let Some(at) = index.superblock_pos(size) else {
-                continue;
-            };
+    /// The first of some places that has a superblock which fits there.
+    fn expected(&mut self, places: &[Place], found_by: FoundBy) -> Result<Option<Level>> {
+        for place in places {
+            let Place { index, at, device } = *place;
             if self.found.levels.iter().any(|level| level.layout.md == at) {
                 continue;
             }
-            let Some(superblock) = block_at(self.device, at)? else {
-                continue;
+            let superblock = match block_at(self.device, at)? {
+                Some(Block::Superblock(superblock)) => superblock,
+                Some(Block::Other(block)) => {
+                    if let Some(trace) = traces::in_place(&block, *place) {
+                        self.trace(trace);
+                    }
+                    continue;
+                }
+                None => continue,
             };
-            if !may_lie(&superblock, *index, size) {
+            if !may_lie(&superblock, index, device) {
                 continue;
             }
-            match MdLayout::of(&superblock, *index, size) {
+            match MdLayout::of(&superblock, index, device) {
                 Ok(layout) => {
                     return Ok(Some(Level {
                         role: Role::Single,
                         superblock,
                         layout,
-                        device: size,
+                        device,
                         found_by,
                     }));
                 }
@@ -130,33 +127,19 @@ impl<'a> Finder<'a> {
         Ok(None)
     }
 
+    /// Keeps a trace, once.
+    fn trace(&mut self, trace: Trace) {
+        let known = self.found.traces.iter().any(|one| one.at == trace.at);
+        if !known && self.found.traces.len() < KEPT {
+            self.found.traces.push(trace);
+        }
+    }
+
     /// Goes inwards from the last level, as long as there is a superblock where DRBD would look.
     fn follow(&mut self) -> Result<()> {
         while let Some(level) = self.found.levels.last() {
-            if !level.layout.index.is_internal() {
-                // The data is on another device.
-                return Ok(());
-            }
-            let (agreed, most) = (level.drbd_device(), level.layout.usable);
-            let mut inner = None;
-            for size in if agreed == most {
-                vec![agreed]
-            } else {
-                vec![agreed, most]
-            } {
-                let Some(size) = size.to_bytes() else {
-                    continue;
-                };
-                inner = self.expected(
-                    &[MdIndex::FlexInternal, MdIndex::Internal],
-                    size,
-                    FoundBy::OuterSize,
-                )?;
-                if inner.is_some() {
-                    break;
-                }
-            }
-            match inner {
+            let places = places::inside(level);
+            match self.expected(&places, FoundBy::OuterSize)? {
                 Some(inner) => self.found.levels.push(inner),
                 None => return Ok(()),
             }
@@ -242,7 +225,16 @@ impl<'a> Finder<'a> {
 
     /// Judges a block with a magic by what its position implies.
     fn consider(&mut self, hit: Hit) {
-        let Hit { at, superblock } = hit;
+        let Hit { at, block } = hit;
+        let superblock = match block {
+            Block::Superblock(superblock) => superblock,
+            Block::Other(block) => {
+                if let Some(trace) = traces::by_position(&block, at, self.device.size()) {
+                    self.trace(trace);
+                }
+                return;
+            }
+        };
         let known = self.found.levels.iter().any(|level| level.layout.md == at)
             || self
                 .candidates
@@ -353,6 +345,7 @@ impl<'a> Finder<'a> {
             .rejected
             .retain(|rejected| !levels.contains(&rejected.at));
         self.found.rejected.sort_by_key(|rejected| rejected.at);
+        self.found.traces.sort_by_key(|trace| trace.at);
     }
 
     /// Why a candidate that belongs to no level's resource is not one itself.

@@ -27,7 +27,7 @@ pub(super) fn may_lie(superblock: &Superblock, index: MdIndex, device: Bytes) ->
 }
 
 /// The layout and device size that a position implies, if the superblock agrees with them.
-pub(super) fn fitting(
+pub(in crate::survey) fn fitting(
     superblock: &Superblock,
     at: DevPos,
     most: Bytes,

@@ -4,35 +4,23 @@ use std::ops::{ControlFlow, Range};
 
 use crate::error::Result;
 use crate::format::ondisk::SUPERBLOCK_LEN;
-use crate::format::superblock::{Superblock, format_of};
+use crate::format::superblock::format_of;
 use crate::image::Window;
+use crate::survey::traces::{Block, block_at, may_be_trace};
 use crate::units::{Bytes, DevPos, MD_BLOCK};
 
 /// Bytes looked at in one step backwards.
 const STEP: Bytes = Bytes::new(1 << 20);
 
-/// A block that carries a magic.
+/// A block that carries a magic, or may have carried one.
 pub(super) struct Hit {
     /// Where it is.
     pub(super) at: DevPos,
     /// What it says.
-    pub(super) superblock: Superblock,
+    pub(super) block: Block,
 }
 
-/// The block at a position, if it carries a magic; `None` also where the position leaves the device.
-pub(super) fn block_at(device: Window<'_>, at: DevPos) -> Result<Option<Superblock>> {
-    let inside = at
-        .checked_add(MD_BLOCK)
-        .is_some_and(|end| end.from_start() <= device.size());
-    if !inside {
-        return Ok(None);
-    }
-    let mut block = [0; SUPERBLOCK_LEN];
-    device.read_exact_at(at, &mut block)?;
-    Ok(Superblock::decode(&block))
-}
-
-/// Shows every block of `range` that carries a magic, first to last, skipping holes.
+/// Shows every block of `range` that carries a magic or may have carried one, first to last, skipping holes.
 pub(super) fn forward(
     device: Window<'_>,
     range: Range<DevPos>,
@@ -62,7 +50,7 @@ pub(super) fn forward(
     Ok(())
 }
 
-/// Shows every block of `range` that carries a magic, last to first, skipping holes.
+/// Shows the same, last to first, skipping holes.
 pub(super) fn backward(
     device: Window<'_>,
     range: Range<DevPos>,
@@ -113,13 +101,11 @@ fn visit(
         let (blocks, _) = piece.as_chunks::<SUPERBLOCK_LEN>();
         let mut position = Some(at);
         for block in blocks {
-            if format_of(block).is_some()
+            if (format_of(block).is_some() || may_be_trace(block))
                 && let Some(at) = position
             {
-                answer = block_at(device, at).map(|superblock| {
-                    superblock.map_or(ControlFlow::Continue(()), |superblock| {
-                        found(Hit { at, superblock })
-                    })
+                answer = block_at(device, at).map(|block| {
+                    block.map_or(ControlFlow::Continue(()), |block| found(Hit { at, block }))
                 });
             }
             if !matches!(answer, Ok(ControlFlow::Continue(()))) {

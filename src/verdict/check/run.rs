@@ -7,11 +7,11 @@ use super::finding::{Finding, Severity};
 use super::kernel::{Attach, Code};
 use super::known::drbdmeta_refuses;
 use super::rule::{Judge, rules};
-use super::standing::Standing;
 use super::subject::Subject;
 use crate::error::{Misfit, Result};
 use crate::image::Window;
 use crate::surgery::apply_al::LogState;
+use crate::survey::in_place::InPlace;
 use crate::survey::locate::{FoundBy, Level, Located};
 use crate::units::{Bytes, range_len};
 
@@ -98,21 +98,21 @@ impl Case<'_> {
 pub fn check<'a>(
     device: Window<'a>,
     located: &'a Located,
-    standing: &'a [Standing],
+    in_place: &'a [InPlace],
     options: CheckOptions,
 ) -> Result<Vec<Judged<'a>>> {
     let mut judged = Vec::new();
-    let one = |standing: &'a Standing| {
+    let one = |one: &'a InPlace| {
         judge(
             device,
             located,
-            (None, standing.device),
-            standing.subject(),
+            (None, one.device),
+            Subject::in_place(one),
             options,
         )
     };
-    for standing in standing.iter().filter(|one| one.inside.is_none()) {
-        judged.push(one(standing)?);
+    for found in in_place.iter().filter(|one| one.inside.is_none()) {
+        judged.push(one(found)?);
     }
     let mut outer: Option<&Level> = None;
     for (number, level) in located.levels.iter().enumerate() {
@@ -131,8 +131,8 @@ pub fn check<'a>(
         )?);
         outer = Some(level);
     }
-    for standing in standing.iter().filter(|one| one.inside.is_some()) {
-        judged.push(one(standing)?);
+    for found in in_place.iter().filter(|one| one.inside.is_some()) {
+        judged.push(one(found)?);
     }
     Ok(judged)
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::kernel::Kernel;
 use crate::format::layout::{AlStriping, MdIndex, MdLayout};
 use crate::format::superblock::Superblock;
+use crate::survey::in_place::InPlace;
 use crate::survey::locate::Level;
 use crate::units::{Bytes, DevPos, MD_BLOCK, SECTOR_SIZE};
 
@@ -69,6 +70,17 @@ impl<'a> Subject<'a> {
             at: level.layout.md,
             index: level.layout.index,
             device: if in_place { holder } else { level.device },
+        }
+    }
+
+    /// A superblock where DRBD looks that is no level.
+    #[must_use]
+    pub const fn in_place(found: &'a InPlace) -> Self {
+        Self {
+            superblock: &found.superblock,
+            at: found.at,
+            index: found.index,
+            device: found.device,
         }
     }
 

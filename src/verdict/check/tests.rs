@@ -93,18 +93,18 @@ fn a_superblock_that_contradicts_its_place_stands_where_drbd_looks() {
     crate::image::WriteAt::write_all_at(&mut image, bm_offset, &[0xFF; 4]).unwrap();
     let device = Window::whole(&image);
     let nothing = Located::default();
-    let found = standing(device, &nothing, IndexChoice::Auto).unwrap();
+    let found = in_place(device, &nothing, IndexChoice::Auto).unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(
         (found[0].at, found[0].index, found[0].inside),
         (at, MdIndex::FlexInternal, None)
     );
-    let given = standing_at(device, at, IndexChoice::Auto).unwrap().unwrap();
+    let given = in_place_at(device, at, IndexChoice::Auto).unwrap().unwrap();
     assert_eq!(given, found[0]);
-    let external = standing(device, &nothing, IndexChoice::FlexExternal).unwrap();
+    let external = in_place(device, &nothing, IndexChoice::FlexExternal).unwrap();
     assert_eq!(external, []);
     assert_eq!(
-        standing_at(device, DevPos::START, IndexChoice::Auto).unwrap(),
+        in_place_at(device, DevPos::START, IndexChoice::Auto).unwrap(),
         None
     );
 }

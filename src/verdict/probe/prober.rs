@@ -3,8 +3,6 @@
 mod level;
 
 use super::contents::Contents;
-use super::remains::{BlockAt, block_at, remains};
-use super::resemblance::is_superblock;
 use super::{Answer, Damage, Moved, ProbeOptions, Probed, Unseen, Which};
 use crate::error::{Corrupt, Error, Misfit, Result, Unsupported};
 use crate::format::layout::{MdIndex, MdLayout};
@@ -13,8 +11,11 @@ use crate::image::Window;
 use crate::survey::file_form::{BEGINNING, recognise};
 use crate::survey::locate::{
     IndexChoice, Level, LocateOptions, Located, Rejected, Role, ScanMode, Why, locate, locate_at,
-    smaller_device,
+    located_at, smaller_device,
 };
+use crate::survey::places;
+use crate::survey::plausibility::is_plausible;
+use crate::survey::traces::{Trace, TraceKind, superblock_at};
 use crate::units::{Bytes, DevPos, MD_BLOCK, SectorDelta};
 
 /// One look.
@@ -42,6 +43,9 @@ impl<'a> Prober<'a> {
             return self.given(at);
         }
         let quick = self.locate(self.options.index, ScanMode::Never)?;
+        if let Some(interrupted) = quick.under_way().and_then(of_trace) {
+            return Ok(Probed::of(interrupted, quick));
+        }
         if self.options.scan != ScanMode::Full
             && let Some(number) = self.wanted(&quick)
         {
@@ -52,9 +56,13 @@ impl<'a> Prober<'a> {
             if let Some(probed) = self.damaged_in_place()? {
                 return Ok(probed);
             }
+            let erased = quick.trace_of(|kind| matches!(kind, TraceKind::Erased { .. }));
+            if let Some(erased) = erased.and_then(of_trace) {
+                return Ok(Probed::of(erased, quick));
+            }
         }
         if self.options.scan == ScanMode::Never {
-            return self.unsearched(quick);
+            return Ok(self.unsearched(quick));
         }
         self.search()
     }
@@ -69,6 +77,9 @@ impl<'a> Prober<'a> {
             }
         };
         let located = self.locate(index, scan)?;
+        if let Some(interrupted) = located.under_way().and_then(of_trace) {
+            return Ok(self.about_missing(interrupted, located));
+        }
         if let Some(probed) = self.in_partitions(&located)? {
             return Ok(probed);
         }
@@ -111,20 +122,9 @@ impl<'a> Prober<'a> {
 
     /// Every placement whose superblock DRBD might look for.
     fn places(&self) -> Vec<(MdIndex, DevPos)> {
-        let indices: &[MdIndex] = match self.options.index {
-            IndexChoice::Auto => &[
-                MdIndex::FlexInternal,
-                MdIndex::Internal,
-                MdIndex::FlexExternal,
-                MdIndex::Indexed(0),
-            ],
-            IndexChoice::Internal => &[MdIndex::FlexInternal, MdIndex::Internal],
-            IndexChoice::FlexExternal => &[MdIndex::FlexExternal],
-            IndexChoice::Indexed(slot) => &[MdIndex::Indexed(slot)],
-        };
-        let size = self.device.size();
-        let with_place = |index: &MdIndex| Some((*index, index.superblock_pos(size)?));
-        indices.iter().filter_map(with_place).collect()
+        let places = places::outermost(self.options.index, self.device.size());
+        let with_place = |place: places::Place| (place.index, place.at);
+        places.into_iter().map(with_place).collect()
     }
 
     /// Refuses what is recognised as something else than a raw image.
@@ -147,7 +147,7 @@ impl<'a> Prober<'a> {
     /// A superblock where DRBD looks that does not count there: made for a device a few sectors larger or smaller, or damaged.
     fn damaged_in_place(&self) -> Result<Option<Probed>> {
         for (index, at) in self.places() {
-            let Some(BlockAt::Superblock(superblock)) = block_at(self.device, at)? else {
+            let Some(superblock) = superblock_at(self.device, at)? else {
                 continue;
             };
             match locate_at(self.device, at, IndexChoice::Auto) {
@@ -156,7 +156,7 @@ impl<'a> Prober<'a> {
                 Err(error @ Error::Io(_)) => return Err(error),
                 Err(_) => {}
             }
-            if !is_superblock(&superblock, at) && self.is_somebody_s(at)? {
+            if !is_plausible(&superblock, at) && self.is_somebody_s(at)? {
                 continue;
             }
             if smaller_device(&superblock, at).is_some()
@@ -182,12 +182,10 @@ impl<'a> Prober<'a> {
     }
 
     /// The answer where nothing is in its place and nobody wants a search.
-    fn unsearched(&self, located: Located) -> Result<Probed> {
-        let answer = match remains(self.device, &self.places())? {
-            Some(damage) if located.levels.is_empty() => Answer::Damaged(damage),
-            _ => Answer::Unseen(Unseen::NotSearched),
-        };
-        Ok(self.about_missing(answer, located))
+    fn unsearched(&self, located: Located) -> Probed {
+        let left = left(&located).filter(|_| located.levels.is_empty());
+        let answer = left.unwrap_or(Answer::Unseen(Unseen::NotSearched));
+        self.about_missing(answer, located)
     }
 
     /// The answer where no level is what was asked about: what does not count may still be what is left of it.
@@ -197,8 +195,8 @@ impl<'a> Prober<'a> {
                 return Ok(self.about_missing(answer, located));
             }
         }
-        let answer = if let Some(damage) = remains(self.device, &self.places())? {
-            Answer::Damaged(damage)
+        let answer = if let Some(left) = left(&located) {
+            left
         } else {
             let contents = Contents::of(self.device)?;
             match contents.beyond(self.device) {
@@ -224,10 +222,10 @@ impl<'a> Prober<'a> {
 
     /// What a superblock that does not count comes to: metadata all the same, or data that looks like it.
     fn reconsidered(&self, rejected: &Rejected) -> Result<Option<Answer>> {
-        let Some(BlockAt::Superblock(superblock)) = block_at(self.device, rejected.at)? else {
+        let Some(superblock) = superblock_at(self.device, rejected.at)? else {
             return Ok(None);
         };
-        if !is_superblock(&superblock, rejected.at) {
+        if !is_plausible(&superblock, rejected.at) {
             return Ok(None);
         }
         let Rejected { at, format, why } = *rejected;
@@ -302,8 +300,11 @@ impl<'a> Prober<'a> {
 
     /// The superblock that the caller says is at `at`.
     fn given(&self, at: DevPos) -> Result<Probed> {
-        match locate_at(self.device, at, self.options.index) {
-            Ok(level) => self.judge(just(level), 0),
+        match located_at(self.device, at, self.options.index) {
+            Ok(located) => match left(&located) {
+                Some(answer) => Ok(Probed::of(answer, located)),
+                None => self.judge(located, 0),
+            },
             Err(Error::Corrupt(Corrupt::Magic { .. })) => Ok(unseen(Unseen::NotThere { at })),
             Err(Error::Corrupt(Corrupt::Superblock { format, misfit, .. })) => Ok(Probed::of(
                 Answer::Damaged(Damage::Superblock {
@@ -335,6 +336,28 @@ fn just(level: Level) -> Located {
         levels: vec![level],
         ..Located::default()
     }
+}
+
+/// What is left of metadata where there is none that counts.
+fn left(located: &Located) -> Option<Answer> {
+    located.foremost_trace().and_then(of_trace)
+}
+
+/// What a trace comes to.
+fn of_trace(trace: &Trace) -> Option<Answer> {
+    let at = trace.at;
+    Some(match (trace.kind, trace.format) {
+        (TraceKind::LogAlone { log }, _) => Answer::Damaged(Damage::LogAlone {
+            log,
+            superblock: at,
+        }),
+        (TraceKind::Erased { found }, Some(format)) => {
+            Answer::Damaged(Damage::Magic { at, format, found })
+        }
+        (TraceKind::UnderWay, Some(format)) => Answer::Damaged(Damage::UnderWay { at, format }),
+        (TraceKind::Retired, Some(format)) => Answer::Moved(Moved::Retired { at, format }),
+        (_, None) => return None,
+    })
 }
 
 fn unseen(why: Unseen) -> Probed {

@@ -6,7 +6,7 @@ use mdtool::format::superblock::Superblock;
 use mdtool::image::{ImageFile, MemImage, ReadAt, Window, WritableFile, WriteAt};
 use mdtool::survey::locate::{IndexChoice, LocateOptions, ScanMode, locate};
 use mdtool::units::{Bytes, DevPos, ImagePos, NodeId};
-use mdtool::verdict::check::{CheckOptions, Subject, attach, check, standing};
+use mdtool::verdict::check::{CheckOptions, Subject, attach, check, in_place};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -47,8 +47,8 @@ fn we_say_refused(path: &std::path::Path, index: IndexChoice) -> bool {
         ..LocateOptions::default()
     };
     let located = locate(device, &options).unwrap();
-    let standing = standing(device, &located, index).unwrap();
-    let judged = check(device, &located, &standing, CheckOptions::default()).unwrap();
+    let in_place = in_place(device, &located, index).unwrap();
+    let judged = check(device, &located, &in_place, CheckOptions::default()).unwrap();
     judged.first().unwrap().drbdmeta.is_some()
 }
 
@@ -117,8 +117,8 @@ proptest! {
         for scan in [ScanMode::Never, ScanMode::Full] {
             let options = LocateOptions { scan, stacked: true, ..LocateOptions::default() };
             let located = locate(device, &options).unwrap();
-            let standing = standing(device, &located, IndexChoice::Auto).unwrap();
-            let judged = check(device, &located, &standing, CheckOptions { full: true });
+            let in_place = in_place(device, &located, IndexChoice::Auto).unwrap();
+            let judged = check(device, &located, &in_place, CheckOptions { full: true });
             prop_assert!(!judged.unwrap().is_empty() || block[60..64] != [0x83, 0x74, 2, 0x6D]);
         }
     }

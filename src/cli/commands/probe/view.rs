@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use crate::cli::args::{ImageArgs};
 use crate::cli::session::open::Opened;
 use crate::cli::outcome;
-use crate::cli::output::{json as level_json, text};
+use crate::cli::output::{json as level_json, text, traces};
 use crate::cli::session::select::of_partition;
 use crate::survey::locate::{Level, Searched, Why};
+use crate::survey::traces::Trace;
 use crate::units::{Bytes, DevPos};
 use crate::verdict::probe::{Answer, Contents, Damage, InPartition, Moved, Probed, Status, Unseen};
 
@@ -71,6 +72,9 @@ impl Report<'_> {
         if let Answer::InPartition(one) = &probed.answer {
             return vec![of_partition(self.image, &one.partition)];
         }
+        if let Some(trace) = of_trace(probed) {
+            return traces::hints(self.image, trace);
+        }
         let hint = match &probed.answer {
             _ if !probed.differences.is_empty() => Some(
                 "`mdtool locate` shows everything that is on it; it may be another disk than you think",
@@ -93,7 +97,7 @@ impl Report<'_> {
             }) => Some(
                 "give the partition's or volume's own device, or its --offset and --size in this image",
             ),
-            Answer::Moved(Moved::Stray { .. }) => Some(
+            Answer::Moved(Moved::Stray { .. } | Moved::Retired { .. }) => Some(
                 "`mdtool locate --scan full` lists every superblock there is; --at BYTE looks at one alone",
             ),
             Answer::Damaged(Damage::Log(_)) => Some(
@@ -168,6 +172,17 @@ impl Report<'_> {
             .map(|(number, level)| level_json::level(&report, number, level))
             .collect()
     }
+}
+
+/// The trace that an answer is about.
+fn of_trace(probed: &Probed) -> Option<&Trace> {
+    let about = matches!(
+        probed.answer,
+        Answer::Damaged(Damage::Magic { .. } | Damage::UnderWay { .. } | Damage::LogAlone { .. })
+            | Answer::Moved(Moved::Retired { .. })
+    );
+    let trace = probed.located.foremost_trace();
+    trace.filter(|_| about && probed.differences.is_empty())
 }
 
 /// The one document, whatever the number of images.

@@ -203,10 +203,24 @@ fn damaged(device: Window<'_>, damage: &Damage) -> (Option<()>, String) {
         Damage::Refused { rule, found } => {
             (Some(()), format!("DRBD would refuse it: {found} ({rule})"))
         }
+        Damage::Magic { at, format, found: 0 } => (
+            None,
+            format!(
+                "{}: only its magic was erased, as wipefs, pvcreate and mkswap do; all else is whole",
+                named(*at, *format)
+            ),
+        ),
         Damage::Magic { at, format, found } => (
             None,
             format!(
                 "{}: magic is 0x{found:08X}, everything else is a superblock's",
+                named(*at, *format)
+            ),
+        ),
+        Damage::UnderWay { at, format } => (
+            None,
+            format!(
+                "{}: a change by mdtool was interrupted here",
                 named(*at, *format)
             ),
         ),
@@ -228,6 +242,10 @@ fn damaged(device: Window<'_>, damage: &Damage) -> (Option<()>, String) {
 /// Where metadata is, and where DRBD will look.
 fn moved_to(device: Window<'_>, moved: Moved, level: Option<&Level>) -> String {
     match moved {
+        Moved::Retired { at, format } => format!(
+            "superblock at {} ({format}): retired by mdtool, its metadata was moved elsewhere",
+            position(device, at)
+        ),
         Moved::Stray { at, format, why } => {
             format!("{format} metadata at {}: {why}", position(device, at))
         }

@@ -1,20 +1,20 @@
-//! Superblocks that stand where DRBD looks and contradict their place.
+//! Superblocks where DRBD looks whose fields contradict their place.
 
-use super::subject::Subject;
+use super::locate::{FoundBy, IndexChoice, Located};
+use super::places::{self, Place};
+use super::traces::superblock_at;
 use crate::error::Result;
 use crate::format::layout::{MD_RESERVED, MdIndex};
-use crate::format::ondisk::SUPERBLOCK_LEN;
 use crate::format::superblock::{Format, Superblock};
 use crate::image::Window;
-use crate::survey::locate::{FoundBy, IndexChoice, Located};
-use crate::units::{Bytes, DevPos, MD_BLOCK, Sectors};
+use crate::units::{Bytes, DevPos, MD_BLOCK};
 
 /// `md_size_sect` of an indexed slot.
 const INDEXED_MD_SIZE: u64 = 262_144;
 
 /// A superblock that is no level, but stands where DRBD looks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct InPlace {
     /// What it says.
     pub superblock: Superblock,
     /// Where it begins.
@@ -27,90 +27,49 @@ pub struct Standing {
     pub inside: Option<usize>,
 }
 
-impl Standing {
-    /// The same, to be judged.
-    #[must_use]
-    pub const fn subject(&self) -> Subject<'_> {
-        Subject {
-            superblock: &self.superblock,
-            at: self.at,
-            index: self.index,
-            device: self.device,
-        }
-    }
-}
-
 /// The superblocks that stand where DRBD looks, and that `located` does not list as levels: at most one where the outermost level's would be,
 /// and one where a further level's would be.
 ///
 /// # Errors
 ///
 /// What reading met: a few blocks.
-pub fn standing(
-    device: Window<'_>,
-    located: &Located,
-    index: IndexChoice,
-) -> Result<Vec<Standing>> {
+pub fn in_place(device: Window<'_>, located: &Located, index: IndexChoice) -> Result<Vec<InPlace>> {
     let mut found = Vec::new();
     let first = located.levels.first().map(|level| level.found_by);
     if matches!(first, None | Some(FoundBy::Scan)) {
-        let places = outermost_places(index);
-        found.extend(first_of(device, located, &places, device.size(), None)?);
+        let places = places::outermost(index, device.size());
+        found.extend(first_of(device, located, &places, None)?);
     }
-    let last = located.levels.len().checked_sub(1);
-    if let Some(last) = last
-        && let Some(level) = located.levels.get(last)
-        && level.layout.index.is_internal()
-    {
-        let sizes = [level.drbd_device(), level.layout.usable];
-        for size in sizes.into_iter().filter_map(Sectors::to_bytes) {
-            let places = &[MdIndex::FlexInternal, MdIndex::Internal];
-            let inner = first_of(device, located, places, size, Some(last))?;
-            if inner.is_some() {
-                found.extend(inner);
-                break;
-            }
-        }
+    if let Some(level) = located.levels.last() {
+        let last = located.levels.len().checked_sub(1);
+        found.extend(first_of(device, located, &places::inside(level), last)?);
     }
     Ok(found)
-}
-
-/// Where DRBD looks for the outermost level.
-fn outermost_places(index: IndexChoice) -> Vec<MdIndex> {
-    match index {
-        IndexChoice::Auto => vec![
-            MdIndex::FlexInternal,
-            MdIndex::Internal,
-            MdIndex::FlexExternal,
-        ],
-        IndexChoice::Internal => vec![MdIndex::FlexInternal, MdIndex::Internal],
-        IndexChoice::FlexExternal => vec![MdIndex::FlexExternal],
-        IndexChoice::Indexed(slot) => vec![MdIndex::Indexed(slot)],
-    }
 }
 
 /// The first of some places that has a superblock which is no level's.
 fn first_of(
     device: Window<'_>,
     located: &Located,
-    places: &[MdIndex],
-    size: Bytes,
+    places: &[Place],
     inside: Option<usize>,
-) -> Result<Option<Standing>> {
-    for index in places {
-        let Some(at) = index.superblock_pos(size) else {
-            continue;
-        };
+) -> Result<Option<InPlace>> {
+    for place in places {
+        let Place {
+            index,
+            at,
+            device: size,
+        } = *place;
         let known = located.levels.iter().any(|level| level.layout.md == at);
-        let Some(superblock) = block(device, at)?.filter(|_| !known) else {
+        let Some(superblock) = superblock_at(device, at)?.filter(|_| !known) else {
             continue;
         };
         let v07 = superblock.format() == Format::V07;
-        if *index == MdIndex::Internal && !v07 {
+        if index == MdIndex::Internal && !v07 {
             continue;
         }
-        return Ok(Some(Standing {
-            index: as_said(&superblock, *index),
+        return Ok(Some(InPlace {
+            index: as_said(&superblock, index),
             superblock,
             at,
             device: size,
@@ -131,8 +90,8 @@ fn as_said(superblock: &Superblock, index: MdIndex) -> MdIndex {
 /// # Errors
 ///
 /// What reading met.
-pub fn standing_at(device: Window<'_>, at: DevPos, index: IndexChoice) -> Result<Option<Standing>> {
-    let Some(superblock) = block(device, at)? else {
+pub fn in_place_at(device: Window<'_>, at: DevPos, index: IndexChoice) -> Result<Option<InPlace>> {
+    let Some(superblock) = superblock_at(device, at)? else {
         return Ok(None);
     };
     let behind = at.from_start().checked_add(MD_BLOCK);
@@ -160,22 +119,11 @@ pub fn standing_at(device: Window<'_>, at: DevPos, index: IndexChoice) -> Result
             (MdIndex::FlexInternal, size)
         }
     };
-    Ok(Some(Standing {
+    Ok(Some(InPlace {
         superblock,
         at,
         index,
         device: size,
         inside: None,
     }))
-}
-
-/// The block at a position, if it is inside and carries a magic.
-fn block(device: Window<'_>, at: DevPos) -> Result<Option<Superblock>> {
-    let end = at.checked_add(MD_BLOCK);
-    if end.is_none_or(|end| end.from_start() > device.size()) {
-        return Ok(None);
-    }
-    let mut block = [0; SUPERBLOCK_LEN];
-    device.read_exact_at(at, &mut block)?;
-    Ok(Superblock::decode(&block))
 }

@@ -12,7 +12,7 @@ const ENOUGH: usize = 2;
 const AL_EXTENTS: std::ops::RangeInclusive<u32> = 7..=65_534;
 
 /// Whether a block at `at` is a superblock, by more than its magic.
-pub(super) fn is_superblock(superblock: &Superblock, at: DevPos) -> bool {
+pub(crate) fn is_plausible(superblock: &Superblock, at: DevPos) -> bool {
     let facts = facts(superblock, at);
     facts.into_iter().filter(|fact| *fact).count() >= ENOUGH
 }
@@ -82,7 +82,7 @@ mod tests {
                     let mut block: [u8; 4096] = content[..4096].try_into().unwrap();
                     block[offset..offset + 4].copy_from_slice(&magic.to_be_bytes());
                     let superblock = Superblock::decode(&block).unwrap();
-                    assert!(!is_superblock(&superblock, DevPos::new(1 << 30)));
+                    assert!(!is_plausible(&superblock, DevPos::new(1 << 30)));
                 }
             }
         }

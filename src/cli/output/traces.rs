@@ -1,0 +1,115 @@
+//! What is said of metadata that DRBD does not see any more, and what to do next.
+
+use crate::cli::args::ImageArgs;
+use crate::cli::output::story::shell_word;
+use crate::cli::write::undo_name::newest_of;
+use crate::format::superblock::AlState;
+use crate::survey::locate::{FoundBy, Level};
+use crate::survey::traces::{Trace, TraceKind};
+use crate::units::{Bytes, DevPos, ImagePos};
+
+/// What was found, in one line.
+pub(crate) fn line(args: &ImageArgs, trace: &Trace) -> String {
+    let at = image_pos(args, trace.at);
+    let named = trace.format.map_or_else(
+        || format!("superblock at {at}"),
+        |format| format!("superblock at {at} ({format})"),
+    );
+    match trace.kind {
+        TraceKind::Erased { found: 0 } => {
+            let Some((place, bytes)) = trace.missing_magic() else {
+                return named;
+            };
+            format!(
+                "{named}: only its magic was erased, as wipefs, pvcreate and mkswap do: bytes {} belong at {}, all else is whole",
+                bytes.map(|byte| format!("{byte:02x}")).join(" "),
+                image_pos(args, place)
+            )
+        }
+        TraceKind::Erased { found } => {
+            format!("{named}: magic is 0x{found:08X}, everything else is a superblock's")
+        }
+        TraceKind::UnderWay => format!("{named}: a change by mdtool was interrupted here"),
+        TraceKind::Retired => {
+            format!("{named}: retired by mdtool, its metadata was moved elsewhere")
+        }
+        TraceKind::LogAlone { log } => format!(
+            "the superblock at {at} is gone, its activity log is there, at {}",
+            image_pos(args, log)
+        ),
+    }
+}
+
+/// What to do next, the least destructive first.
+pub(crate) fn hints(args: &ImageArgs, trace: &Trace) -> Vec<String> {
+    let image = shell_word(&args.image);
+    let at = image_pos(args, trace.at).get();
+    match trace.kind {
+        TraceKind::Erased { .. } => {
+            let show = format!("`mdtool show {image} --at {at}` shows what it says");
+            vec![show, put_back(args, trace, at)]
+        }
+        TraceKind::UnderWay => vec![undo(args)],
+        TraceKind::Retired => vec![
+            "give the device that its metadata was moved to; mdtool named it then".to_owned(),
+            format!("`mdtool show {image} --at {at}` shows what the retired superblock said"),
+        ],
+        TraceKind::LogAlone { .. } => vec![
+            "keep the disk as it is, or a copy of it; a dump of this metadata, if there is one, goes back with `mdtool import`, which writes an undo file first".to_owned(),
+        ],
+    }
+}
+
+/// The command that restores what was there before an interrupted change.
+pub(crate) fn undo(args: &ImageArgs) -> String {
+    newest_of(&args.image).map_or_else(
+        || {
+            "`mdtool undo FILE` puts back what was there before; the undo file is beside the image, or where the interrupted command ran: NAME.mdtool-undo-TIME".to_owned()
+        },
+        |file| {
+            format!(
+                "`mdtool undo {}` puts back what was there before the interrupted change",
+                shell_word(&file)
+            )
+        },
+    )
+}
+
+/// How the missing magic gets back.
+fn put_back(args: &ImageArgs, trace: &Trace, at: u64) -> String {
+    let image = shell_word(&args.image);
+    let level = trace.level.as_ref();
+    let unclean = level.is_some_and(|level| level.superblock.al_state() == AlState::Unclean);
+    // What import writes goes where DRBD looks on the whole image.
+    let whole = args.offset.is_none() && args.size.is_none();
+    let importable = level.filter(|level| trace.in_place && whole && !unclean && !is_inner(level));
+    if let Some(level) = importable {
+        return format!(
+            "`mdtool export {image} --at {at} -o metadata.md` takes it out, and `mdtool import {image} metadata.md --index {}` puts it back, with an undo file",
+            level.layout.index
+        );
+    }
+    match trace.missing_magic() {
+        Some((place, bytes)) => {
+            let bytes = bytes.map(|byte| format!("\\x{byte:02x}")).concat();
+            format!(
+                "after a copy of the disk: `printf '{bytes}' | dd of={image} bs=1 seek={} conv=notrunc` puts it back",
+                image_pos(args, place).get()
+            )
+        }
+        None => format!("`mdtool export {image} --at {at}` takes it out"),
+    }
+}
+
+/// Whether a trace's resource lies inside another: it was laid out for a smaller device than the image.
+fn is_inner(level: &Level) -> bool {
+    level.found_by == FoundBy::OuterSize
+}
+
+/// Where in the image a position of the device is.
+fn image_pos(args: &ImageArgs, at: DevPos) -> ImagePos {
+    let before = args.offset.map_or(Bytes::ZERO, |offset| offset.0);
+    // OK to fall back: positions that were found lie in the image.
+    let at = at.from_start();
+    ImagePos::at(before.checked_add(at).unwrap_or(at))
+}
