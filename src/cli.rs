@@ -23,6 +23,8 @@ use outcome::{Outcome, is_broken_pipe};
 /// Runs the program as the shell called it.
 #[must_use]
 pub fn main() -> ExitCode {
+    // A write beyond `ulimit -f` is an error, after which everything is put back, and not the end of us half way.
+    crate::image::ignore_size_limit_signal();
     let mut out = Streams {
         stdout: &mut io::stdout().lock(),
         stderr: &mut io::stderr(),

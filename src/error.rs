@@ -366,11 +366,11 @@ pub enum Refused {
         /// What the path leads to.
         found: FileKind,
     },
-    /// A regular file that others see, and write to, as a block device.
-    #[error("is in use as /dev/loop{number}, expected no loop device over it")]
-    LoopDevice {
-        /// The device's number.
-        number: u32,
+    /// Something else than a file, where one is to be made that will be read again.
+    #[error("is {found}, expected the name of a new file")]
+    NotNew {
+        /// What the path leads to.
+        found: FileKind,
     },
     /// Metadata to be made, by a specification that contradicts itself or the device.
     #[error("level {level} of the image to build: {misfit}")]

@@ -3,7 +3,7 @@
 mod cache;
 mod counted;
 mod file;
-mod loops;
+mod in_use;
 mod map;
 mod mem;
 mod names;
@@ -13,6 +13,7 @@ mod scratch;
 mod source;
 #[cfg(test)]
 mod support;
+mod system;
 mod watched;
 mod window;
 mod writable;
@@ -25,12 +26,14 @@ use crate::units::{Bytes, ImagePos};
 
 pub use counted::Counted;
 pub use file::ImageFile;
+pub use in_use::{InUse, Process, Use, User};
 pub use map::{MappedImage, open_for_scan};
 pub use mem::MemImage;
 pub use names::names_in;
 pub use new_file::{NewFile, create_directory};
 pub use scratch::Scratch;
 pub use source::{open_source, source_size};
+pub use system::ignore_size_limit_signal;
 pub use watched::{Access, Watched};
 pub use window::Window;
 pub use writable::WritableFile;

@@ -10,6 +10,7 @@ use crate::cli::write::Blamed;
 use crate::cli::write::confirm::Unconfirmed;
 use crate::error::{EditRefusal, Error, IoError, IoOp, Refused, Unsupported};
 use crate::format::superblock::Format;
+use crate::image::{InUse, Use};
 use crate::surgery::adopt::{AdoptRefusal, Obstacle};
 use crate::surgery::place::PlaceRefusal;
 use crate::survey::file_form::FileForm;
@@ -154,6 +155,9 @@ fn hint_of(error: &Error) -> Option<&'static str> {
     if let Some(refusal) = error.refusal() {
         return hint_of_place(refusal);
     }
+    if let Some(refusal) = error.refusal() {
+        return hint_of_in_use(refusal);
+    }
     match error {
         Error::Refused(Refused::Unclean {
             format: Format::V07,
@@ -180,8 +184,8 @@ fn hint_of(error: &Error) -> Option<&'static str> {
         Error::Refused(Refused::FileKind { .. }) => {
             Some("`lsblk` lists the block devices of this machine")
         }
-        Error::Refused(Refused::LoopDevice { .. }) => Some(
-            "unmount what is on it and give that device itself, or detach it first: losetup -d",
+        Error::Refused(Refused::NotNew { .. }) => Some(
+            "what is put there has to be read again: give the name of a file that is not there yet",
         ),
         Error::Refused(Refused::Exists) => Some("choose another name, or remove the file first"),
         Error::Unsupported(Unsupported::FileForm(foreign)) => Some(match foreign {
@@ -199,6 +203,24 @@ fn hint_of(error: &Error) -> Option<&'static str> {
         ),
         _ => None,
     }
+}
+
+/// How somebody else is brought to let go of it: the first one who is named.
+fn hint_of_in_use(refusal: &InUse) -> Option<&'static str> {
+    Some(match refusal.users().first()?.how {
+        Use::LoopDevice => {
+            "unmount what is on it and give that device itself, or detach it first: losetup -d"
+        }
+        Use::Holder => {
+            "something is built on it, `lsblk` shows what: give that device itself, or stop it first (dmsetup remove, vgchange -an, cryptsetup close, mdadm --stop, drbdadm down)"
+        }
+        Use::Mounted(_) => "it is mounted: unmount it first; `findmnt` lists what is mounted where",
+        Use::Swap => "it is swapped to: swapoff first",
+        Use::Open(_) => {
+            "another program has it open: stop the virtual machine, or let that program finish first"
+        }
+        _ => "it is mounted, attached to DRBD or otherwise claimed: let go of it there first",
+    })
 }
 
 /// What helps where the system refused.

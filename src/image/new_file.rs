@@ -29,24 +29,38 @@ impl NewFile {
     /// [`Refused::Exists`] where the name is taken; [`IoError`] where the system refuses.
     pub fn create(path: &Path) -> Result<Self> {
         let refused = |error: Errno| IoError::whole(IoOp::Create, error.into());
-        match rustix::fs::stat(path).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
-            Ok(FileType::Fifo | FileType::CharacterDevice) => {
-                let flags = OFlags::WRONLY | OFlags::CLOEXEC;
-                let file = rustix::fs::open(path, flags, Mode::empty()).map_err(refused)?;
-                return Ok(Self {
-                    file,
-                    unfinished: None,
-                });
-            }
-            Ok(_) => return Err(Refused::Exists.into()),
-            Err(Errno::NOENT) => {}
-            Err(error) => return Err(refused(error).into()),
+        if stream_at(path)?.is_some() {
+            let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+            let file = rustix::fs::open(path, flags, Mode::empty()).map_err(refused)?;
+            return Ok(Self {
+                file,
+                unfinished: None,
+            });
         }
+        // What a shell's redirection gives: the umask takes its part.
+        Self::begin(path, Mode::from_raw_mode(0o666))
+    }
+
+    /// Begins a file that nobody else may read, as it holds what was on a disk, and that will be read back: a pipe and a device, which
+    /// cannot be, are refused before they are opened.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::create`]; [`Refused::NotNew`] where the path leads to a pipe or a character device.
+    pub fn create_private(path: &Path) -> Result<Self> {
+        match stream_at(path)? {
+            Some(found) => Err(Refused::NotNew { found }.into()),
+            None => Self::begin(path, Mode::RUSR | Mode::WUSR),
+        }
+    }
+
+    /// Begins it under a temporary name.
+    fn begin(path: &Path, mode: Mode) -> Result<Self> {
         let temporary = temporary_name(path);
         // What is written can be read back: an undo file is, before anything depends on it.
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let file =
-            rustix::fs::open(&temporary, flags, Mode::from_raw_mode(0o666)).map_err(refused)?;
+        let file = rustix::fs::open(&temporary, flags, mode)
+            .map_err(|error| IoError::whole(IoOp::Create, error.into()))?;
         Ok(Self {
             file,
             unfinished: Some((temporary, path.to_owned())),
@@ -59,22 +73,24 @@ impl NewFile {
     ///
     /// [`Refused::Exists`] where the name was taken meanwhile; [`IoError`] where the system refuses. The file is gone then.
     pub fn finish(mut self) -> Result<()> {
-        let Some((temporary, path)) = &self.unfinished else {
+        let Some((temporary, path)) = self.unfinished.as_mut() else {
             return Ok(());
         };
         let refused = |op| move |error: Errno| IoError::whole(op, error.into());
         rustix::fs::fsync(&self.file).map_err(refused(IoOp::Sync))?;
-        match rustix::fs::renameat_with(CWD, temporary, CWD, path, RenameFlags::NOREPLACE) {
+        match rustix::fs::renameat_with(CWD, &*temporary, CWD, &*path, RenameFlags::NOREPLACE) {
             Ok(()) => {}
             Err(Errno::EXIST) => return Err(Refused::Exists.into()),
             // A file system that cannot rename so can still link so.
             Err(Errno::INVAL | Errno::NOSYS) => {
-                rustix::fs::linkat(CWD, temporary, CWD, path, AtFlags::empty())
+                rustix::fs::linkat(CWD, &*temporary, CWD, &*path, AtFlags::empty())
                     .map_err(refused(IoOp::Create))?;
-                rustix::fs::unlink(temporary).map_err(refused(IoOp::Create))?;
+                rustix::fs::unlink(&*temporary).map_err(refused(IoOp::Create))?;
             }
             Err(error) => return Err(refused(IoOp::Create)(error).into()),
         }
+        // Where that name cannot be promised, it goes again.
+        temporary.clone_from(path);
         sync_directory(path)?;
         self.unfinished = None;
         Ok(())
@@ -116,8 +132,22 @@ pub fn create_directory(path: &Path) -> Result<()> {
     }
 }
 
+/// What kind of stream a path leads to, where it leads to one that can be written but not read back; `None` where there is nothing at all.
+fn stream_at(path: &Path) -> Result<Option<FileKind>> {
+    let kind = |stat: rustix::fs::Stat| FileType::from_raw_mode(stat.st_mode);
+    match rustix::fs::stat(path).map(kind) {
+        Ok(FileType::Fifo) => Ok(Some(FileKind::Fifo)),
+        Ok(FileType::CharacterDevice) => Ok(Some(FileKind::CharacterDevice)),
+        Ok(_) => Err(Refused::Exists.into()),
+        // A symbolic link that leads nowhere is a name that is taken.
+        Err(Errno::NOENT) if rustix::fs::lstat(path).is_ok() => Err(Refused::Exists.into()),
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => Err(IoError::whole(IoOp::Create, error.into()).into()),
+    }
+}
+
 /// Makes a new name in its directory durable.
-fn sync_directory(path: &Path) -> Result<()> {
+pub(super) fn sync_directory(path: &Path) -> Result<()> {
     let directory = match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
@@ -162,6 +192,8 @@ impl Drop for NewFile {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
     use crate::error::Error;
     use crate::image::ReadAt;
@@ -204,6 +236,51 @@ mod tests {
             device.finish_to_read(),
             Err(Error::Refused(refused)) if refused == Refused::FileKind { found }
         ));
+    }
+
+    #[test]
+    fn a_private_file_is_its_owner_s_only_from_the_first_byte() {
+        let dir = tempfile::tempdir().unwrap();
+        let mode = |name: &OsString| {
+            let found = std::fs::metadata(dir.path().join(name)).unwrap();
+            found.permissions().mode() & 0o777
+        };
+        let file = NewFile::create_private(&dir.path().join("undo")).unwrap();
+        let [temporary] = names(dir.path()).try_into().unwrap();
+        assert_eq!(mode(&temporary), 0o600);
+        file.finish().unwrap();
+        assert_eq!(mode(&"undo".into()), 0o600);
+    }
+
+    #[test]
+    fn a_private_file_is_no_stream() {
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("fifo");
+        let kind = FileType::Fifo;
+        rustix::fs::mknodat(CWD, &fifo, kind, Mode::from_raw_mode(0o666), 0).unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&fifo, &link).unwrap();
+        for (path, found) in [
+            (fifo.as_path(), FileKind::Fifo),
+            (&link, FileKind::Fifo),
+            (Path::new("/dev/null"), FileKind::CharacterDevice),
+        ] {
+            assert!(matches!(
+                NewFile::create_private(path),
+                Err(Error::Refused(refused)) if refused == Refused::NotNew { found }
+            ));
+        }
+        assert_eq!(names(dir.path()).len(), 2);
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_is_a_name_that_is_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("undo");
+        std::os::unix::fs::symlink("nowhere", &path).unwrap();
+        for answer in [NewFile::create(&path), NewFile::create_private(&path)] {
+            assert!(matches!(answer, Err(Error::Refused(Refused::Exists))));
+        }
     }
 
     #[test]

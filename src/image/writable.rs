@@ -6,17 +6,19 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use rustix::fs::{FileType, FlockOperation, Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::{ImageFile, ReadAt, WriteAt, advanced, check_within, loops, room};
+use super::new_file::sync_directory;
+use super::{ImageFile, ReadAt, WriteAt, advanced, check_within, in_use, room};
 use crate::error::{IoError, IoOp, Result};
 use crate::units::{Bytes, ImagePos};
 
 /// A regular file or a block device, read and written by position, and never beyond the size it had when it was opened.
 ///
-/// While it is open no other writer of ours gets in: a regular file is locked (`flock`), and a block device is opened exclusively, which
-/// the kernel refuses where it is mounted, attached to DRBD or otherwise claimed.
+/// While it is open nobody else gets in who asks: a regular file is locked as other mdtools do (`flock`), a block device is opened
+/// exclusively, as mounting it, attaching it to DRBD and other claims do, and both are locked as QEMU locks images. Who has it already is
+/// found out by all of that and by more: the one place for it is this type.
 #[derive(Debug)]
 pub struct WritableFile {
     image: ImageFile,
@@ -35,10 +37,14 @@ impl WritableFile {
         // What a shell's redirection gives: the umask takes its part.
         let mode = Mode::from_raw_mode(0o666);
         let file = rustix::fs::open(path, flags, mode).map_err(|error| refused(error.into()))?;
-        if let Err(error) = rustix::fs::ftruncate(&file, size.get()) {
+        let sized = rustix::fs::ftruncate(&file, size.get())
+            .map_err(|error| refused(error.into()).into())
+            // What is written to it may be the only copy of something: that has a name from the start.
+            .and_then(|()| sync_directory(path));
+        if let Err(error) = sized {
             // The name is ours, and nothing is behind it.
             let _ = rustix::fs::unlink(path);
-            return Err(refused(error.into()).into());
+            return Err(error);
         }
         Self::locked(ImageFile::of(file.into())?)
     }
@@ -47,21 +53,36 @@ impl WritableFile {
     ///
     /// # Errors
     ///
-    /// As [`ImageFile::open`], and [`IoError`] where another has it: a block device that is in use (`EBUSY`), a regular file that another
-    /// process holds locked (`EWOULDBLOCK`); and where a block device is read-only (`EROFS`), which the system says when it is written to;
-    /// [`Refused::LoopDevice`](crate::error::Refused::LoopDevice) for a regular file that a loop device is set up over.
+    /// As [`ImageFile::open`]; [`InUse`](super::InUse) where somebody else uses it, or something that has bytes in common with it; [`IoError`]
+    /// where another of our kind holds a regular file locked (`EWOULDBLOCK`), and where a block device is read-only (`EROFS`), which the
+    /// system says only when it is written to.
     pub fn open(path: &Path) -> Result<Self> {
-        let image = ImageFile::open_as(path, |kind| match kind {
-            FileType::BlockDevice => OFlags::RDWR | OFlags::EXCL,
-            _ => OFlags::RDWR,
-        })?;
-        if image.is_block_device()? && is_read_only(image.file()) {
-            return Err(IoError::whole(IoOp::Open, Errno::ROFS.into()).into());
-        }
-        if image.kind()? == FileType::RegularFile {
-            loops::refuse(&image)?;
-        }
-        Self::locked(image)
+        let image = in_use::open(path, OFlags::RDWR)?;
+        refuse_read_only(&image)?;
+        // Locked first: who comes after that sees us, and who came before is seen.
+        let target = Self::locked(image)?;
+        in_use::refuse(&target.image)?;
+        Ok(target)
+    }
+
+    /// Finds out whether [`Self::open`] would open it now, without writing to it and without keeping anybody out for longer than asking
+    /// takes.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::open`].
+    pub fn check_open(path: &Path) -> Result<()> {
+        let image = in_use::open(path, OFlags::RDONLY)?;
+        rustix::fs::accessat(
+            rustix::fs::CWD,
+            path,
+            rustix::fs::Access::WRITE_OK,
+            rustix::fs::AtFlags::EACCESS,
+        )
+        .map_err(|error| IoError::whole(IoOp::Open, error.into()))?;
+        refuse_read_only(&image)?;
+        in_use::could_lock(&image)?;
+        in_use::refuse(&image)
     }
 
     /// Removes a file that was made for something that came to nothing: `path` is its name.
@@ -83,21 +104,17 @@ impl WritableFile {
         Ok(self.image.kind()? == FileType::BlockDevice)
     }
 
-    /// Keeps other writers out of a regular file; a block device is ours already.
+    /// Keeps others out.
     fn locked(image: ImageFile) -> Result<Self> {
-        if image.kind()? == FileType::RegularFile {
-            let exclusive = FlockOperation::NonBlockingLockExclusive;
-            rustix::fs::flock(image.file(), exclusive)
-                .map_err(|error| IoError::whole(IoOp::Lock, error.into()))?;
-        }
-        Ok(Self { image })
+        let target = Self { image };
+        in_use::lock(&target.image)?;
+        Ok(target)
     }
 }
 
 impl Drop for WritableFile {
-    /// Lets go of the lock, also where a process that was just forked still has the file: it closes it a little later only.
     fn drop(&mut self) {
-        let _ = rustix::fs::flock(self.image.file(), FlockOperation::Unlock);
+        in_use::unlock(&self.image);
     }
 }
 
@@ -153,6 +170,14 @@ impl WriteAt for WritableFile {
         let synced = self.image.file().sync_all();
         Ok(synced.map_err(|error| IoError::whole(IoOp::Sync, error))?)
     }
+}
+
+/// Refuses a block device that is known to take no writes.
+fn refuse_read_only(image: &ImageFile) -> Result<()> {
+    if image.is_block_device()? && is_read_only(image.file()) {
+        return Err(IoError::whole(IoOp::Open, Errno::ROFS.into()).into());
+    }
+    Ok(())
 }
 
 /// Whether a block device is known to take no writes.

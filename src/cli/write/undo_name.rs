@@ -20,14 +20,14 @@ pub(crate) fn begin(
     block_device: bool,
 ) -> anyhow::Result<(NewFile, PathBuf)> {
     if let Some(path) = asked {
-        let file = NewFile::create(path).with_context(|| path.display().to_string())?;
+        let file = NewFile::create_private(path).with_context(|| path.display().to_string())?;
         return Ok((file, path.to_owned()));
     }
     let seconds = jiff::Timestamp::now().as_second();
     let mut number = 1;
     loop {
         let path = name(target, block_device, seconds, number);
-        match NewFile::create(&path) {
+        match NewFile::create_private(&path) {
             Ok(file) => return Ok((file, path)),
             Err(Error::Refused(Refused::Exists)) if number < TRIES => {
                 number = number.saturating_add(1);
