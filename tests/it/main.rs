@@ -47,6 +47,8 @@ mod fuzz;
 mod import;
 /// What `import` writes, held against `drbdmeta restore-md`.
 mod import_drbdmeta;
+/// Targets that somebody else has open.
+mod in_use;
 /// Images that real kernels wrote.
 mod kernel_images;
 /// Numbers at their limits.
@@ -76,5 +78,7 @@ mod support;
 mod test_cases;
 /// Metadata that DRBD does not see any more.
 mod traces;
+/// Undo files and meta files: what they may be, and who may read them.
+mod undo_names;
 /// The JSON documents of commands that write.
 mod writing_json;
