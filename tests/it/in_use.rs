@@ -165,7 +165,7 @@ fn two_loop_devices_over_the_same_bytes_are_in_each_other_s_way() {
     drop(two);
     // Beside each other they are not.
     let start = (64 * MIB).to_string();
-    crate::support::lengthen(&stack.image, &[0; 1024 * 1024]);
+    crate::support::lengthen(&stack.image, &[0; 4096]);
     let beside = LoopDevice::over(&stack.image, &["--offset", &start]).unwrap();
     drop(one);
     let one = LoopDevice::over(&stack.image, &["--sizelimit", &start]).unwrap();
