@@ -8,8 +8,8 @@ use mdtool::builder::{self, Level};
 use mdtool::dump::{Compat, DumpReader, Preamble, print};
 use mdtool::format::metadata::{Bitmap, Header};
 use mdtool::image::{MemImage, Window};
-use mdtool::surgery::apply_al::LogState;
 use mdtool::survey::locate::{LocateOptions, Located, ScanMode, locate};
+use mdtool::survey::log::LogState;
 use mdtool::units::{BitmapIndex, BmBit, Bytes, ImagePos};
 
 /// Its bitmap has 8 MiB, which no cache near a processor holds together with the text.

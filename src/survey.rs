@@ -6,6 +6,7 @@ pub mod bitmap;
 pub mod file_form;
 pub mod in_place;
 pub mod locate;
+pub mod log;
 pub mod occupancy;
 pub mod occupants;
 pub mod places;

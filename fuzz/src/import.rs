@@ -6,10 +6,10 @@ use mdtool::format::layout::MdLayout;
 use mdtool::format::metadata::{Bitmap, Generation, Header, Run};
 use mdtool::format::superblock::{AlState, DeviceFlags, Format};
 use mdtool::image::{MemImage, ReadAt, Window};
-use mdtool::surgery::apply_al::LogState;
 use mdtool::surgery::import::{ImportOptions, plan};
 use mdtool::surgery::place::place;
 use mdtool::survey::locate::{IndexChoice, LocateOptions, ScanMode, locate};
+use mdtool::survey::log::LogState;
 use mdtool::transaction::{self, Identity};
 use mdtool::units::{BitmapIndex, Bytes, ImagePos};
 

@@ -5,8 +5,8 @@ use mdtool::format::layout::MdLayout;
 use mdtool::format::ondisk::SUPERBLOCK_LEN;
 use mdtool::format::superblock::Superblock;
 use mdtool::image::{MemImage, Window};
-use mdtool::surgery::apply_al::LogState;
 use mdtool::survey::locate::{IndexChoice, LocateOptions, Located, ScanMode, locate, locate_at};
+use mdtool::survey::log::LogState;
 use mdtool::units::{Bytes, DevPos, ImagePos, NodeId};
 
 use super::input::Input;

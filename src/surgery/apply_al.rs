@@ -1,7 +1,7 @@
 //! Applying an activity log: what it names becomes out of sync in the bitmap.
 //!
 //! A kernel never does this itself since DRBD 8.4: it refuses to attach what is unclean, and `drbdadm` runs `drbdmeta apply-al` first.
-//! [`LogState::read`] replays the log of one level; [`Marking`] says which bits follow from it; [`draft`] puts them on disk, and
+//! [`LogState::read`](crate::survey::log::LogState::read) replays the log of one level; [`Marking`] says which bits follow from it; [`draft`] puts them on disk, and
 //! [`Applied`] into a bitmap that is only read, for export.
 //!
 //! Every slot gets the bits, whether a peer is assigned to it or not: unassigned ones keep track of changes for peers to come. A log names
@@ -16,85 +16,10 @@ pub use draft::{Gained, draft, superblock_after};
 pub use marking::Marking;
 pub use overlay::Applied;
 
-use crate::error::{Refused, Result};
-use crate::format::activity_log::{AlArea, Entry, Replay, Verdict, replay};
-use crate::format::superblock::{AlState, DeviceFlags, Format, MAGIC_84_UNCLEAN, Superblock};
-use crate::image::Window;
-use crate::survey::locate::Level;
-use crate::units::{AlExtent, DevPos, ImagePos, MD_BLOCK};
-
-/// What a level's activity log says, and what its superblock says of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogState {
-    /// The log.
-    pub replay: Replay,
-    /// `MDF_PRIMARY_IND`: the node may have been writing, so the log matters.
-    pub primary_ind: bool,
-    /// Whether the bitmap already has what an earlier log named.
-    pub state: AlState,
-}
-
-impl LogState {
-    /// Reads the log of a level, and shows each place of its ring to `visit`, in order of time.
-    ///
-    /// # Errors
-    ///
-    /// As [`replay`].
-    pub fn read(device: Window<'_>, level: &Level, visit: &mut dyn FnMut(&Entry)) -> Result<Self> {
-        let superblock = &level.superblock;
-        let area = AlArea {
-            format: superblock.format(),
-            unclean_84: matches!(superblock, Superblock::V08(sb) if sb.magic == MAGIC_84_UNCLEAN),
-            striping: level.layout.geometry.al,
-            al_nr_extents: superblock.al_nr_extents(),
-        };
-        let mut read = |block: u64, bytes: &mut [u8; 4096]| {
-            let at = MD_BLOCK
-                .checked_mul(block)
-                .and_then(|offset| level.layout.al.start.checked_add(offset));
-            // A position beyond 64 bits is outside the device like any other that is.
-            device.read_exact_at(at.unwrap_or(DevPos::new(u64::MAX)), bytes)
-        };
-        Ok(Self {
-            replay: replay(&area, &mut read, visit)?,
-            primary_ind: superblock.flags().contains(DeviceFlags::PRIMARY_IND),
-            state: superblock.al_state(),
-        })
-    }
-
-    /// The extents that become out of sync: none where the node was not Primary, as drbdmeta has it.
-    ///
-    /// # Errors
-    ///
-    /// [`Refused::LogIncomplete`] where a Primary's log does not show all extents it may have been writing to. Where the superblock says
-    /// that the bitmap has them already, what the log shows is enough.
-    pub fn extents(&self, superblock_at: ImagePos) -> Result<&[AlExtent]> {
-        if !self.primary_ind {
-            return Ok(&[]);
-        }
-        match &self.replay.verdict {
-            Verdict::Complete(_) => {}
-            _ if self.state == AlState::Clean => {}
-            _ => return Err(Refused::LogIncomplete { at: superblock_at }.into()),
-        }
-        Ok(&self.replay.active)
-    }
-}
+use crate::format::superblock::Format;
 
 /// Whether a format has a place to say that its log is applied, and a log that is emptied then.
 #[must_use]
 pub fn can_be_clean(format: Format) -> bool {
     format != Format::V07
-}
-
-/// Whether the log was switched off while it mattered (`MDF_AL_DISABLED`): then it does not say what was being written.
-///
-/// DRBD does that where `al-updates` is off, where there is no bitmap, and, as Secondary, where the one peer keeps track. `apply-al` does
-/// not look at the flag, and leaves it where it is.
-#[must_use]
-pub fn log_was_off(superblock: &Superblock) -> bool {
-    let has = |flag| superblock.flags().contains(flag);
-    let mattered = has(DeviceFlags::PRIMARY_IND) || has(DeviceFlags::CRASHED_PRIMARY);
-    // v07 has no such flag.
-    superblock.format() != Format::V07 && has(DeviceFlags::AL_DISABLED) && mattered
 }

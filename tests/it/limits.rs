@@ -8,9 +8,10 @@ use mdtool::format::layout::{MdIndex, MdLayout};
 use mdtool::format::metadata::{Bitmap, Header, Run, SlotWords};
 use mdtool::format::superblock::Superblock;
 use mdtool::image::{MemImage, ReadAt, Window};
-use mdtool::surgery::apply_al::{LogState, Marking, superblock_after};
+use mdtool::surgery::apply_al::{Marking, superblock_after};
 use mdtool::surgery::import::{ImportOptions, plan};
 use mdtool::survey::locate::{IndexChoice, LocateOptions, ScanMode, locate, locate_at};
+use mdtool::survey::log::LogState;
 use mdtool::units::{BitmapIndex, Bytes, ImagePos, NodeId};
 
 use crate::support::alone_in_little_memory;

@@ -67,6 +67,8 @@ mod pages;
 mod probe;
 /// One number off in metadata and dumps of any kind, held against drbdmeta.
 mod random_off;
+/// The house: which room may name which.
+mod rooms;
 /// `show`.
 mod show;
 /// What the commands print, whole.

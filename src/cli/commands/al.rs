@@ -14,7 +14,7 @@ use crate::cli::session::open::Opened;
 use crate::cli::outcome::Outcome;
 use crate::cli::session::select::Chosen;
 use crate::format::activity_log::{Content, Entry, Transaction, Verdict, extent_range};
-use crate::surgery::apply_al::{LogState, log_was_off};
+use crate::survey::log::{LogState, log_was_off};
 use crate::survey::locate::{Level, ScanMode};
 use crate::units::{AlExtent, Bytes, DevPos};
 

@@ -20,7 +20,8 @@ use crate::cli::write::{Change, Writing, Written, tell_how_to_undo};
 use crate::format::bitmap::bits_to_bytes;
 use crate::format::superblock::{AlState, Superblock};
 use crate::image::WritableFile;
-use crate::surgery::apply_al::{Gained, LogState, Marking, draft, log_was_off, superblock_after};
+use crate::surgery::apply_al::{Gained, Marking, draft, superblock_after};
+use crate::survey::log::{LogState, log_was_off};
 use crate::survey::locate::{Level, ScanMode};
 use crate::units::{Bytes, DevPos};
 

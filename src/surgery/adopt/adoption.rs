@@ -9,9 +9,10 @@ use crate::format::layout::{MdIndex, MdLayout};
 use crate::format::metadata::{Generation, Header};
 use crate::format::superblock::{AlState, DeviceFlags};
 use crate::image::Window;
-use crate::surgery::apply_al::{Applied, LogState, Marking, can_be_clean};
+use crate::surgery::apply_al::{Applied, Marking, can_be_clean};
 use crate::surgery::place::place;
 use crate::survey::locate::{Level, Located, superblocks_in};
+use crate::survey::log::LogState;
 use crate::transaction::Draft;
 use crate::units::{Bytes, DevPos, ImagePos, MD_BLOCK, NodeId, Sectors};
 

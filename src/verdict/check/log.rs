@@ -6,7 +6,7 @@ use super::rule::{Judge, Rule};
 use super::run::Case;
 use crate::format::activity_log::{AlKind, Complete, Unusable, Verdict};
 use crate::format::superblock::{AlState, Format};
-use crate::surgery::apply_al::LogState;
+use crate::survey::log::LogState;
 
 pub(super) static RULES: &[Rule] = &[
     Rule {

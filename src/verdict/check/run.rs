@@ -10,9 +10,9 @@ use super::rule::{Judge, rules};
 use super::subject::Subject;
 use crate::error::{Misfit, Result};
 use crate::image::Window;
-use crate::surgery::apply_al::LogState;
 use crate::survey::in_place::InPlace;
 use crate::survey::locate::{FoundBy, Level, Located};
+use crate::survey::log::LogState;
 use crate::units::{Bytes, range_len};
 
 /// The largest activity log that is read unasked: the largest that drbdmeta makes.

@@ -1,0 +1,417 @@
+//! The bitmap after an edit, as a stream: old slots united by a recipe, cut or extended to the new size, regrained.
+//!
+//! ```text
+//! old slots ──▶ Union (OR, all set, clear) ──▶ Regrain (coarser: any; finer: each sets all of its own) ──▶ Sized (bits of la-size)
+//! ```
+
+use super::Recipe;
+use crate::error::Result;
+use crate::format::bitmap::{WORD_BITS, low_bits};
+use crate::format::metadata::{Bitmap, Header, Run, SlotWords};
+use crate::units::BitmapIndex;
+
+/// Words that are worked on at once.
+const PIECE: usize = 16 << 10;
+
+/// Slots that can be read at any time, several at once.
+pub trait SlotSource {
+    /// The words of one slot, from the first.
+    ///
+    /// # Errors
+    ///
+    /// Reading it.
+    fn open(&self, slot: BitmapIndex) -> Result<Box<dyn SlotWords + '_>>;
+}
+
+impl SlotSource for crate::survey::bitmap::OnDiskBitmap<'_> {
+    fn open(&self, slot: BitmapIndex) -> Result<Box<dyn SlotWords + '_>> {
+        Ok(Box::new(self.slot_words(slot)))
+    }
+}
+
+/// The bitmap after an edit.
+pub struct EditedBitmap<'a> {
+    slots: &'a dyn SlotSource,
+    before: &'a Header,
+    after: &'a Header,
+    recipes: &'a [Recipe],
+}
+
+impl<'a> EditedBitmap<'a> {
+    pub(super) const fn new(
+        slots: &'a dyn SlotSource,
+        before: &'a Header,
+        after: &'a Header,
+        recipes: &'a [Recipe],
+    ) -> Self {
+        Self {
+            slots,
+            before,
+            after,
+            recipes,
+        }
+    }
+}
+
+impl Bitmap for EditedBitmap<'_> {
+    fn slot(&mut self, slot: BitmapIndex) -> Result<Box<dyn SlotWords + '_>> {
+        let all = Recipe::all();
+        let recipe = self.recipes.get(usize::from(slot.get())).unwrap_or(&all);
+        let union = Union::open(self.before, recipe, self.slots)?;
+        Ok(Box::new(Regrained::new(union, self.before, self.after)))
+    }
+}
+
+/// Whether two recipes come to the same bits.
+pub(super) fn agree(
+    before: &Header,
+    one: &Recipe,
+    other: &Recipe,
+    slots: &dyn SlotSource,
+) -> Result<bool> {
+    if one == other {
+        return Ok(true);
+    }
+    let mut one = Union::open(before, one, slots)?;
+    let mut other = Union::open(before, other, slots)?;
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    loop {
+        let more = one.fill(&mut first, PIECE)?;
+        other.fill(&mut second, PIECE)?;
+        if first != second {
+            return Ok(false);
+        }
+        if !more {
+            return Ok(true);
+        }
+    }
+}
+
+/// Old slots united, word by word, as many words as the old size has bits for; what lies beyond its last bit is clear.
+struct Union<'a> {
+    readers: Vec<Reader<'a>>,
+    all_set: bool,
+    /// Bits not given yet.
+    bits_left: u64,
+}
+
+impl<'a> Union<'a> {
+    fn open(before: &Header, recipe: &Recipe, slots: &'a dyn SlotSource) -> Result<Self> {
+        let readers = recipe.of.iter().map(|slot| {
+            Ok(Reader {
+                words: slots.open(*slot)?,
+                left: Vec::new(),
+                from: 0,
+                repeat: (0, 0),
+                ended: false,
+            })
+        });
+        Ok(Self {
+            readers: readers.collect::<Result<_>>()?,
+            all_set: recipe.all_set,
+            bits_left: before.geometry.bits(before.la_size).unwrap_or(0),
+        })
+    }
+
+    /// How many words from here on are known to be the same one, without looking at each.
+    fn same(&mut self) -> Result<(u64, u32)> {
+        let left = self.bits_left / WORD_BITS;
+        if self.all_set {
+            return Ok((left, u32::MAX));
+        }
+        let (mut count, mut word) = (left, 0);
+        for reader in &mut self.readers {
+            let (same, of) = reader.same()?;
+            count = count.min(same);
+            word |= of;
+        }
+        Ok((count, word))
+    }
+
+    fn skip(&mut self, words: u64) {
+        self.bits_left = self
+            .bits_left
+            .saturating_sub(words.saturating_mul(WORD_BITS));
+        if !self.all_set {
+            for reader in &mut self.readers {
+                reader.skip(words);
+            }
+        }
+    }
+
+    /// The next words, at most a piece; none where it is over. Returns whether there were any.
+    fn fill(&mut self, words: &mut Vec<u32>, most: usize) -> Result<bool> {
+        let count = self.bits_left.div_ceil(WORD_BITS);
+        let count = usize::try_from(count).unwrap_or(most).min(most);
+        words.clear();
+        words.resize(count, if self.all_set { u32::MAX } else { 0 });
+        if !self.all_set {
+            for reader in &mut self.readers {
+                reader.or(words)?;
+            }
+        }
+        for word in words.iter_mut() {
+            *word = low_bits(*word, self.bits_left.min(WORD_BITS));
+            self.bits_left = self.bits_left.saturating_sub(WORD_BITS);
+        }
+        Ok(count > 0)
+    }
+}
+
+/// One old slot, taken as many words at a time as one likes.
+struct Reader<'a> {
+    words: Box<dyn SlotWords + 'a>,
+    left: Vec<u32>,
+    from: usize,
+    repeat: (u64, u32),
+    ended: bool,
+}
+
+impl Reader<'_> {
+    fn refill(&mut self) -> Result<()> {
+        while !self.ended && self.repeat.0 == 0 && self.from >= self.left.len() {
+            match self.words.next_run()? {
+                None => self.ended = true,
+                Some(Run::Repeat { count, word }) => self.repeat = (count, word),
+                Some(Run::Words(words)) => {
+                    self.left.clear();
+                    self.left.extend_from_slice(words);
+                    self.from = 0;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn same(&mut self) -> Result<(u64, u32)> {
+        self.refill()?;
+        Ok(if self.ended {
+            (u64::MAX, 0)
+        } else if self.repeat.0 > 0 {
+            self.repeat
+        } else {
+            (0, 0)
+        })
+    }
+
+    fn skip(&mut self, words: u64) {
+        self.repeat.0 = self.repeat.0.saturating_sub(words);
+    }
+
+    /// ORs the next words into these.
+    fn or(&mut self, into: &mut [u32]) -> Result<()> {
+        let mut into = into.iter_mut();
+        while into.len() > 0 {
+            self.refill()?;
+            if self.ended {
+                return Ok(());
+            }
+            if self.repeat.0 > 0 {
+                let (count, word) = self.repeat;
+                let now = usize::try_from(count).unwrap_or(usize::MAX).min(into.len());
+                into.by_ref().take(now).for_each(|place| *place |= word);
+                let taken = u64::try_from(now).unwrap_or(u64::MAX);
+                self.repeat.0 = count.saturating_sub(taken);
+                continue;
+            }
+            let words = self.left.get(self.from..).unwrap_or_default();
+            let now = words.len().min(into.len());
+            for (place, word) in into.by_ref().take(now).zip(words) {
+                *place |= *word;
+            }
+            self.from = self.from.saturating_add(now);
+        }
+        Ok(())
+    }
+}
+
+/// A slot with the new granularity and size.
+struct Regrained<'a> {
+    from: Union<'a>,
+    /// Old bits that make one new bit, or new bits that one old bit makes; one of them is 1.
+    coarser: u64,
+    finer: u64,
+    /// Bits that the old size has, in the new granularity: what lies beyond is new.
+    known: u64,
+    /// New bits, all in all, and how many were given.
+    bits: u64,
+    given: u64,
+    old: Vec<u32>,
+    words: Vec<u32>,
+}
+
+impl<'a> Regrained<'a> {
+    fn new(from: Union<'a>, before: &Header, after: &Header) -> Self {
+        let (old, new) = (before.geometry.bytes_per_bit, after.geometry.bytes_per_bit);
+        let ratio = |more: u32, fewer: u32| u64::from(more.checked_div(fewer).unwrap_or(1).max(1));
+        let bits = after.geometry.bits(after.la_size).unwrap_or(0);
+        // A device that never had a size has no bits to keep, and none that are new.
+        let known = if before.la_size == crate::units::Sectors::ZERO {
+            0
+        } else {
+            after.geometry.bits(before.la_size).unwrap_or(0)
+        };
+        Self {
+            from,
+            coarser: ratio(new, old),
+            finer: ratio(old, new),
+            known,
+            bits,
+            given: 0,
+            old: Vec::new(),
+            words: Vec::new(),
+        }
+    }
+
+    /// A long stretch of one word, which needs no look at each: nothing is regrained, or it is all clear or all set.
+    fn stretch(&mut self) -> Result<Option<(u64, u32)>> {
+        let (count, word) = self.from.same()?;
+        let uniform = word == 0 || word == u32::MAX;
+        if !self.given.is_multiple_of(WORD_BITS)
+            || !(uniform || self.coarser == 1 && self.finer == 1)
+        {
+            return Ok(None);
+        }
+        let left = self.bits.min(self.known).saturating_sub(self.given) / WORD_BITS;
+        // Whole old words that come to whole new words, and the other way round.
+        let new = count.checked_div(self.coarser).unwrap_or(0);
+        let new = new.saturating_mul(self.finer).min(left);
+        let new = new.saturating_sub(new.checked_rem(self.finer).unwrap_or(0));
+        if new < 64 {
+            return Ok(None);
+        }
+        let old = new
+            .checked_div(self.finer)
+            .unwrap_or(0)
+            .saturating_mul(self.coarser);
+        self.from.skip(old);
+        Ok(Some((new, word)))
+    }
+
+    /// The next new words, of a piece of old ones.
+    fn piece(&mut self) -> Result<()> {
+        self.words.clear();
+        // What is refined takes `finer` times the room.
+        let finer = usize::try_from(self.finer).unwrap_or(PIECE);
+        let most = PIECE.checked_div(finer).unwrap_or(PIECE).max(1);
+        let more = self.from.fill(&mut self.old, most)?;
+        if !more {
+            return Ok(());
+        }
+        if self.coarser == 1 && self.finer == 1 {
+            std::mem::swap(&mut self.words, &mut self.old);
+            return Ok(());
+        }
+        if self.coarser > 1 {
+            coarsen(&self.old, self.coarser, &mut self.words);
+        } else {
+            refine(&self.old, self.finer, &mut self.words);
+        }
+        Ok(())
+    }
+
+    /// Sets what is new, and clears what lies beyond the end.
+    fn finish(&mut self) -> bool {
+        let mut at = self.given;
+        for word in &mut self.words {
+            let old = self.known.saturating_sub(at).min(WORD_BITS);
+            let all = self.bits.saturating_sub(at).min(WORD_BITS);
+            *word = low_bits(low_bits(*word, old) | !low_bits(u32::MAX, old), all);
+            at = at.saturating_add(WORD_BITS);
+        }
+        let left = self.bits.saturating_sub(self.given).div_ceil(WORD_BITS);
+        let most = usize::try_from(left).unwrap_or(usize::MAX);
+        self.words.truncate(most);
+        self.given = at.min(self.bits);
+        !self.words.is_empty()
+    }
+}
+
+impl SlotWords for Regrained<'_> {
+    fn next_run(&mut self) -> Result<Option<Run<'_>>> {
+        if self.given >= self.bits {
+            return Ok(None);
+        }
+        if let Some((count, word)) = self.stretch()? {
+            self.given = self.given.saturating_add(count.saturating_mul(WORD_BITS));
+            return Ok(Some(Run::Repeat { count, word }));
+        }
+        self.piece()?;
+        if self.words.is_empty() {
+            return Ok(self.grown());
+        }
+        Ok(self.finish().then_some(Run::Words(&self.words)))
+    }
+}
+
+impl Regrained<'_> {
+    /// What lies beyond the old size: all of it is out of sync.
+    fn grown(&mut self) -> Option<Run<'_>> {
+        let left = self.bits.saturating_sub(self.given);
+        let whole = left / WORD_BITS;
+        if whole > 0 {
+            self.given = self.given.saturating_add(whole.saturating_mul(WORD_BITS));
+            return Some(Run::Repeat {
+                count: whole,
+                word: u32::MAX,
+            });
+        }
+        self.words.clear();
+        self.words.push(low_bits(u32::MAX, left));
+        self.given = self.bits;
+        (left > 0).then_some(Run::Words(&self.words))
+    }
+}
+
+/// One new bit for each `ratio` old ones, set where any is.
+fn coarsen(old: &[u32], ratio: u64, new: &mut Vec<u32>) {
+    if ratio >= WORD_BITS {
+        let words = usize::try_from(ratio / WORD_BITS).unwrap_or(usize::MAX);
+        let bits = old
+            .chunks(words)
+            .map(|chunk| chunk.iter().any(|word| *word != 0));
+        collect(bits, new);
+    } else {
+        let bits = old.iter().flat_map(|word| {
+            let parts = WORD_BITS.checked_div(ratio).unwrap_or(1);
+            (0..parts).map(move |part| {
+                let shifted = word.checked_shr(low32(part.saturating_mul(ratio)));
+                low_bits(shifted.unwrap_or(0), ratio) != 0
+            })
+        });
+        collect(bits, new);
+    }
+}
+
+/// `ratio` new bits for each old one, all as it is.
+fn refine(old: &[u32], ratio: u64, new: &mut Vec<u32>) {
+    let bits = old.iter().flat_map(|word| {
+        (0..u32::BITS).flat_map(move |bit| {
+            let set = word & 1_u32.checked_shl(bit).unwrap_or(0) != 0;
+            std::iter::repeat_n(set, usize::try_from(ratio).unwrap_or(1))
+        })
+    });
+    collect(bits, new);
+}
+
+/// Bits into words, lowest first.
+fn collect(bits: impl Iterator<Item = bool>, words: &mut Vec<u32>) {
+    let mut at = u32::BITS;
+    for bit in bits {
+        if at == u32::BITS {
+            words.push(0);
+            at = 0;
+        }
+        if let Some(word) = words.last_mut()
+            && bit
+        {
+            *word |= 1_u32.checked_shl(at).unwrap_or(0);
+        }
+        at = at.saturating_add(1);
+    }
+}
+
+/// A shift.
+fn low32(value: u64) -> u32 {
+    u32::try_from(value).unwrap_or(u32::BITS)
+}
