@@ -119,6 +119,8 @@ pub enum IoOp {
     Sync,
     /// Giving a file another size.
     Resize,
+    /// Asking for random numbers.
+    Random,
 }
 
 impl fmt::Display for IoOp {
@@ -141,6 +143,7 @@ impl fmt::Display for IoOp {
             Self::SeekData => "look for data in",
             Self::Sync => "sync",
             Self::Resize => "change the size",
+            Self::Random => "get random numbers",
         })
     }
 }

@@ -6,6 +6,7 @@
 
 mod compose;
 mod day0;
+mod rewrite;
 
 pub use day0::Day0;
 

@@ -10,6 +10,7 @@
 
 mod bitmap;
 mod convert;
+mod draft;
 mod generation;
 mod recipe;
 mod refusal;

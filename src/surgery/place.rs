@@ -47,6 +47,22 @@ pub fn place(
     header: &Header,
     bitmap: &mut dyn Bitmap,
 ) -> Result<()> {
+    place_over(draft, window, layout, header, None, bitmap)
+}
+
+/// As [`place`], over the resource's superblock of before, where there is one: what of it is not known survives.
+///
+/// # Errors
+///
+/// As [`place`].
+pub fn place_over(
+    draft: &mut Draft<'_>,
+    window: Window<'_>,
+    layout: &MdLayout,
+    header: &Header,
+    before: Option<&Superblock>,
+    bitmap: &mut dyn Bitmap,
+) -> Result<()> {
     if header.geometry != layout.geometry {
         return Err(PlaceRefusal::Geometry.into());
     }
@@ -57,7 +73,11 @@ pub fn place(
         }
         .into());
     }
-    let superblock = header.compose(layout).map_err(PlaceRefusal::Layout)?;
+    let superblock = match before {
+        Some(before) => header.rewrite(before, layout),
+        None => header.compose(layout),
+    };
+    let superblock = superblock.map_err(PlaceRefusal::Layout)?;
     for place in superblocks_at_risk(window, layout)? {
         draft.retire("old superblock", image_pos(window, place)?)?;
     }

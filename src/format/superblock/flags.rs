@@ -140,6 +140,21 @@ impl PeerFlags {
     /// `MDF_PEER_DEVICE_SEEN`: the peer had a disk once.
     pub const DEVICE_SEEN: Self = Self(1 << 4);
 
+    /// The flag of this name, as DRBD has it, with or without `MDF_`; `None` where there is none.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        let bare = name.strip_prefix("MDF_").unwrap_or(name);
+        let mut known = PEER_FLAGS_IN_FULL.into_iter();
+        // Where the text says the bare name, `PEER_` may be left out.
+        let same = |known: &str| {
+            known.eq_ignore_ascii_case(bare)
+                || known
+                    .strip_prefix("PEER_")
+                    .is_some_and(|short| short.eq_ignore_ascii_case(bare))
+        };
+        known.find_map(|(bit, known)| same(known).then_some(Self(bit)))
+    }
+
     /// The set flags by DRBD's own names, lowest bit first, and the bits that have none.
     #[must_use]
     pub fn named(self) -> Named {

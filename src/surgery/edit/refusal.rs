@@ -2,7 +2,7 @@
 
 use crate::error::{Misfit, Refusal};
 use crate::format::superblock::Format;
-use crate::units::{BitmapIndex, Bytes, NodeId};
+use crate::units::{BitmapIndex, Bytes, NodeId, Sectors};
 
 /// A change that would break an invariant, or that this metadata has no place for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +22,18 @@ pub enum ChangeRefusal {
     /// Numbers that DRBD does not allow.
     #[error("edited metadata: {0}")]
     Geometry(Misfit),
+    /// The edited metadata would take what belongs to the DRBD device.
+    #[error("the DRBD device has {needed}, and metadata of {metadata} leaves {usable}: {missing} are missing")]
+    NoRoom {
+        /// The size of the DRBD device.
+        needed: Sectors,
+        /// What is left for it.
+        usable: Sectors,
+        /// What the metadata takes.
+        metadata: Bytes,
+        /// By how much the disk would have to be larger.
+        missing: Bytes,
+    },
     /// Bits are made anew while the log is not applied.
     #[error("unclean: the activity log is not applied yet, and this edit rewrites the bitmap")]
     Unclean,
