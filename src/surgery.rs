@@ -8,3 +8,4 @@ pub mod edit;
 pub mod import;
 mod node;
 pub mod place;
+pub mod stakes;

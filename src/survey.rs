@@ -12,3 +12,4 @@ pub mod occupants;
 pub mod places;
 pub(crate) mod plausibility;
 pub mod traces;
+pub mod windows;

@@ -112,6 +112,26 @@ pub enum FileForm {
     Vhdx,
     /// `VirtualBox`'s format.
     Vdi,
+    /// Microsoft's older format, fixed or dynamic.
+    Vhd,
+    /// QEMU's enhanced disk format.
+    Qed,
+    /// The format of Parallels and Virtuozzo.
+    Parallels,
+    /// Android's sparse format.
+    AndroidSparse,
+    /// A backup of Proxmox VE.
+    Vma,
+    /// An image of partclone.
+    Partclone,
+    /// `EnCase`'s evidence file.
+    Ewf,
+    /// An archive.
+    Tar,
+    /// An archive.
+    Zip,
+    /// A compressed file.
+    Lz4,
     /// A compressed file.
     Gzip,
     /// A compressed file.
@@ -131,6 +151,16 @@ impl fmt::Display for FileForm {
             Self::Vmdk => "a VMDK image",
             Self::Vhdx => "a VHDX image",
             Self::Vdi => "a VDI image",
+            Self::Vhd => "a VHD image",
+            Self::Qed => "a QED image",
+            Self::Parallels => "a Parallels image",
+            Self::AndroidSparse => "an Android sparse image",
+            Self::Vma => "a VMA backup",
+            Self::Partclone => "a partclone image",
+            Self::Ewf => "an EnCase (E01) image",
+            Self::Tar => "a tar archive",
+            Self::Zip => "a zip archive",
+            Self::Lz4 => "an lz4-compressed file",
             Self::Gzip => "a gzip-compressed file",
             Self::Xz => "an xz-compressed file",
             Self::Zstd => "a zstd-compressed file",

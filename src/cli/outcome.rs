@@ -190,9 +190,22 @@ fn hint_of(error: &Error) -> Option<&'static str> {
         Error::Refused(Refused::Exists) => Some("choose another name, or remove the file first"),
         Error::Unsupported(Unsupported::FileForm(foreign)) => Some(match foreign {
             FileForm::Dump => "give the disk or image that the dump was taken from",
-            FileForm::Qcow2 | FileForm::Vmdk | FileForm::Vhdx | FileForm::Vdi => {
+            FileForm::Qcow2
+            | FileForm::Vmdk
+            | FileForm::Vhdx
+            | FileForm::Vdi
+            | FileForm::Vhd
+            | FileForm::Qed
+            | FileForm::Parallels => {
                 "convert a copy (qemu-img convert -O raw), or attach it read-only (qemu-nbd --read-only) and give the device"
             }
+            FileForm::AndroidSparse => "convert a copy first: simg2img FILE RAW",
+            FileForm::Vma => "extract it first: vma extract FILE DIRECTORY",
+            FileForm::Partclone => {
+                "restore it to a file or device first: partclone.restore -C -s FILE -O RAW"
+            }
+            FileForm::Ewf => "mount it first (ewfmount FILE DIRECTORY), and give DIRECTORY/ewf1",
+            FileForm::Tar | FileForm::Zip => "unpack it first",
             _ => "decompress it first",
         }),
         Error::Unsupported(Unsupported::CompatFormat { .. } | Unsupported::CompatField { .. }) => {

@@ -42,3 +42,9 @@ pub fn source_size(path: &Path) -> Option<Bytes> {
     let size = u64::try_from(stat.st_size).ok().filter(|_| regular)?;
     Some(Bytes::new(size))
 }
+
+/// Whether a path names a regular file; whatever cannot be asked is none.
+#[must_use]
+pub fn is_regular_file(path: &Path) -> bool {
+    source_size(path).is_some()
+}

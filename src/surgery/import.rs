@@ -3,20 +3,17 @@
 //! [`plan`] looks and judges; [`crate::surgery::place`] drafts what it found good. Geometry (slots, granularity, the log's shape) is the dump's.
 
 use std::fmt;
-use std::ops::ControlFlow;
 
 use crate::error::Result;
 use crate::format::layout::{MdIndex, MdLayout};
 use crate::format::metadata::Header;
-use crate::format::ondisk::SUPERBLOCK_LEN;
-use crate::format::superblock::{DeviceFlags, Format, Superblock};
+use crate::format::superblock::{DeviceFlags, Format};
 use crate::image::Window;
 use crate::surgery::place::PlaceRefusal;
-use crate::surgery::place::superblocks_at_risk;
+pub use crate::surgery::stakes::{AtStake, at_stake, unknown_ends};
 use crate::survey::locate::IndexChoice;
-use crate::survey::occupants::{OccupantKind, occupants};
-use crate::transaction::is_attachable;
-use crate::units::{Bytes, DevPos, NodeId, Sectors};
+use crate::survey::occupants::OccupantKind;
+use crate::units::{DevPos, NodeId, Sectors};
 
 /// What is to be different from the dump.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,13 +76,23 @@ pub enum Note {
         /// Who.
         kind: OccupantKind,
     },
+    /// Somebody's own block at the device's end is overwritten.
+    Tail {
+        /// Whose.
+        kind: OccupantKind,
+        /// Where that block begins.
+        at: DevPos,
+    },
 }
 
 impl Note {
     /// Whether it may mean a loss.
     #[must_use]
     pub const fn is_warning(self) -> bool {
-        matches!(self, Self::Clipped { .. } | Self::UnknownEnd { .. })
+        matches!(
+            self,
+            Self::Clipped { .. } | Self::UnknownEnd { .. } | Self::Tail { .. }
+        )
     }
 }
 
@@ -118,35 +125,7 @@ impl fmt::Display for Note {
                 f,
                 "{kind}: does not say where it ends; whether that is overwritten cannot be told"
             ),
-        }
-    }
-}
-
-/// What an import overwrites.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum AtStake {
-    /// Metadata that DRBD would find.
-    Metadata {
-        /// Its format.
-        format: Format,
-        /// Where its superblock is.
-        at: DevPos,
-    },
-    /// Something that is not zero.
-    Data {
-        /// The first such byte.
-        at: DevPos,
-    },
-}
-
-impl fmt::Display for AtStake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Metadata { format, at } => {
-                write!(f, "{format} metadata with its superblock at {at}")
-            }
-            Self::Data { at } => write!(f, "data from {at} on"),
+            Self::Tail { kind, at } => write!(f, "{kind}: its block at {at} is overwritten"),
         }
     }
 }
@@ -212,74 +191,4 @@ const fn placement(index: IndexChoice, format: Format) -> MdIndex {
         (IndexChoice::FlexExternal, _) => MdIndex::FlexExternal,
         (IndexChoice::Indexed(slot), _) => MdIndex::Indexed(slot),
     }
-}
-
-/// Refuses to overwrite the end of whoever lives on the device, and notes who does not say where that is.
-///
-/// # Errors
-///
-/// [`PlaceRefusal::Occupied`]; what reading the device met.
-pub fn unknown_ends(device: Window<'_>, layout: &MdLayout) -> Result<Vec<Note>> {
-    let first = layout.whole.start;
-    let mut notes = Vec::new();
-    for occupant in occupants(device)? {
-        let kind = occupant.kind;
-        match occupant.end {
-            Some(end) if end > first => {
-                return Err(PlaceRefusal::Occupied { kind, end, first }.into());
-            }
-            Some(_) => {}
-            // Its beginning, at least, is where the device begins.
-            None if first == DevPos::START => {
-                let end = DevPos::at(device.size());
-                return Err(PlaceRefusal::Occupied { kind, end, first }.into());
-            }
-            None => notes.push(Note::UnknownEnd { kind }),
-        }
-    }
-    Ok(notes)
-}
-
-/// What metadata at `layout` would overwrite.
-///
-/// # Errors
-///
-/// What reading the device met.
-pub fn at_stake(device: Window<'_>, layout: &MdLayout) -> Result<Vec<AtStake>> {
-    let mut found = Vec::new();
-    for at in superblocks_at_risk(device, layout)? {
-        let mut block = [0; SUPERBLOCK_LEN];
-        device.read_exact_at(at, &mut block)?;
-        if is_attachable(&block)
-            && let Some(superblock) = Superblock::decode(&block)
-        {
-            let format = superblock.format();
-            found.push(AtStake::Metadata { format, at });
-        }
-    }
-    if found.is_empty() {
-        let first = first_data(device, layout)?;
-        found.extend(first.map(|at| AtStake::Data { at }));
-    }
-    Ok(found)
-}
-
-/// The first byte of the area that is not zero.
-fn first_data(device: Window<'_>, layout: &MdLayout) -> Result<Option<DevPos>> {
-    let end = layout.whole.end;
-    let mut at = layout.whole.start;
-    let mut found = None;
-    while found.is_none() && at < end {
-        let Some(data) = device.next_data(at)? else {
-            break;
-        };
-        let stretch = data.start.min(end)..data.end.min(end);
-        device.visit(stretch.clone(), &mut |start, piece| {
-            let first = piece.iter().position(|byte| *byte != 0);
-            found = first.and_then(|first| start.checked_add(Bytes::of_len(first)));
-            found.map_or(ControlFlow::Continue(()), |_| ControlFlow::Break(()))
-        })?;
-        at = stretch.end;
-    }
-    Ok(found)
 }

@@ -1,16 +1,20 @@
 //! Who else lives on a device, and up to where: file systems, volume managers and partition tables, by what they say of their own size.
 //!
 //! Metadata that is placed at a device's end may cut off the end of what was made there when the device had none. Only what is asked for is
-//! read here: whether something begins at the device's first byte, and where it says that it ends. Nothing is mounted, and no checksum is
-//! verified: a damaged file system is somebody's, too.
+//! read here: whether something begins at the device's first byte or has a block of its own at the device's end, and where it says that it
+//! ends. All that libblkid of util-linux 2.41 recognises is known. Nothing is mounted, and no checksum is verified where the signature is
+//! long enough without: a damaged file system is somebody's, too.
 
 mod listing;
 mod md;
 mod microsoft;
 mod partitions;
 mod probes;
+mod signatures;
+mod sizes;
+mod tails;
 
-pub use listing::{Partition, partitions};
+pub use listing::{Partition, Table, partition_table, partitions};
 
 use std::fmt;
 
@@ -48,6 +52,15 @@ pub enum OccupantKind {
     Gpt,
     /// A DOS partition table, up to the end of its last partition.
     Mbr,
+    /// One of the many others, each known by its signature.
+    Known(Known),
+}
+
+/// A kind that is known by its signature: one row of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    word: &'static str,
+    name: &'static str,
 }
 
 impl OccupantKind {
@@ -68,6 +81,7 @@ impl OccupantKind {
             Self::MdAtEnd => "md-at-end",
             Self::Gpt => "gpt",
             Self::Mbr => "mbr",
+            Self::Known(known) => known.word,
         }
     }
 }
@@ -88,17 +102,20 @@ impl fmt::Display for OccupantKind {
             Self::MdAtEnd => "md RAID member with its superblock at the end",
             Self::Gpt => "GUID partition table",
             Self::Mbr => "DOS partition table",
+            Self::Known(known) => known.name,
         })
     }
 }
 
-/// Something that lives on a device from its first byte on.
+/// Something that lives on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Occupant {
     /// What it is.
     pub kind: OccupantKind,
     /// Where it says that it ends; `None` where it takes whatever the device has, or says nothing that could be.
     pub end: Option<DevPos>,
+    /// Its own block at the device's end, where it has one there and is known by that.
+    pub tail: Option<DevPos>,
 }
 
 /// The largest size that a file or block device has on Linux: what says to end behind that is damaged.
@@ -115,30 +132,62 @@ impl Occupant {
 /// The bytes of the device that every probe looks at.
 const LOOKED_AT: Bytes = Bytes::new(128 << 10);
 
-/// Everything that says of itself to begin with the device.
+/// Everything that says of itself to begin with the device, or to have its own block at the device's end.
 ///
 /// # Errors
 ///
-/// What reading the device's first 128 KiB, and two blocks near its end, met.
+/// What reading the device met: its first 128 KiB, and a few dozen blocks further on and near its end.
 pub fn occupants(device: Window<'_>) -> Result<Vec<Occupant>> {
     let len = device.size().min(LOOKED_AT);
     let mut bytes = vec![0; len.to_usize().unwrap_or(0)];
     device.read_exact_at(DevPos::START, &mut bytes)?;
-    let found = probes::ALL.into_iter();
-    let mut found: Vec<Occupant> = found
-        .filter_map(|(kind, probe)| Some(occupant(kind, probe(&bytes)?)))
-        .collect();
-    found.extend(md::at_the_end(device)?.map(|end| occupant(OccupantKind::MdAtEnd, end)));
-    Ok(found)
+    let mut found: Vec<Occupant> = Vec::new();
+    let mut add = |kind, end, tail: Option<DevPos>| {
+        let known = found.iter_mut().find(|one| one.kind == kind);
+        match known {
+            // One that is known by its beginning, too.
+            Some(one) => one.tail = one.tail.or(tail),
+            None => found.push(occupant(kind, end, tail)),
+        }
+    };
+    for (kind, probe) in probes::ALL {
+        if let Some(end) = probe(&bytes) {
+            add(kind, end, None);
+        }
+    }
+    for (kind, end) in signatures::at_the_start(&bytes) {
+        add(kind, end, None);
+    }
+    for kind in signatures::further_on(device)? {
+        add(kind, probes::End::Unsaid, None);
+    }
+    if let Some((at, end)) = md::at_the_end(device)? {
+        add(OccupantKind::MdAtEnd, end, Some(at));
+    }
+    for (kind, at) in tails::at_the_end(device)? {
+        add(kind, probes::End::Unsaid, Some(at));
+    }
+    Ok(without_backup_of_a_whole_table(found))
 }
 
-fn occupant(kind: OccupantKind, end: probes::End) -> Occupant {
+/// Without the backup of a partition table that is there itself, and says where its backup is.
+fn without_backup_of_a_whole_table(mut found: Vec<Occupant>) -> Vec<Occupant> {
+    let whole = |one: &Occupant| one.kind == OccupantKind::Gpt && one.end.is_some();
+    let end = found.iter().find(|one| whole(one)).and_then(|one| one.end);
+    found.retain(|one| {
+        let is_backup = one.kind == OccupantKind::Known(tails::BACKUP_GPT);
+        !(is_backup && one.tail.zip(end).is_some_and(|(at, end)| at < end))
+    });
+    found
+}
+
+fn occupant(kind: OccupantKind, end: probes::End, tail: Option<DevPos>) -> Occupant {
     let end = match end {
         // Nobody lives in nothing: the size is damaged.
         probes::End::At(0) | probes::End::Unsaid => None,
         probes::End::At(end) => Some(DevPos::new(end)),
     };
-    Occupant { kind, end }
+    Occupant { kind, end, tail }
 }
 
 #[cfg(test)]

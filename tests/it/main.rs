@@ -29,6 +29,8 @@ mod attach;
 mod builder;
 /// `check`: every rule, no false alarms, and what drbdmeta says.
 mod check;
+/// Files that are no raw image.
+mod containers;
 /// What every command owes its user.
 mod contracts;
 /// Block devices as targets.
@@ -82,5 +84,7 @@ mod test_cases;
 mod traces;
 /// Undo files and meta files: what they may be, and who may read them.
 mod undo_names;
+/// Windows into images of whole disks.
+mod windows;
 /// The JSON documents of commands that write.
 mod writing_json;

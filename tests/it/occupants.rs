@@ -2,6 +2,8 @@
 
 /// What import says of them.
 mod import;
+/// Those who are known by a signature.
+mod signatures;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -49,6 +49,7 @@ pub(crate) fn run(
     };
     let chosen = Chosen::open(&args.image, args.level, ScanMode::Auto)?;
     let (opened, located, level) = (&chosen.opened, &chosen.located, chosen.level());
+    opened.hold().with_context(name)?;
     refuse_to_guess(args, located).with_context(name)?;
     let options = AdoptOptions {
         node_id: args.node_id.map(NodeId::new),

@@ -87,7 +87,14 @@ pub(crate) fn occupants(levels: &[Level], evidence: &[Evidence]) -> Vec<String> 
                     where_it_ends(levels, one).map_or(String::new(), |told| format!(": {told}"));
                 format!("{}, {size}{told}", one.occupant.kind)
             }
-            None => format!("{}: says nothing of where it ends", one.occupant.kind),
+            None => match one.occupant.tail {
+                Some(at) => format!(
+                    "{}, by its block at byte {} of the disk",
+                    one.occupant.kind,
+                    at.get()
+                ),
+                None => format!("{}: says nothing of where it ends", one.occupant.kind),
+            },
         })
         .collect()
 }

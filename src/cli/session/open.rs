@@ -5,9 +5,10 @@ use anyhow::Context;
 use crate::cli::args::ImageArgs;
 use crate::cli::output::progress::Progress;
 use crate::error::Unsupported;
-use crate::image::{Access, ReadAt, Watched, Window, open_for_scan};
-use crate::survey::file_form::{BEGINNING, recognise};
+use crate::image::{Access, ReadAt, Watched, Window, is_regular_file, open_for_scan};
+use crate::survey::file_form::{BEGINNING, container, recognise};
 use crate::survey::locate::{LocateOptions, ScanMode, locate};
+use crate::survey::windows::{hold, partition_at};
 use crate::units::{Bytes, DevPos, ImagePos};
 
 /// An image, and the part of it that is looked at.
@@ -41,7 +42,19 @@ impl Opened {
                 image.size()
             )
         })?;
-        let len = args.size.map_or(rest, |size| size.0);
+        let whole = Window::whole(&image);
+        if base == ImagePos::START && is_regular_file(&args.image) {
+            // What a file is comes before what is in it.
+            if let Some(form) = container(whole)? {
+                return Err(crate::error::Error::from(Unsupported::FileForm(form)).into());
+            }
+        }
+        let start = DevPos::at(base.from_start());
+        let own = match args.size {
+            Some(size) => Some(size.0),
+            None => partition_at(whole, start)?.map(|partition| partition.size),
+        };
+        let len = own.unwrap_or(rest);
         anyhow::ensure!(
             len <= rest,
             "--size: {len} from {base} on leave the image, which has {}; at most {rest} are there",
@@ -53,6 +66,12 @@ impl Opened {
             base,
             len,
         })
+    }
+
+    /// Refuses a window through which somebody else's bytes could be overwritten.
+    pub(crate) fn hold(&self) -> anyhow::Result<()> {
+        let start = DevPos::at(self.base.from_start());
+        Ok(hold(Window::whole(&self.image), start, self.len)?)
     }
 
     /// Looks for something in the window, which may take long.

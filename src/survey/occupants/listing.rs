@@ -28,19 +28,78 @@ pub struct Partition {
     pub size: Bytes,
 }
 
+/// A partition table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    /// Its partitions, in its order.
+    pub partitions: Vec<Partition>,
+    /// Where the part ends that a GUID table has for partitions; behind it lies the table's backup.
+    pub usable_end: Option<DevPos>,
+}
+
 /// The partitions of a device, in the table's order; none where there is no table.
 ///
 /// # Errors
 ///
 /// What reading met: the device's first 8 KiB, then the entries of a table or the links of a chain, a bounded number of them.
 pub fn partitions(device: Window<'_>) -> Result<Vec<Partition>> {
+    Ok(of_device(device)?.partitions)
+}
+
+/// The partition table of a device; where a GUID table is gone, its backup at the device's end.
+///
+/// # Errors
+///
+/// As [`partitions`].
+pub fn partition_table(device: Window<'_>) -> Result<Table> {
+    let found = of_device(device)?;
+    if found != Table::default() {
+        return Ok(found);
+    }
+    for sector in [SECTOR, 4096].map(Bytes::new) {
+        let end = device.size().align_down(sector);
+        let Some(at) = end.checked_sub(sector).map(DevPos::at) else {
+            continue;
+        };
+        let header = block::<512>(device, at.from_start())?;
+        if let Some(header) = header.filter(|header| header.starts_with(b"EFI PART")) {
+            return by_header(device, &header, sector.get());
+        }
+    }
+    Ok(Table::default())
+}
+
+fn of_device(device: Window<'_>) -> Result<Table> {
     let mut head = vec![0; HEAD.min(device.size().to_usize().unwrap_or(HEAD))];
     device.read_exact_at(DevPos::START, &mut head)?;
-    let found = match gpt_sector(&head) {
-        Some(sector) => guid(device, &head, sector)?,
-        None => dos(device, &head)?,
-    };
-    let on_device = |(number, start, size): (u32, Bytes, Bytes)| {
+    match gpt_sector(&head) {
+        Some(sector) => {
+            let at = Bytes::new(sector).to_usize().unwrap_or(HEAD);
+            by_header(device, head.get(at..).unwrap_or_default(), sector)
+        }
+        None => Ok(Table {
+            partitions: on_device(device, dos(device, &head)?),
+            usable_end: None,
+        }),
+    }
+}
+
+/// What a GUID table lists whose header this is.
+fn by_header(device: Window<'_>, header: &[u8], sector: u64) -> Result<Table> {
+    // `LastUsableLBA`.
+    let last = le64(header, 48).filter(|last| *last > 0);
+    let end = last
+        .and_then(|last| last.checked_add(1)?.checked_mul(sector))
+        .map(DevPos::new);
+    Ok(Table {
+        partitions: on_device(device, guid(device, header, sector)?),
+        usable_end: end.filter(|end| end.from_start() < device.size()),
+    })
+}
+
+/// What of that lies on the device.
+fn on_device(device: Window<'_>, found: Vec<Listed>) -> Vec<Partition> {
+    let on_device = |(number, start, size): Listed| {
         let rest = device.size().checked_sub(start)?;
         let size = size.min(rest);
         let partition = Partition {
@@ -51,25 +110,24 @@ pub fn partitions(device: Window<'_>) -> Result<Vec<Partition>> {
         // One that begins with the device holds the table itself, and is none.
         (size > Bytes::ZERO && start > Bytes::ZERO).then_some(partition)
     };
-    Ok(found.into_iter().filter_map(on_device).collect())
+    found.into_iter().filter_map(on_device).collect()
 }
 
 /// A number, a beginning and a size.
 type Listed = (u32, Bytes, Bytes);
 
 /// `struct gpt_header`: `PartitionEntryLBA`, `NumberOfPartitionEntries`, `SizeOfPartitionEntry`.
-fn guid(device: Window<'_>, head: &[u8], sector: u64) -> Result<Vec<Listed>> {
+fn guid(device: Window<'_>, header: &[u8], sector: u64) -> Result<Vec<Listed>> {
     let sector = Bytes::new(sector);
-    let header = sector.to_usize().and_then(|at| head.get(at..));
-    let fields = header.and_then(|header| {
+    let fields = || {
         let first = sector.checked_mul(le64(header, 72)?)?;
         let (count, size) = (le32(header, 80)?.min(MOST), le32(header, 84)?);
         // Version 1 has 128; what is larger only leaves room.
         (128..=4096)
             .contains(&size)
             .then_some((first, count, Bytes::new(u64::from(size))))
-    });
-    let Some((first, count, size)) = fields else {
+    };
+    let Some((first, count, size)) = fields() else {
         return Ok(Vec::new());
     };
     let mut found = Vec::new();

@@ -31,8 +31,8 @@ pub(super) fn at_the_start(bytes: &[u8]) -> Option<End> {
     })
 }
 
-/// The same at the end (1.0), or `struct mdp_superblock_s` (0.90); where the superblock's place ends.
-pub(super) fn at_the_end(device: Window<'_>) -> Result<Option<End>> {
+/// The same at the end (1.0), or `struct mdp_superblock_s` (0.90): where the superblock is, and where its place ends.
+pub(super) fn at_the_end(device: Window<'_>) -> Result<Option<(DevPos, End)>> {
     let size = device.size();
     let positions = [
         size.checked_sub(DISTANCE_1_0)
@@ -44,13 +44,16 @@ pub(super) fn at_the_end(device: Window<'_>) -> Result<Option<End>> {
     if let Some(at) = version_1_0 {
         device.read_exact_at(at, &mut superblock)?;
         if let Some(data_end) = version_1(&superblock, at) {
-            return Ok(Some(latest(data_end, at.checked_add(BLOCK))));
+            return Ok(Some((at, latest(data_end, at.checked_add(BLOCK)))));
         }
     }
     if let Some(at) = version_0_90 {
         device.read_exact_at(at, &mut superblock)?;
         if is_version_0_90(&superblock) {
-            return Ok(Some(latest(End::At(0), at.checked_add(RESERVED_0_90))));
+            return Ok(Some((
+                at,
+                latest(End::At(0), at.checked_add(RESERVED_0_90)),
+            )));
         }
     }
     Ok(None)

@@ -66,6 +66,76 @@ fn import(dir: &TempDir, make: impl Fn(&Path)) -> Run {
     mdtool(["import", &text(&disk), &text(&dump), "--yes", "--dry-run"])
 }
 
+/// Imports a small resource for real on a disk that somebody made something on, with or without being asked.
+fn import_for_real(dir: &TempDir, words: &[&str], make: impl Fn(&Path)) -> (Run, bool) {
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    let dump = dir.path().join("dump.md");
+    if !dump.exists() {
+        import(dir, |_| ());
+    }
+    let disk = image(dir, SIZE);
+    make(&disk);
+    let before = std::fs::read(&disk).unwrap();
+    let undo = dir.path().join("undo");
+    let _ = std::fs::remove_file(&undo);
+    let mut all = vec!["import".to_owned(), text(&disk), text(&dump)];
+    all.extend(["--undo".to_owned(), text(&undo)]);
+    all.extend(words.iter().map(|word| (*word).to_owned()));
+    let run = mdtool(all);
+    (run, std::fs::read(&disk).unwrap() != before)
+}
+
+/// Where something is, and what it is called.
+type There = (u64, &'static [u8], &'static str);
+
+/// Nobody knows up to where these reach, or what they are.
+const DOUBTFUL: [There; 9] = [
+    (0, b"dmvdo001\x05\0\0\0", "VDO volume"),
+    (0, b"bluestore block device\n", "Ceph BlueStore device"),
+    (0, b"integrt\0\x01", "dm-integrity device"),
+    (
+        65_536,
+        b"\x01\x16\x19\x70\0\0\0\x01",
+        "GFS or GFS2 file system",
+    ),
+    (0, b"LUKS\xBA\xBE\0\x01", "LUKS volume"),
+    (
+        SIZE - 1024,
+        b"Intel Raid ISM Cfg Sig. 1.3.00",
+        "Intel (isw) RAID member",
+    ),
+    (SIZE - 512, b"\xDE\x11\xDE\x11", "DDF RAID member"),
+    (SIZE - 512, b"EFI PART", "backup of a GUID partition table"),
+    (12_345, b"a database of its own", "something unknown"),
+];
+
+#[test]
+fn whoever_is_there_is_asked_about_by_name() {
+    let dir = scratch();
+    for (at, bytes, name) in DOUBTFUL {
+        let (run, changed) = import_for_real(&dir, &[], |disk| patch(disk, at, bytes));
+        assert_eq!((run.status, changed), (2, false), "{name}: {run:?}");
+        assert!(run.stderr.contains(name), "{name}: {run:?}");
+    }
+    let (run, changed) = import_for_real(&dir, &[], |_| ());
+    assert_eq!((run.status, changed), (0, true), "a blank disk: {run:?}");
+}
+
+#[test]
+fn whoever_is_known_and_overwritten_unasked_is_named_in_a_warning() {
+    let dir = scratch();
+    for (at, bytes, name) in DOUBTFUL {
+        let (run, changed) = import_for_real(&dir, &["--yes"], |disk| patch(disk, at, bytes));
+        assert_eq!((run.status, changed), (0, true), "{name}: {run:?}");
+        let warned = run
+            .stderr
+            .lines()
+            .any(|line| line.contains("warning: ") && line.contains(name));
+        // Of what is not known there is nothing to tell who said yes.
+        assert_eq!(warned, name != "something unknown", "{name}: {run:?}");
+    }
+}
+
 #[test]
 fn import_cuts_off_the_end_of_none_of_them() {
     let dir = scratch();
