@@ -188,26 +188,7 @@ fn hint_of(error: &Error) -> Option<&'static str> {
             "what is put there has to be read again: give the name of a file that is not there yet",
         ),
         Error::Refused(Refused::Exists) => Some("choose another name, or remove the file first"),
-        Error::Unsupported(Unsupported::FileForm(foreign)) => Some(match foreign {
-            FileForm::Dump => "give the disk or image that the dump was taken from",
-            FileForm::Qcow2
-            | FileForm::Vmdk
-            | FileForm::Vhdx
-            | FileForm::Vdi
-            | FileForm::Vhd
-            | FileForm::Qed
-            | FileForm::Parallels => {
-                "convert a copy (qemu-img convert -O raw), or attach it read-only (qemu-nbd --read-only) and give the device"
-            }
-            FileForm::AndroidSparse => "convert a copy first: simg2img FILE RAW",
-            FileForm::Vma => "extract it first: vma extract FILE DIRECTORY",
-            FileForm::Partclone => {
-                "restore it to a file or device first: partclone.restore -C -s FILE -O RAW"
-            }
-            FileForm::Ewf => "mount it first (ewfmount FILE DIRECTORY), and give DIRECTORY/ewf1",
-            FileForm::Tar | FileForm::Zip => "unpack it first",
-            _ => "decompress it first",
-        }),
+        Error::Unsupported(Unsupported::FileForm(form)) => Some(hint_of_form(*form)),
         Error::Unsupported(Unsupported::CompatFormat { .. } | Unsupported::CompatField { .. }) => {
             Some("without --compat the dump is for the newest drbd-utils")
         }
@@ -234,6 +215,30 @@ fn hint_of_in_use(refusal: &InUse) -> Option<&'static str> {
         }
         _ => "it is mounted, attached to DRBD or otherwise claimed: let go of it there first",
     })
+}
+
+/// How to get at the raw image, or at what was dumped.
+const fn hint_of_form(form: FileForm) -> &'static str {
+    match form {
+        FileForm::Dump => "give the disk or image that the dump was taken from",
+        FileForm::Qcow2
+        | FileForm::Vmdk
+        | FileForm::Vhdx
+        | FileForm::Vdi
+        | FileForm::Vhd
+        | FileForm::Qed
+        | FileForm::Parallels => {
+            "convert a copy (qemu-img convert -O raw), or attach it read-only (qemu-nbd --read-only) and give the device"
+        }
+        FileForm::AndroidSparse => "convert a copy first: simg2img FILE RAW",
+        FileForm::Vma => "extract it first: vma extract FILE DIRECTORY",
+        FileForm::Partclone => {
+            "restore it to a file or device first: partclone.restore -C -s FILE -O RAW"
+        }
+        FileForm::Ewf => "mount it first (ewfmount FILE DIRECTORY), and give DIRECTORY/ewf1",
+        FileForm::Tar | FileForm::Zip => "unpack it first",
+        _ => "decompress it first",
+    }
 }
 
 /// What helps where the system refused.

@@ -16,6 +16,12 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
+/// All bytes of a file.
+fn all(path: &Path) -> Vec<u8> {
+    let len = std::fs::metadata(path).unwrap().len();
+    peek(path, 0, usize::try_from(len).unwrap())
+}
+
 /// A raw disk full of data, with metadata at its end.
 fn raw(dir: &TempDir, size: u64) -> PathBuf {
     let path = dir.path().join("raw");
@@ -37,11 +43,7 @@ fn raw(dir: &TempDir, size: u64) -> PathBuf {
 
 /// Every command that looks at an image refuses it by what it is.
 fn refused(path: &Path, what: &str, hint: &str) {
-    let before = peek(
-        path,
-        0,
-        usize::try_from(std::fs::metadata(path).unwrap().len()).unwrap(),
-    );
+    let before = all(path);
     let name = text(path);
     let undo = format!("{name}.undo");
     let commands: [&[&str]; 11] = [
@@ -67,8 +69,7 @@ fn refused(path: &Path, what: &str, hint: &str) {
         );
         assert!(run.stderr.contains(hint), "{words:?}: {run:?}");
     }
-    let len = before.len();
-    assert!(peek(path, 0, len) == before, "{name} is as it was");
+    assert!(all(path) == before, "{name} is as it was");
 }
 
 #[test]
@@ -142,12 +143,12 @@ fn a_container_on_a_drbd_device_is_that_disk_s_data() {
         let disk = raw(&dir, 16 * MIB);
         let (small, inner) = (dir.path().join("small"), dir.path().join("inner"));
         sparse(&small, 4 * MIB);
-        patch(&small, MIB, &[7; 65_536]);
+        patch(&small, MIB, &vec![7; 65_536]);
         tool(
             "qemu-img",
             &["convert", "-O", format, text(&small), text(&inner)],
         );
-        patch(&disk, 0, &std::fs::read(&inner).unwrap());
+        patch(&disk, 0, &all(&inner));
         for words in [
             &["probe", text(&disk)][..],
             &["locate", text(&disk)],
@@ -159,66 +160,67 @@ fn a_container_on_a_drbd_device_is_that_disk_s_data() {
     }
 }
 
+const FORMS: [(usize, &[u8], &str, &str); 14] = [
+    (
+        0,
+        b"\x04\x22\x4D\x18",
+        "an lz4-compressed file",
+        "decompress",
+    ),
+    (0, b"\x1F\x8B\x08", "a gzip-compressed file", "decompress"),
+    (0, b"\xFD7zXZ\0", "an xz-compressed file", "decompress"),
+    (
+        0,
+        b"\x28\xB5\x2F\xFD",
+        "a zstd-compressed file",
+        "decompress",
+    ),
+    (0, b"BZh9", "a bzip2-compressed file", "decompress"),
+    (257, b"ustar\0", "a tar archive", "unpack"),
+    (0, b"PK\x03\x04", "a zip archive", "unpack"),
+    (
+        0,
+        b"partclone-image",
+        "a partclone image",
+        "partclone.restore",
+    ),
+    (
+        0,
+        b"EVF\x09\x0D\x0A\xFF\0",
+        "an EnCase (E01) image",
+        "ewfmount",
+    ),
+    (
+        0,
+        b"\x3A\xFF\x26\xED\x01\0",
+        "an Android sparse image",
+        "simg2img",
+    ),
+    (0, b"VMA\0\0\0\0\x01", "a VMA backup", "vma extract"),
+    (
+        0,
+        b"\xEF\xBB\xBFversion \"v08\";\n",
+        "a DRBD metadata dump",
+        "that the dump was taken from",
+    ),
+    (
+        0,
+        b"\xFF\xFEv\0e\0r\0s\0i\0o\0n\0 \0\"\0v\x000\x008\0\"\0;\0\n\0",
+        "a DRBD metadata dump",
+        "that the dump was taken from",
+    ),
+    (
+        0,
+        b"# drbdadm dump-md r0\n# DRBD meta data dump\nversion \"v08\";\n",
+        "a DRBD metadata dump",
+        "that the dump was taken from",
+    ),
+];
+
 /// What begins so is refused wherever it has no metadata in its place.
 #[test]
 fn archives_and_other_forms_are_refused_by_name() {
-    let forms: [(usize, &[u8], &str, &str); 14] = [
-        (
-            0,
-            b"\x04\x22\x4D\x18",
-            "an lz4-compressed file",
-            "decompress",
-        ),
-        (0, b"\x1F\x8B\x08", "a gzip-compressed file", "decompress"),
-        (0, b"\xFD7zXZ\0", "an xz-compressed file", "decompress"),
-        (
-            0,
-            b"\x28\xB5\x2F\xFD",
-            "a zstd-compressed file",
-            "decompress",
-        ),
-        (0, b"BZh9", "a bzip2-compressed file", "decompress"),
-        (257, b"ustar\0", "a tar archive", "unpack"),
-        (0, b"PK\x03\x04", "a zip archive", "unpack"),
-        (
-            0,
-            b"partclone-image",
-            "a partclone image",
-            "partclone.restore",
-        ),
-        (
-            0,
-            b"EVF\x09\x0D\x0A\xFF\0",
-            "an EnCase (E01) image",
-            "ewfmount",
-        ),
-        (
-            0,
-            b"\x3A\xFF\x26\xED\x01\0",
-            "an Android sparse image",
-            "simg2img",
-        ),
-        (0, b"VMA\0\0\0\0\x01", "a VMA backup", "vma extract"),
-        (
-            0,
-            b"\xEF\xBB\xBFversion \"v08\";\n",
-            "a DRBD metadata dump",
-            "that the dump was taken from",
-        ),
-        (
-            0,
-            b"\xFF\xFEv\0e\0r\0s\0i\0o\0n\0 \0\"\0v\x000\x008\0\"\0;\0\n\0",
-            "a DRBD metadata dump",
-            "that the dump was taken from",
-        ),
-        (
-            0,
-            b"# drbdadm dump-md r0\n# DRBD meta data dump\nversion \"v08\";\n",
-            "a DRBD metadata dump",
-            "that the dump was taken from",
-        ),
-    ];
-    for (at, magic, what, hint) in forms {
+    for (at, magic, what, hint) in FORMS {
         let dir = scratch();
         let file = dir.path().join("file");
         sparse(&file, 0);

@@ -60,6 +60,11 @@ fn adopt(disk: &Path, words: &[&str]) -> Run {
     mdtool(all.chain(words.iter().map(ToString::to_string)))
 }
 
+/// All bytes of the disk.
+fn all(disk: &Path) -> Vec<u8> {
+    peek(disk, 0, 64 << 20)
+}
+
 /// All that lies behind the first partition.
 fn behind(disk: &Path) -> Vec<u8> {
     let start = (FIRST.0 + FIRST.1) * SECTOR;
@@ -89,14 +94,14 @@ fn a_window_from_a_partition_s_start_is_that_partition() {
 #[test]
 fn a_window_that_leaves_its_partition_is_refused_with_the_size_that_fits() {
     let size = FIRST.1 * SECTOR;
-    let all = (64 << 20) - FIRST.0 * SECTOR;
+    let rest = (64 << 20) - FIRST.0 * SECTOR;
     for label in ["gpt", "dos"] {
-        for given in [size + 4096, all, size + 86_016 * SECTOR] {
+        for given in [size + 4096, rest, size + 86_016 * SECTOR] {
             let dir = scratch();
             let Some(disk) = disk(&dir, label) else {
                 return;
             };
-            let before = std::fs::read(&disk).unwrap();
+            let before = all(&disk);
             let given = given.to_string();
             let run = adopt(&disk, &["--offset", "2048s", "--size", &given]);
             assert_eq!(run.status, 2, "{label}: {run:?}");
@@ -105,7 +110,7 @@ fn a_window_that_leaves_its_partition_is_refused_with_the_size_that_fits() {
                 (FIRST.0 + FIRST.1) * SECTOR
             );
             assert!(run.stderr.contains(&says), "{label}: {run:?}");
-            assert!(std::fs::read(&disk).unwrap() == before);
+            assert!(all(&disk) == before);
         }
     }
 }
@@ -117,11 +122,11 @@ fn the_backup_of_an_erased_table_counts() {
     let Some(disk) = disk(&dir, "gpt") else {
         return;
     };
-    patch(&disk, 0, &[0; 34 * 512]);
+    patch(&disk, 0, &vec![0; 34 * 512]);
     assert_eq!(peek(&disk, (64 << 20) - 512, 8), b"EFI PART", "the premise");
     let before = behind(&disk);
-    let all = ((64 << 20) - FIRST.0 * SECTOR).to_string();
-    let run = adopt(&disk, &["--offset", "2048s", "--size", &all]);
+    let whole = ((64 << 20) - FIRST.0 * SECTOR).to_string();
+    let run = adopt(&disk, &["--offset", "2048s", "--size", &whole]);
     assert_eq!(run.status, 2, "{run:?}");
     assert!(run.stderr.contains("leaves partition 1"), "{run:?}");
     let run = adopt(&disk, &["--offset", "2048s"]);

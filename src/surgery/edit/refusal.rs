@@ -23,7 +23,9 @@ pub enum ChangeRefusal {
     #[error("edited metadata: {0}")]
     Geometry(Misfit),
     /// The edited metadata would take what belongs to the DRBD device.
-    #[error("the DRBD device has {needed}, and metadata of {metadata} leaves {usable}: {missing} are missing")]
+    #[error(
+        "the DRBD device has {needed}, and metadata of {metadata} leaves {usable}: {missing} are missing"
+    )]
     NoRoom {
         /// The size of the DRBD device.
         needed: Sectors,

@@ -15,6 +15,7 @@ fn be32(bytes: &[u8], at: usize) -> Option<u32> {
 }
 
 /// So many units of so many bytes; nothing is said by a unit that cannot be.
+#[expect(clippy::unnecessary_wraps, reason = "what a probe answers")]
 fn units(count: Option<u64>, unit: Option<u64>) -> Option<End> {
     let end = count.zip(unit).filter(|(_, unit)| *unit > 0);
     let end = end.map(|(count, unit)| End::At(count.saturating_mul(unit)));

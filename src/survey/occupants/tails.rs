@@ -131,9 +131,9 @@ pub(super) fn at_the_end(device: Window<'_>) -> Result<Vec<(OccupantKind, DevPos
             any,
         )
     });
-    let gpt = [SECTOR_SIZE.get(), 4096].map(|size| Row {
+    let gpt = [1, 8].map(|sectors| Row {
         known: BACKUP_GPT,
-        ..row("", "", size / SECTOR_SIZE.get(), b"EFI PART", any)
+        ..row("", "", sectors, b"EFI PART", any)
     });
     for row in RAID.into_iter().chain(promise).chain(gpt) {
         let mut sector = [0; 512];
@@ -179,6 +179,9 @@ fn zfs(device: Window<'_>) -> Result<Option<(OccupantKind, DevPos)>> {
     Ok(None)
 }
 
+/// Where somebody's second block may be, at which byte a probe of a device's start expects it, whose it is, and that probe.
+type Second = (Option<DevPos>, usize, OccupantKind, fn(&[u8]) -> bool);
+
 /// The second superblock of a NILFS2, in the device's last whole block; the second header of an HFS or HFS+, in its last but one sector; the
 /// second boot sector of an NTFS, in its last.
 fn second_ones(device: Window<'_>) -> Result<Vec<(OccupantKind, DevPos)>> {
@@ -190,7 +193,7 @@ fn second_ones(device: Window<'_>) -> Result<Vec<(OccupantKind, DevPos)>> {
             .checked_sub(unit.checked_mul(count)?)?;
         (at > Bytes::ZERO).then(|| DevPos::at(at))
     };
-    let places: [(_, usize, OccupantKind, fn(&[u8]) -> bool); 4] = [
+    let places: [Second; 4] = [
         (
             before(BLOCK, 1),
             1024,

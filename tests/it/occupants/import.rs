@@ -8,7 +8,7 @@ use mdtool::units::{Bytes, ImagePos};
 use tempfile::TempDir;
 
 use super::{MIB, image, md_1};
-use crate::support::{Run, mdtool, patch, scratch};
+use crate::support::{Run, mdtool, patch, peek, scratch};
 
 const SIZE: u64 = 64 * MIB;
 /// Where metadata begins on a disk of that size.
@@ -75,14 +75,15 @@ fn import_for_real(dir: &TempDir, words: &[&str], make: impl Fn(&Path)) -> (Run,
     }
     let disk = image(dir, SIZE);
     make(&disk);
-    let before = std::fs::read(&disk).unwrap();
+    let all = |disk: &Path| peek(disk, 0, usize::try_from(SIZE).unwrap());
+    let before = all(&disk);
     let undo = dir.path().join("undo");
     let _ = std::fs::remove_file(&undo);
-    let mut all = vec!["import".to_owned(), text(&disk), text(&dump)];
-    all.extend(["--undo".to_owned(), text(&undo)]);
-    all.extend(words.iter().map(|word| (*word).to_owned()));
-    let run = mdtool(all);
-    (run, std::fs::read(&disk).unwrap() != before)
+    let mut arguments = vec!["import".to_owned(), text(&disk), text(&dump)];
+    arguments.extend(["--undo".to_owned(), text(&undo)]);
+    arguments.extend(words.iter().map(|word| (*word).to_owned()));
+    let run = mdtool(arguments);
+    (run, all(&disk) != before)
 }
 
 /// Where something is, and what it is called.
