@@ -1,20 +1,25 @@
 //! The one way in which anything of ours writes to a target: drafted first, written down, then done in an order that survives a power cut.
 //!
 //! ```text
-//! draft     what is there is read, what is to be there is put beside it     nothing of the target changes
+//! draft     what is there is read, what is to be there is put beside it     nothing of the targets changes
 //! seal      the journal gets its trailer, is synced, and gets its name      it is the undo file from now on
-//! Retire    superblocks lose their magic where DRBD looks for one           sync
+//! Retire    superblocks get a mark for their magic where DRBD looks for     sync after the one that DRBD would attach, and after the
+//!           one; a marked one is put where there is to be one               others, and after the new ones
 //! Body      bitmap, activity log                                            sync
-//! Commit    new superblocks without their magic                             sync
-//!           the sectors that have the magic                                 sync
+//! Commit    new superblocks, still marked                                   sync
+//!           the sectors that have the magic                                 sync after each
 //! Cleanup   old copies elsewhere lose theirs                                sync
 //! Cut       a file loses its end                                            sync
+//! Finish    what stays retired is marked as retired                         sync
 //!           all of it is read back
 //! ```
 //!
-//! Wherever that is cut off, the target holds what it held before, or all that was drafted, or no superblock that DRBD would attach and an
-//! undo file that puts back what was there: never a mixture that DRBD attaches. Undoing goes the same way backwards, and may be cut off
-//! and begun again as often as one likes.
+//! A change may be of several targets: each step is done on all of them before the next. So a resource whose metadata moves from a disk to
+//! a meta device has its new superblock there when the old one is out of use, and both have one undo file.
+//!
+//! Wherever that is cut off, the targets hold what they held before, or all that was drafted, or no superblock that DRBD would attach, a
+//! [mark](crate::format::superblock::Mark) that says so, and an undo file that puts back what was there: never a mixture that DRBD attaches.
+//! Undoing goes the same way backwards, and may be cut off and begun again as often as one likes.
 //!
 //! Because all that is to be written is in the journal before the first write, what a draft reads and what it writes may overlap: metadata
 //! can be moved by less than its own length within one disk.
@@ -30,15 +35,15 @@
 //! # Example
 //!
 //! ```
-//! use mdtool::transaction::{self, Identity};
+//! use mdtool::transaction::{self, Identity, TargetIdentity};
 //! use mdtool::image::MemImage;
 //! use mdtool::units::{Bytes, ImagePos};
 //!
 //! let size = Bytes::new(1 << 20);
 //! let mut target = MemImage::new(size);
-//! let of = Identity { path: "disk".into(), command: "example".into(), block_device: false, size };
+//! let of = TargetIdentity { path: "disk".into(), block_device: false, size };
 //! // Instead of a vector: `NewFile::create(path)`.
-//! let prepared = edit::prepare(&target, &of, Vec::new(), |draft| {
+//! let prepared = transaction::prepare(&target, &Identity::one(of, "example"), Vec::new(), |draft| {
 //!     let mut bitmap = draft.body("bitmap", ImagePos::new(8192)..ImagePos::new(65536))?;
 //!     bitmap.fill(0xFF, Bytes::new(8192))
 //! })?;
@@ -59,20 +64,24 @@ mod outline;
 mod reader;
 mod restore;
 mod superblock;
+mod targets;
 mod undo_file;
 
 pub use check::{UndoCheck, UndoState};
 pub use draft::{Area, Change, Draft, Summary};
-pub use journal::{Identity, Store};
+pub use journal::{Identity, Store, TargetIdentity};
 pub use outline::{Phase, Region};
 pub use superblock::{Block, is_attachable, unattachable};
 pub use undo_file::UndoFile;
 
-use crate::error::{EditError, EditRefusal, Result, TargetState};
+use std::path::PathBuf;
+
+use crate::error::{EditError, EditRefusal, Result};
 use crate::image::{ReadAt, WriteAt};
-use crate::units::{Bytes, ImagePos};
+use crate::units::Bytes;
 use compare::Comparison;
 use restore::{Reach, restore};
+use targets::{Leave, Targets};
 
 /// What a draft comes to, without an undo file and without changing anything: each change is shown as it is drafted.
 ///
@@ -84,14 +93,30 @@ pub fn preview(
     show: &mut dyn FnMut(&Change<'_>),
     draft: impl FnOnce(&mut Draft<'_>) -> Result<()>,
 ) -> Result<Summary> {
-    let nowhere = Identity {
-        path: String::new(),
-        command: String::new(),
+    preview_all(&[target], show, draft)
+}
+
+/// [`preview`] of a change of several targets.
+///
+/// # Errors
+///
+/// What the draft answers.
+pub fn preview_all(
+    targets: &[&dyn ReadAt],
+    show: &mut dyn FnMut(&Change<'_>),
+    draft: impl FnOnce(&mut Draft<'_>) -> Result<()>,
+) -> Result<Summary> {
+    let nameless = |target: &&dyn ReadAt| TargetIdentity {
+        path: PathBuf::new(),
         block_device: false,
         size: target.size(),
     };
+    let nowhere = Identity {
+        command: String::new(),
+        targets: targets.iter().map(nameless).collect(),
+    };
     let mut sink = std::io::sink();
-    let mut drafting = Draft::begin(target, &nowhere, &mut sink, Some(show))?;
+    let mut drafting = Draft::begin(targets, &nowhere, &mut sink, Some(show))?;
     draft(&mut drafting)?;
     drafting.finish()
 }
@@ -104,10 +129,24 @@ pub fn preview(
 pub fn prepare<S: Store>(
     target: &dyn ReadAt,
     identity: &Identity,
+    store: S,
+    draft: impl FnOnce(&mut Draft<'_>) -> Result<()>,
+) -> Result<Prepared<S>> {
+    prepare_all(&[target], identity, store, draft)
+}
+
+/// [`prepare`] for a change of several targets, as many and in the order that `identity` has.
+///
+/// # Errors
+///
+/// As [`prepare`].
+pub fn prepare_all<S: Store>(
+    targets: &[&dyn ReadAt],
+    identity: &Identity,
     mut store: S,
     draft: impl FnOnce(&mut Draft<'_>) -> Result<()>,
 ) -> Result<Prepared<S>> {
-    let drafted = Draft::begin(target, identity, &mut store, None).and_then(|mut drafting| {
+    let drafted = Draft::begin(targets, identity, &mut store, None).and_then(|mut drafting| {
         draft(&mut drafting)?;
         drafting.finish()
     });
@@ -115,7 +154,7 @@ pub fn prepare<S: Store>(
     Ok(Prepared {
         store,
         summary,
-        size: identity.size,
+        sizes: identity.sizes(),
     })
 }
 
@@ -124,8 +163,8 @@ pub fn prepare<S: Store>(
 pub struct Prepared<S> {
     store: S,
     summary: Summary,
-    /// The target's, when it was drafted.
-    size: Bytes,
+    /// The targets', when it was drafted.
+    sizes: Vec<Bytes>,
 }
 
 impl<S: Store> Prepared<S> {
@@ -140,26 +179,49 @@ impl<S: Store> Prepared<S> {
     ///
     /// # Errors
     ///
-    /// [`EditError`]: its [`TargetState`] says how the target was left.
+    /// [`EditError`]: its [`TargetState`](crate::error::TargetState) says how the target was left.
     pub fn apply(self, target: &mut dyn WriteAt) -> Result<Option<UndoFile<S::Sealed>>> {
+        self.apply_all(&mut [target])
+    }
+
+    /// [`Self::apply`] for several targets, in the order in which they were drafted.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::apply`].
+    pub fn apply_all(
+        self,
+        targets: &mut [&mut dyn WriteAt],
+    ) -> Result<Option<UndoFile<S::Sealed>>> {
         if self.summary.is_nothing() {
             return Ok(None);
         }
-        let (found, expected) = (target.size(), self.size);
-        if found != expected {
-            let refusal = EditRefusal::TargetSize { found, expected };
-            return Err(EditError::untouched(refusal.into()).into());
-        }
+        self.check_sizes(targets).map_err(EditError::untouched)?;
+        let mut targets = Targets::new(targets);
         // All that is to change is still as it was drafted, or nothing is written at all.
         let mut planned = Comparison::with_plan();
         let sealed = self.store.seal().and_then(|file| {
-            UndoFile::open_showing(file, &mut |record| {
-                planned.expect(&*target, record.at, &record.before)
+            UndoFile::open_showing(file, &mut |region, record| {
+                targets.expect(&mut planned, region.target, record.at, &record.before)
             })
         });
         let undo = sealed.map_err(EditError::untouched)?;
-        apply::apply(&undo, target)?;
+        apply::apply(&undo, &mut targets)?;
         Ok(Some(undo))
+    }
+
+    fn check_sizes(&self, targets: &[&mut dyn WriteAt]) -> Result<()> {
+        let (found, expected) = (targets.len(), self.sizes.len());
+        if found != expected {
+            return Err(EditRefusal::Targets { found, expected }.into());
+        }
+        for (target, expected) in targets.iter().zip(&self.sizes) {
+            let (found, expected) = (target.size(), *expected);
+            if found != expected {
+                return Err(EditRefusal::TargetSize { found, expected }.into());
+            }
+        }
+        Ok(())
     }
 }
 
@@ -182,7 +244,16 @@ impl<R: ReadAt> UndoFile<R> {
     ///
     /// [`crate::error::EditRefusal::TargetSize`], [`crate::error::IoError`].
     pub fn check(&self, target: &dyn ReadAt) -> Result<UndoCheck> {
-        check::check(self, target)
+        self.check_all(&[target])
+    }
+
+    /// [`Self::check`] for several targets, in the order that the file has.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::check`]; [`EditRefusal::Targets`] where they are not as many.
+    pub fn check_all(&self, targets: &[&dyn ReadAt]) -> Result<UndoCheck> {
+        check::check(self, targets)
     }
 
     /// Puts back what was there before the change, syncs it and reads it back.
@@ -194,7 +265,20 @@ impl<R: ReadAt> UndoFile<R> {
     ///
     /// [`EditError`]: untouched with the reason for refusing, or half changed, and to be called again.
     pub fn undo(&self, target: &mut dyn WriteAt, force: bool) -> Result<Undone> {
-        let check = self.check(target).and_then(|check| {
+        self.undo_all(&mut [target], force)
+    }
+
+    /// [`Self::undo`] for several targets: all of them are looked at before any is written to.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::undo`].
+    pub fn undo_all(&self, targets: &mut [&mut dyn WriteAt], force: bool) -> Result<Undone> {
+        let check = {
+            let readers: Vec<&dyn ReadAt> = targets.iter().map(|one| &**one as _).collect();
+            self.check_all(&readers)
+        };
+        let check = check.and_then(|check| {
             check.allow(force)?;
             Ok(check)
         });
@@ -202,13 +286,10 @@ impl<R: ReadAt> UndoFile<R> {
         if check.state == UndoState::NothingToDo && !force {
             return Ok(Undone::Nothing);
         }
-        restore(self, target, Reach::All).map_err(|cause| EditError {
-            // The length comes first: as long as that is missing nothing was written.
-            state: if self.cut() == Some(ImagePos::at(target.size())) {
-                TargetState::Untouched
-            } else {
-                TargetState::NeedsUndo
-            },
+        let leave = if force { Leave::Holes } else { Leave::Same };
+        let mut targets = Targets::new(targets);
+        restore(self, &mut targets, &Reach::All, leave).map_err(|cause| EditError {
+            state: targets.state(),
             cause: Box::new(cause),
             rollback: None,
         })?;

@@ -73,12 +73,7 @@ pub fn holds(data: &[u8]) {
 }
 
 fn identity(size: Bytes) -> Identity {
-    Identity {
-        path: String::new(),
-        command: String::new(),
-        block_device: false,
-        size,
-    }
+    Identity::of_file("", size, "")
 }
 
 /// The metadata is where DRBD looks, and says what was imported.

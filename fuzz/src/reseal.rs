@@ -41,9 +41,21 @@ fn content(bytes: &mut [u8], at: usize, len: usize, repeats: bool, crc_at: usize
     at + kept
 }
 
+/// How long the header is, without its checksum: version 1 has one target, later ones say how many.
+fn header_len(bytes: &[u8]) -> usize {
+    if number::<4>(bytes, 16) == 1 {
+        return 40 + number::<2>(bytes, 32) + number::<2>(bytes, 34);
+    }
+    let mut len = 40;
+    for _ in 0..number::<2>(bytes, 20).min(16) {
+        len += 16 + number::<2>(bytes, len + 10);
+    }
+    len + number::<2>(bytes, 22)
+}
+
 /// The same bytes, each checksum where it should be.
 pub fn resealed(mut bytes: Vec<u8>) -> Vec<u8> {
-    let end = 40 + number::<2>(&bytes, 32) + number::<2>(&bytes, 34);
+    let end = header_len(&bytes).min(bytes.len());
     seal(&mut bytes, 0, end);
     let mut at = end + 4;
     while at + 32 <= bytes.len() {

@@ -23,8 +23,11 @@ pub fn holds(data: &[u8]) {
     let Ok(undo) = UndoFile::open(&file) else {
         return;
     };
+    let [target] = &*undo.identity().targets else {
+        return;
+    };
     let mut disk = Recorded {
-        image: MemImage::new(undo.identity().size.min(Bytes::new(16 << 20))),
+        image: MemImage::new(target.size.min(Bytes::new(16 << 20))),
         written: Vec::new(),
     };
     let mut changes = 0;

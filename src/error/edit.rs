@@ -108,6 +108,22 @@ pub enum EditRefusal {
         /// How many there may be.
         limit: usize,
     },
+    /// A draft that turns to a target that it has not got.
+    #[error("target {target} of the change: expected one of {count}")]
+    NoSuchTarget {
+        /// Its number.
+        target: usize,
+        /// How many there are.
+        count: usize,
+    },
+    /// Another number of targets than the change or its undo file has.
+    #[error("{found} targets, expected {expected}")]
+    Targets {
+        /// How many there are.
+        found: usize,
+        /// How many there should be.
+        expected: usize,
+    },
     /// A superblock to be written over one that DRBD would attach while its bitmap is written.
     #[error(
         "superblock at {at}: is attachable, expected to be retired before another takes its place"
@@ -205,7 +221,7 @@ pub enum UndoFault {
     #[error("magic is something else, expected \"mdtool undo file\"")]
     Magic,
     /// Of another version.
-    #[error("version is {found}, expected 1")]
+    #[error("version is {found}, expected 1 or 2")]
     Version {
         /// What it says.
         found: u32,

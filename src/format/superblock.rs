@@ -11,7 +11,7 @@ use std::fmt;
 
 pub use crate::terms::Format;
 pub use flags::{DeviceFlags, Named, PeerFlags};
-pub use mark::{Mark, Marked, mark_of, unmarked};
+pub use mark::{Mark, Marked, mark_of, marked, unmarked};
 pub use state::{AtAttach, DiskState};
 
 use crate::format::layout::{AlStriping, MdGeometry};

@@ -1,7 +1,7 @@
 //! Placing metadata on a device: what restore-md does, and what it leaves out.
 //!
 //! ```text
-//! retire   superblocks where DRBD could look for one whose bitmap or log is written over
+//! retire   superblocks where DRBD could look for one whose bitmap or log is written over, the outermost first
 //! body     the bitmap area, all of it; the activity log, initialised
 //! commit   the superblock
 //! ```
@@ -78,7 +78,7 @@ pub fn place_over(
         None => header.compose(layout),
     };
     let superblock = superblock.map_err(PlaceRefusal::Layout)?;
-    for place in superblocks_at_risk(window, layout)? {
+    for place in outermost_first(superblocks_at_risk(window, layout)?, window, layout) {
         draft.retire("old superblock", image_pos(window, place)?)?;
     }
     bitmap::draft(draft, window, layout, header, bitmap)?;
@@ -125,6 +125,13 @@ pub fn superblocks_at_risk(window: Window<'_>, layout: &MdLayout) -> Result<Vec<
     places.sort_unstable();
     places.dedup();
     Ok(places)
+}
+
+/// Places in the order in which they are retired: first where DRBD looks by the rule of the new metadata, then from the end on.
+fn outermost_first(mut places: Vec<DevPos>, window: Window<'_>, layout: &MdLayout) -> Vec<DevPos> {
+    let looked_at = layout.index.superblock_pos(window.size());
+    places.sort_by_key(|at| (Some(*at) != looked_at, std::cmp::Reverse(*at)));
+    places
 }
 
 /// Whether a block at `at` would lie within `area`.

@@ -1,30 +1,34 @@
-//! Writing a plan to its target, in the order that leaves no mixture behind.
+//! Writing a plan to its targets, in the order that leaves no mixture behind.
 
 use std::borrow::Cow;
 
 use super::compare::{Comparison, SECTOR};
-use super::outline::Phase;
-use super::restore::{Reach, restore};
-use super::superblock::unattachable;
+use super::outline::{Phase, Region};
+use super::restore::{Reach, Touched, restore};
+use super::superblock::{RetiredBlock, under_way};
+use super::targets::{Leave, Targets};
 use super::undo_file::{UndoFile, block_of};
 use crate::error::{EditError, EditRefusal, Error, Result, TargetState};
-use crate::image::{ReadAt, WriteAt};
+use crate::image::ReadAt;
 use crate::units::ImagePos;
 
-/// Writes what `undo` holds to the target that was found to be as it says, or puts everything back.
-pub(super) fn apply<R: ReadAt>(undo: &UndoFile<R>, target: &mut dyn WriteAt) -> Result<()> {
-    let mut writer = Applying {
+/// Writes what `undo` holds to the targets that were found to be as it says, or puts everything back.
+pub(super) fn apply<R: ReadAt>(undo: &UndoFile<R>, targets: &mut Targets<'_, '_>) -> Result<()> {
+    let mut writer = Forward {
         undo,
-        target,
-        touched: None,
+        targets,
+        leave: Leave::Nothing,
+        touched: Touched::default(),
     };
     let Err(cause) = writer.run() else {
         return Ok(());
     };
-    let Some(touched) = writer.touched else {
+    let touched = writer.touched;
+    if touched.is_nothing() || touched.is_one() && is_as_before(undo, targets, &touched) {
         return Err(EditError::untouched(cause).into());
-    };
-    let rollback = restore(undo, target, touched).err();
+    }
+    let leave = targets.leave();
+    let rollback = restore(undo, targets, &Reach::Touched(touched), leave).err();
     let state = if rollback.is_some() {
         TargetState::NeedsUndo
     } else {
@@ -37,114 +41,211 @@ pub(super) fn apply<R: ReadAt>(undo: &UndoFile<R>, target: &mut dyn WriteAt) -> 
     }))
 }
 
-struct Applying<'a, R> {
-    undo: &'a UndoFile<R>,
-    target: &'a mut dyn WriteAt,
-    /// What may have been changed, or changed in part.
-    touched: Option<Reach>,
+/// Whether the one write that was tried, and failed, changed nothing.
+fn is_as_before<R: ReadAt>(
+    undo: &UndoFile<R>,
+    targets: &Targets<'_, '_>,
+    touched: &Touched,
+) -> bool {
+    let mut comparison = Comparison::with_plan();
+    let mut as_before = || {
+        for phase in Phase::ALL {
+            undo.walk(phase, &mut |number, region, record| {
+                if !touched.includes(phase, number) {
+                    return Ok(());
+                }
+                targets.expect(&mut comparison, region.target, record.at, &record.before)
+            })?;
+        }
+        Ok::<(), Error>(())
+    };
+    as_before().is_ok()
 }
 
-impl<R: ReadAt> Applying<'_, R> {
-    fn run(&mut self) -> Result<()> {
-        self.phase(Phase::Retire, first_sector)?;
-        self.phase(Phase::Body, whole)?;
-        // Without the magic; and when that is durable, the one sector that has it.
-        self.phase(Phase::Commit, bare)?;
+/// A change while it is written.
+pub(super) struct Forward<'u, 'x, 'a, 't, R> {
+    pub(super) undo: &'u UndoFile<R>,
+    pub(super) targets: &'x mut Targets<'a, 't>,
+    /// What need not be written; where all is, it is compared with the plan before that.
+    pub(super) leave: Leave,
+    /// What may have been changed, or changed in part.
+    pub(super) touched: Touched,
+}
+
+impl<R: ReadAt> Forward<'_, '_, '_, '_, R> {
+    pub(super) fn run(&mut self) -> Result<()> {
+        // The one that DRBD would attach goes first.
+        self.retire(true)?;
+        self.retire(false)?;
+        self.announce()?;
+        self.phase(Phase::Body)?;
+        // With a mark for the magic; and when that is durable, the one sector that has it.
+        self.bare()?;
         self.commit()?;
-        self.phase(Phase::Cleanup, whole)?;
+        self.phase(Phase::Cleanup)?;
         self.cut()?;
+        self.finish()?;
         self.read_back()
     }
 
-    /// Writes the part of what is to be there that `part` takes, for every record of a phase, and syncs it.
-    fn phase(&mut self, phase: Phase, part: fn(&[u8]) -> Cow<'_, [u8]>) -> Result<()> {
-        if !self.undo.has(phase) {
-            return Ok(());
-        }
+    /// Marks the superblocks that are retired: the foremost of each target, or the others.
+    fn retire(&mut self, foremost: bool) -> Result<()> {
         let mut planned = Comparison::with_plan();
         let undo = self.undo;
-        undo.walk(phase, &mut |number, _, record| {
-            let expected = if phase > Phase::Retire {
-                undo.retired().overlay(record.at, &record.before)
-            } else {
-                Cow::Borrowed(&*record.before)
-            };
-            planned.expect(&*self.target, record.at, &expected)?;
-            self.put(number, record.at, &part(&record.after))
+        undo.walk(Phase::Retire, &mut |number, region, record| {
+            if undo.is_foremost(number, region) != foremost {
+                return Ok(());
+            }
+            self.compare(&mut planned, region, record.at, &record.before)?;
+            let marked = under_way(&block_of(&record.before));
+            self.put(number, region, record.at, &first_sector(&marked))
         })?;
-        self.target.sync()
+        self.targets.sync()
     }
 
-    /// Gives the new superblocks their magic.
+    /// Puts a marked superblock where there is to be one and none was: a change that is cut off is seen where DRBD looks.
+    fn announce(&mut self) -> Result<()> {
+        let mut planned = Comparison::with_plan();
+        let undo = self.undo;
+        undo.walk(Phase::Commit, &mut |number, region, record| {
+            if undo.retired().at(region.target, record.at).is_some() {
+                return Ok(());
+            }
+            self.compare(&mut planned, region, record.at, &record.before)?;
+            let marked = under_way(&block_of(&record.after));
+            self.put(number, region, record.at, &marked)
+        })?;
+        self.targets.sync()
+    }
+
+    /// Writes what is to be there, for every record of a phase, and syncs it.
+    fn phase(&mut self, phase: Phase) -> Result<()> {
+        let mut planned = Comparison::with_plan();
+        let undo = self.undo;
+        undo.walk(phase, &mut |number, region, record| {
+            let retired = undo.retired();
+            let expected = retired.overlay(region.target, record.at, &record.before);
+            self.compare(&mut planned, region, record.at, &expected)?;
+            self.put(number, region, record.at, &record.after)
+        })?;
+        self.targets.sync()
+    }
+
+    /// Writes the new superblocks, marked, over those that were retired.
+    fn bare(&mut self) -> Result<()> {
+        let mut planned = Comparison::with_plan();
+        let undo = self.undo;
+        undo.walk(Phase::Commit, &mut |number, region, record| {
+            let Some(retired) = undo.retired().at(region.target, record.at) else {
+                return Ok(());
+            };
+            self.compare(&mut planned, region, record.at, &retired.under_way)?;
+            let marked = under_way(&block_of(&record.after));
+            self.put(number, region, record.at, &marked)
+        })?;
+        self.targets.sync()
+    }
+
+    /// Gives the new superblocks their magic, one after the other.
     fn commit(&mut self) -> Result<()> {
-        if !self.undo.has(Phase::Commit) {
-            return Ok(());
-        }
         let mut written = Comparison::with_what_was_written();
         let undo = self.undo;
-        undo.walk(Phase::Commit, &mut |number, _, record| {
-            written.expect(&*self.target, record.at, &bare(&record.after))?;
-            self.put(number, record.at, &first_sector(&record.after))
-        })?;
-        self.target.sync()
+        undo.walk(Phase::Commit, &mut |number, region, record| {
+            let marked = under_way(&block_of(&record.after));
+            self.targets
+                .expect(&mut written, region.target, record.at, &marked)?;
+            self.put(number, region, record.at, &first_sector(&record.after))?;
+            self.targets.sync()
+        })
     }
 
-    /// Cuts the target off.
+    /// Cuts targets off.
     fn cut(&mut self) -> Result<()> {
-        let undo = self.undo;
-        let Some(end) = undo.cut() else {
-            return Ok(());
-        };
         let mut planned = Comparison::with_plan();
-        undo.walk(Phase::Cut, &mut |_, _, record| {
-            let expected = undo.retired().overlay(record.at, &record.before);
-            planned.expect(&*self.target, record.at, &expected)
+        let undo = self.undo;
+        undo.walk(Phase::Cut, &mut |_, region, record| {
+            let retired = undo.retired();
+            let expected = retired.overlay(region.target, record.at, &record.before);
+            self.compare(&mut planned, region, record.at, &expected)
         })?;
-        self.touched = Some(Reach::All);
-        self.target.resize(end.from_start())?;
-        self.target.sync()
+        for region in undo.regions().filter(|one| one.phase == Phase::Cut) {
+            self.touched.cut = true;
+            let end = region.range.start.from_start();
+            self.targets.resize(region.target, end)?;
+        }
+        self.targets.sync()
+    }
+
+    /// Says of the superblocks that stay retired that the change which did that came to its end.
+    fn finish(&mut self) -> Result<()> {
+        let undo = self.undo;
+        for (target, at, block) in undo.retired().iter() {
+            if !block.is_covered(0) {
+                // The records of the first phase are all touched by now.
+                self.targets.put(target, at, finished(block), self.leave)?;
+            }
+        }
+        self.targets.sync()
     }
 
     /// Compares all of it with what was to be written.
     fn read_back(&self) -> Result<()> {
-        let found = self.target.size();
-        if let Some(end) = self.undo.cut()
-            && end.from_start() != found
-        {
-            let expected = end.from_start();
-            return Err(EditRefusal::TargetSize { found, expected }.into());
+        let undo = self.undo;
+        for region in undo.regions().filter(|one| one.phase == Phase::Cut) {
+            let found = self.targets.get(region.target).size();
+            let expected = region.range.start.from_start();
+            if expected != found {
+                return Err(EditRefusal::TargetSize { found, expected }.into());
+            }
         }
         let mut written = Comparison::with_what_was_written();
-        for (at, block) in self.undo.retired().iter() {
-            written.expect(&*self.target, at, &block.last)?;
+        for (target, at, block) in undo.retired().iter() {
+            let image = self.targets.get(target);
+            written.expect(image, at, &block.last)?;
         }
         for phase in [Phase::Body, Phase::Commit, Phase::Cleanup] {
-            self.undo.walk(phase, &mut |_, _, record| {
-                written.expect(&*self.target, record.at, &record.after)
+            undo.walk(phase, &mut |_, region, record| {
+                self.targets
+                    .expect(&mut written, region.target, record.at, &record.after)
             })?;
         }
         Ok(())
     }
 
-    fn put(&mut self, number: u64, at: ImagePos, bytes: &[u8]) -> Result<()> {
+    /// The answer where something else is there than was planned.
+    fn compare(
+        &self,
+        planned: &mut Comparison,
+        region: &Region,
+        at: ImagePos,
+        expected: &[u8],
+    ) -> Result<()> {
+        if self.leave != Leave::Nothing {
+            // What is there was judged as a whole, and may be of many kinds.
+            return Ok(());
+        }
+        self.targets.expect(planned, region.target, at, expected)
+    }
+
+    fn put(&mut self, number: u64, region: &Region, at: ImagePos, bytes: &[u8]) -> Result<()> {
         // Before the attempt: a write that fails may have written a part.
-        let more = Reach::Records(number.saturating_add(1));
-        self.touched = self.touched.max(Some(more));
-        self.target.write_all_at(at, bytes)
+        self.touched.note(region.phase, number);
+        self.targets.put(region.target, at, bytes, self.leave)
     }
 }
 
-/// All of a content.
-pub(super) const fn whole(content: &[u8]) -> Cow<'_, [u8]> {
-    Cow::Borrowed(content)
+/// What a retired superblock's place gets in the end: the sector that has the mark, or all of it where more is to be there.
+fn finished(block: &RetiredBlock) -> &[u8] {
+    let (first, rest) = block.last.split_at(SECTOR);
+    let (_, as_before) = block.under_way.split_at(SECTOR);
+    if rest == as_before {
+        first
+    } else {
+        &block.last
+    }
 }
 
 /// The sector that has the magic.
 pub(super) fn first_sector(block: &[u8]) -> Cow<'_, [u8]> {
     Cow::Borrowed(block.get(..SECTOR).unwrap_or(block))
-}
-
-/// A superblock without its magic.
-fn bare(block: &[u8]) -> Cow<'_, [u8]> {
-    Cow::Owned(unattachable(&block_of(block)).to_vec())
 }

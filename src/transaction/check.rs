@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use super::compare::{SECTOR, read};
 use super::format::repeated_word;
 use super::outline::Phase;
-use super::reader::Record;
-use super::superblock::{Block, RetiredBlock, is_attachable, unattachable};
+use super::superblock::{Block, RetiredBlock, is_attachable, unattachable, under_way};
 use super::undo_file::{UndoFile, block_of};
 use crate::error::{EditRefusal, Places, Result};
 use crate::format::superblock::{Superblock, Uuid};
@@ -40,8 +39,10 @@ pub struct UndoCheck {
     pub before: u64,
     /// How many are as the change left them.
     pub after: u64,
-    /// The first places that were written since, at most 16, by position.
+    /// The first places that were written since, at most 16, by target and position.
     pub changed: Vec<ImagePos>,
+    /// The target of the first of them.
+    pub changed_target: Option<usize>,
     /// How many such places there are.
     pub changed_count: u64,
     /// Whether anything there shows that this is the disk that was changed.
@@ -70,34 +71,69 @@ impl UndoCheck {
     }
 }
 
-/// Compares a target with what an undo file tells of it.
-pub(super) fn check<R: ReadAt>(undo: &UndoFile<R>, target: &dyn ReadAt) -> Result<UndoCheck> {
-    let (found, expected) = (target.size(), undo.identity().size);
-    let is_cut = undo.cut() == Some(ImagePos::at(found));
-    if found != expected && !is_cut {
-        return Err(EditRefusal::TargetSize { found, expected }.into());
+/// Whether each target has its length of before, and of after.
+struct Lengths {
+    before: bool,
+    after: bool,
+}
+
+/// Compares the targets' lengths with what an undo file tells of them.
+fn lengths<R: ReadAt>(undo: &UndoFile<R>, targets: &[&dyn ReadAt]) -> Result<Lengths> {
+    let identities = &undo.identity().targets;
+    let (found, expected) = (targets.len(), identities.len());
+    if found != expected {
+        return Err(EditRefusal::Targets { found, expected }.into());
     }
+    let mut all = Lengths {
+        before: true,
+        after: true,
+    };
+    for (number, (target, identity)) in targets.iter().zip(identities).enumerate() {
+        let (found, expected) = (target.size(), identity.size);
+        let cut = undo.cut(number);
+        let is_cut = cut == Some(ImagePos::at(found));
+        if found != expected && !is_cut {
+            return Err(EditRefusal::TargetSize { found, expected }.into());
+        }
+        all.before &= found == expected;
+        all.after &= is_cut || cut.is_none();
+    }
+    Ok(all)
+}
+
+/// Compares targets with what an undo file tells of them.
+pub(super) fn check<R: ReadAt>(undo: &UndoFile<R>, targets: &[&dyn ReadAt]) -> Result<UndoCheck> {
+    let lengths = lengths(undo, targets)?;
     let mut tally = Tally::default();
     let mut present = Vec::new();
     for phase in Phase::ALL {
-        undo.walk(phase, &mut |_, _, record| {
+        undo.walk(phase, &mut |_, region, record| {
+            let number = region.target;
+            let Some(target) = targets.get(number) else {
+                return Ok(());
+            };
             present.resize(record.after.len(), 0);
-            read(target, record.at, &mut present)?;
-            let retired = undo.retired().overlay(record.at, &record.before);
-            let last = undo.retired().at(record.at);
+            read(*target, record.at, &mut present)?;
+            let retired = undo.retired().overlay(number, record.at, &record.before);
+            let blank = undo.is_without_marks().then(|| {
+                let retired = undo.retired();
+                retired.overlay_blank(number, record.at, &record.before)
+            });
+            let last = undo.retired().at(number, record.at);
             let last = last.filter(|_| phase == Phase::Retire);
             let one = Compared {
                 present: &present,
                 before: &record.before,
                 retired: &retired,
+                blank: blank.as_deref(),
                 after: last.map_or(&record.after, |block| &block.last),
                 last,
             };
-            tally.count(phase, record, &one);
+            tally.count(phase, Place(number, record.at), &one);
             Ok(())
         })?;
     }
-    Ok(tally.verdict(found == expected, is_cut || undo.cut().is_none()))
+    Ok(tally.verdict(&lengths))
 }
 
 /// What is there, and what it may be.
@@ -106,6 +142,8 @@ struct Compared<'a> {
     before: &'a [u8],
     /// `before`, but that superblocks are retired.
     retired: &'a [u8],
+    /// The same as version 1 has it, where the file is of that.
+    blank: Option<&'a [u8]>,
     after: &'a [u8],
     /// The superblock whose retiring this is.
     last: Option<&'a RetiredBlock>,
@@ -125,6 +163,10 @@ impl Compared<'_> {
         some && (present == before || present == after)
     }
 }
+
+/// A target, and a position there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place(usize, ImagePos);
 
 /// What was found so far.
 #[derive(Debug, Default)]
@@ -150,12 +192,12 @@ struct Tally {
 /// The first of many places, and how many they are.
 #[derive(Clone, Debug, Default)]
 struct Found {
-    first: BTreeSet<ImagePos>,
+    first: BTreeSet<Place>,
     count: u64,
 }
 
 impl Found {
-    fn note(&mut self, at: ImagePos) {
+    fn note(&mut self, at: Place) {
         self.count = self.count.saturating_add(1);
         self.first.insert(at);
         if self.first.len() > MOST_NAMED {
@@ -165,7 +207,7 @@ impl Found {
 }
 
 impl Tally {
-    fn count(&mut self, phase: Phase, record: &Record, one: &Compared<'_>) {
+    fn count(&mut self, phase: Phase, at: Place, one: &Compared<'_>) {
         let is_before = one.present == one.before;
         let is_after = one.present == one.after;
         let differ = one.before != one.after;
@@ -182,19 +224,31 @@ impl Tally {
         }
         let superblock = matches!(phase, Phase::Retire | Phase::Commit);
         self.same_device |= superblock && one.same_device();
-        self.sectors(phase, record.at, one);
+        self.sectors(phase, at, one);
     }
 
     /// Compares sector by sector: a power cut leaves each old or new.
-    fn sectors(&mut self, phase: Phase, at: ImagePos, one: &Compared<'_>) {
-        // A new superblock that has not got its magic yet.
+    fn sectors(&mut self, phase: Phase, at: Place, one: &Compared<'_>) {
+        // A new superblock that has not got its magic yet, and the same as version 1 has it.
         let superblock = matches!(phase, Phase::Retire | Phase::Commit);
-        let bare = superblock.then(|| unattachable(&block_of(one.after)));
+        let bare = superblock.then(|| under_way(&block_of(one.after)));
         let bare = bare.as_ref().map_or(one.after, |block| block);
-        let known = [one.before, one.retired, one.after, bare];
+        let retired_blank = one.blank.unwrap_or(one.before);
+        let blank = superblock.then(|| unattachable(&block_of(one.after)));
+        let blank = blank.filter(|_| one.blank.is_some());
+        let blank = blank.as_ref().map_or(one.after, |block| block);
+        let known = [
+            one.before,
+            one.retired,
+            retired_blank,
+            one.after,
+            bare,
+            blank,
+        ];
         for (index, found) in one.present.chunks(SECTOR).enumerate() {
             let start = index.saturating_mul(SECTOR);
-            let place = at.checked_add(Bytes::of_len(start)).unwrap_or(at);
+            let position = at.1.checked_add(Bytes::of_len(start));
+            let place = Place(at.0, position.unwrap_or(at.1));
             let same = |content: &&[u8]| content.get(start..).is_some_and(|c| c.starts_with(found));
             let is_known = known.iter().any(same);
             let tells = |content: &[u8]| {
@@ -209,7 +263,7 @@ impl Tally {
             }
             if phase == Phase::Body {
                 // Part of it may be an old superblock, of which only the magic is gone.
-                if ![one.before, one.retired].iter().any(same) {
+                if ![one.before, one.retired, retired_blank].iter().any(same) {
                     self.body_not_before.note(place);
                 }
                 if !same(&one.after) {
@@ -219,10 +273,10 @@ impl Tally {
         }
     }
 
-    /// All in all, where the target's length is as before, or as after.
-    fn verdict(mut self, length_before: bool, length_after: bool) -> UndoCheck {
-        let all_before = self.before == self.records && length_before;
-        let all_after = self.after == self.records && length_after;
+    /// All in all.
+    fn verdict(mut self, lengths: &Lengths) -> UndoCheck {
+        let all_before = self.before == self.records && lengths.before;
+        let all_after = self.after == self.records && lengths.after;
         let nothing_known = self.before == 0 && self.after == 0;
         if !all_before && !all_after && self.strange.count == 0 {
             // Neither a change nor its undoing leaves such a mixture, wherever it is cut off.
@@ -246,7 +300,8 @@ impl Tally {
             records: self.records,
             before: self.before,
             after: self.after,
-            changed: self.strange.first.into_iter().collect(),
+            changed_target: self.strange.first.first().map(|place| place.0),
+            changed: self.strange.first.iter().map(|place| place.1).collect(),
             changed_count: self.strange.count,
             recognised: self.same_device
                 || self.telling > 0

@@ -6,10 +6,10 @@ use std::io::Write;
 use std::ops::Range;
 
 use super::compare::read_data;
-use super::format::{LONGEST_RECORD, WORD_LEN, repeated_word};
+use super::format::{LONGEST_RECORD, MOST_TARGETS, WORD_LEN, repeated_word};
 use super::journal::{Identity, JournalWriter};
 use super::outline::{Outline, Phase, Region};
-use super::superblock::{Block, Retired, is_attachable, unattachable};
+use super::superblock::{Block, Retired, is_attachable, retired};
 use crate::error::{EditRefusal, Result};
 use crate::format::ondisk::SUPERBLOCK_LEN;
 use crate::image::ReadAt;
@@ -22,6 +22,8 @@ const BLOCK: usize = SUPERBLOCK_LEN;
 /// One stretch that changes, with what was there before everything and what will be there.
 #[derive(Clone, Copy, Debug)]
 pub struct Change<'a> {
+    /// Which of the change's targets it is of, from 0 on.
+    pub target: usize,
     /// When it is written.
     pub phase: Phase,
     /// The name of the region it lies in.
@@ -51,12 +53,10 @@ impl Summary {
         self.nothing
     }
 
-    /// Where the target is cut off, where that is part of the change.
+    /// Where the first target is cut off, where that is part of the change.
     #[must_use]
     pub fn cut(&self) -> Option<ImagePos> {
-        let last = self.regions.last();
-        let cut = last.filter(|region| region.phase == Phase::Cut);
-        cut.map(|region| region.range.start)
+        cut_of(&self.regions, 0)
     }
 
     /// How many bytes are written in all; blocks that do not change are not.
@@ -67,12 +67,21 @@ impl Summary {
     }
 }
 
+/// Where a target is cut off, where that is part of a change.
+pub(super) fn cut_of(regions: &[Region], target: usize) -> Option<ImagePos> {
+    let mut of_target = regions.iter().rev().filter(|one| one.target == target);
+    let cut = of_target.find(|region| region.phase == Phase::Cut);
+    cut.map(|region| region.range.start)
+}
+
 /// What shows each change while it is drafted.
 pub(super) type Show<'a> = &'a mut dyn FnMut(&Change<'_>);
 
 /// A change while it is drafted: phases in their order, the areas of [`Draft::body`] and [`Draft::wipe`] front to back.
 pub struct Draft<'a> {
-    target: &'a dyn ReadAt,
+    targets: Vec<&'a dyn ReadAt>,
+    /// The target that is drafted for.
+    on: usize,
     journal: JournalWriter<'a>,
     show: Option<Show<'a>>,
     outline: Outline,
@@ -88,13 +97,18 @@ pub struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     pub(super) fn begin(
-        target: &'a dyn ReadAt,
+        targets: &[&'a dyn ReadAt],
         identity: &Identity,
         out: &'a mut dyn Write,
         show: Option<Show<'a>>,
     ) -> Result<Self> {
+        let (found, expected) = (targets.len(), identity.targets.len());
+        if found != expected || found == 0 || found > MOST_TARGETS {
+            return Err(EditRefusal::Targets { found, expected }.into());
+        }
         Ok(Self {
-            target,
+            targets: targets.to_vec(),
+            on: 0,
             journal: JournalWriter::begin(out, identity)?,
             show,
             outline: Outline::default(),
@@ -106,13 +120,35 @@ impl<'a> Draft<'a> {
         })
     }
 
-    /// What is to be changed, as it is now and stays while drafting.
+    /// What is to be changed, as it is now and stays while drafting: the first target, or the one that was turned to.
+    ///
+    /// # Panics
+    ///
+    /// Never: [`Self::turn_to`] takes no other than those that there are.
     #[must_use]
     pub fn target(&self) -> &'a dyn ReadAt {
-        self.target
+        // OK to expect: see above, and nothing is prepared without a target.
+        *self.targets.get(self.on).expect("a target of the draft")
+    }
+
+    /// Drafts for the target of this number from here on; phases go on over all targets.
+    ///
+    /// # Errors
+    ///
+    /// [`EditRefusal::NoSuchTarget`].
+    pub fn turn_to(&mut self, target: usize) -> Result<()> {
+        self.flush()?;
+        let count = self.targets.len();
+        if target >= count {
+            return Err(EditRefusal::NoSuchTarget { target, count }.into());
+        }
+        self.on = target;
+        Ok(())
     }
 
     /// Takes the magic from the superblock at `at` before anything else changes; a block that carries none is left alone.
+    ///
+    /// The one that DRBD would attach comes first: it is retired, and durably so, before the others, and comes back after them.
     ///
     /// Every place where DRBD could look for a superblock whose bitmap, activity log or own block this draft changes is to be retired, also
     /// the one whose new superblock takes its place.
@@ -121,7 +157,7 @@ impl<'a> Draft<'a> {
     ///
     /// [`EditRefusal`], [`crate::error::IoError`].
     pub fn retire(&mut self, label: &str, at: ImagePos) -> Result<()> {
-        if self.retired.at(at).is_some() {
+        if self.retired.at(self.on, at).is_some() {
             return Ok(());
         }
         let before = self.block(at)?;
@@ -129,8 +165,9 @@ impl<'a> Draft<'a> {
             return Ok(());
         }
         self.announce(Phase::Retire, label, block_at(at)?)?;
-        self.retired.add(at, &before)?;
-        self.emit(at, &before, &unattachable(&before))
+        let last = retired(&before);
+        self.retired.add(self.on, at, &before, &last)?;
+        self.emit(at, &before, &last)
     }
 
     /// Announces an area that is written while no superblock is attachable: a bitmap, an activity log.
@@ -150,7 +187,7 @@ impl<'a> Draft<'a> {
     /// [`EditRefusal::NotRetired`] where there is an attachable one that was not retired; as [`Self::body`].
     pub fn commit(&mut self, label: &str, at: ImagePos, superblock: &Block) -> Result<()> {
         let before = self.block(at)?;
-        if is_attachable(&before) && self.retired.at(at).is_none() {
+        if is_attachable(&before) && self.retired.at(self.on, at).is_none() {
             return Err(EditRefusal::NotRetired { at }.into());
         }
         self.announce(Phase::Commit, label, block_at(at)?)?;
@@ -170,7 +207,7 @@ impl<'a> Draft<'a> {
             return Ok(());
         }
         self.announce(Phase::Cleanup, label, block_at(at)?)?;
-        self.emit_changed(at, &before, &unattachable(&before))
+        self.emit_changed(at, &before, &retired(&before))
     }
 
     /// Announces an area that is written when the new superblocks stand.
@@ -189,18 +226,19 @@ impl<'a> Draft<'a> {
     ///
     /// As [`Self::body`]; applying it fails where the target is a block device.
     pub fn cut(&mut self, label: &str, from: ImagePos) -> Result<()> {
-        let end = ImagePos::at(self.target.size());
+        let target = self.target();
+        let end = ImagePos::at(target.size());
         self.announce(Phase::Cut, label, from..end)?;
         self.changes = true;
         let mut at = from;
         while at < end {
-            let data = next_data(self.target, at, end)?;
+            let data = next_data(target, at, end)?;
             at = data.start;
             while at < data.end {
                 let rest = data.end.bytes_since(at).and_then(Bytes::to_usize);
                 let length = rest.unwrap_or(LONGEST_RECORD).min(LONGEST_RECORD);
                 let mut before = vec![0; length];
-                self.target.read_exact_at(at, &mut before)?;
+                target.read_exact_at(at, &mut before)?;
                 self.emit_changed(at, &before, &vec![0; length])?;
                 at = step(at, length);
             }
@@ -211,7 +249,7 @@ impl<'a> Draft<'a> {
     /// Whether an area or superblock announced so far, retired ones aside, shares bytes with `range`.
     #[must_use]
     pub fn covers(&self, range: &Range<ImagePos>) -> bool {
-        self.outline.covers(range)
+        self.outline.covers(self.on, range)
     }
 
     /// Writes the end of the undo file, and tells what it all comes to.
@@ -227,7 +265,8 @@ impl<'a> Draft<'a> {
     fn announce(&mut self, phase: Phase, label: &str, range: Range<ImagePos>) -> Result<()> {
         self.flush()?;
         self.cursor = range.start;
-        self.outline.add(phase, label, range, self.target.size())?;
+        let size = self.target().size();
+        self.outline.add(self.on, phase, label, range, size)?;
         match self.outline.regions().last() {
             Some(region) => self.journal.region(region),
             None => Ok(()),
@@ -237,7 +276,7 @@ impl<'a> Draft<'a> {
     /// Reads the block at `at`.
     fn block(&self, at: ImagePos) -> Result<Block> {
         let mut block = [0; BLOCK];
-        self.target.read_exact_at(at, &mut block)?;
+        self.target().read_exact_at(at, &mut block)?;
         Ok(block)
     }
 
@@ -254,7 +293,7 @@ impl<'a> Draft<'a> {
         let after = std::mem::take(&mut self.pending);
         let mut before = std::mem::take(&mut self.found);
         before.resize(after.len(), 0);
-        read_data(self.target, at, &mut before)?;
+        read_data(self.target(), at, &mut before)?;
         self.cursor = step(at, after.len());
         self.emit_changed(at, &before, &after)?;
         // The memory is for the next piece.
@@ -266,8 +305,8 @@ impl<'a> Draft<'a> {
 
     /// Writes down what changes, in blocks; those in a row whose contents are alike in kind are one record.
     fn emit_changed(&mut self, at: ImagePos, before: &[u8], after: &[u8]) -> Result<()> {
-        let found = self.retired.overlay(at, before);
-        self.retired.cover(at, after);
+        let found = self.retired.overlay(self.on, at, before);
+        self.retired.cover(self.on, at, after);
         let mut run: Option<(usize, Kind)> = None;
         let blocks = found
             .chunks(BLOCK)
@@ -299,7 +338,7 @@ impl<'a> Draft<'a> {
     ) -> Result<()> {
         let start = step(at, part.start);
         let whole = self.outline.regions().last().map(|region| region.phase);
-        let given_back = whole == Some(Phase::Commit) && self.retired.at(at).is_some();
+        let given_back = whole == Some(Phase::Commit) && self.retired.at(self.on, at).is_some();
         // A superblock given back as it was is no change by itself: `finish` sees whether all were.
         self.changes |= !given_back;
         match (before.get(part.clone()), after.get(part)) {
@@ -314,6 +353,7 @@ impl<'a> Draft<'a> {
         self.journal.record(at, before, after)?;
         if let (Some(show), Some(region)) = (&mut self.show, self.outline.regions().last()) {
             show(&Change {
+                target: region.target,
                 phase: region.phase,
                 label: &region.label,
                 at,

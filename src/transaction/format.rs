@@ -8,10 +8,16 @@ use super::outline::Phase;
 
 /// What an undo file begins with.
 pub(super) const MAGIC: &[u8; 16] = b"mdtool undo file";
-/// The version described here.
-pub(super) const VERSION: u32 = 1;
-/// Bytes of the header before its texts.
+/// The version that is written.
+pub(super) const VERSION: u32 = 2;
+/// The version of files that say nothing of marks and have one target.
+pub(super) const FIRST_VERSION: u32 = 1;
+/// Bytes of the header before its texts and targets.
 pub(super) const HEADER_LEN: usize = 40;
+/// Bytes of a target in the header before its path.
+pub(super) const TARGET_LEN: usize = 16;
+/// The most targets that one change has.
+pub(super) const MOST_TARGETS: usize = 16;
 /// Bytes of a region's frame before its label.
 pub(super) const REGION_LEN: usize = 24;
 /// Bytes of a record's frame before its contents, its checksum included.
@@ -36,16 +42,28 @@ pub(super) const TRAILER_TAG: [u8; 4] = *b"END!";
 
 /// The fixed part of the header.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Header {
-    pub(super) target_size: u64,
+pub(super) enum Header {
+    /// Version 1: one target, whose path and the command follow.
+    First {
+        target: TargetHead,
+        command_len: u16,
+    },
+    /// Version 2: the targets and the command follow.
+    Second { targets: u16, command_len: u16 },
+}
+
+/// What the header says of a target, before its path.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TargetHead {
+    pub(super) size: u64,
     pub(super) block_device: bool,
     pub(super) path_len: u16,
-    pub(super) command_len: u16,
 }
 
 /// The fixed part of a region's frame.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RegionHead {
+    pub(super) target: u8,
     pub(super) phase: Phase,
     pub(super) label_len: u16,
     pub(super) start: u64,
@@ -73,15 +91,13 @@ pub(super) struct Trailer {
 }
 
 impl Header {
-    /// The fixed part; the texts and the checksum of it all follow.
-    pub(super) fn encode(&self) -> Vec<u8> {
+    /// The fixed part of version 2; targets, the command and the checksum of it all follow.
+    pub(super) fn encode(targets: u16, command_len: u16) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         bytes.extend(VERSION.to_be_bytes());
-        bytes.extend([u8::from(self.block_device), 0, 0, 0]);
-        bytes.extend(self.target_size.to_be_bytes());
-        bytes.extend(self.path_len.to_be_bytes());
-        bytes.extend(self.command_len.to_be_bytes());
-        bytes.extend([0; 4]);
+        bytes.extend(targets.to_be_bytes());
+        bytes.extend(command_len.to_be_bytes());
+        bytes.extend([0; 16]);
         bytes
     }
 
@@ -90,20 +106,62 @@ impl Header {
         if take::<16>(&mut rest) != *MAGIC {
             return Err(UndoFault::Magic);
         }
-        let found = u32::from_be_bytes(take(&mut rest));
-        if found != VERSION {
-            return Err(UndoFault::Version { found });
-        }
-        let block_device = flag(&mut rest, "kind of target")?;
-        zeros::<3>(&mut rest)?;
-        let header = Self {
-            target_size: u64::from_be_bytes(take(&mut rest)),
-            block_device,
-            path_len: text_len(&mut rest)?,
-            command_len: text_len(&mut rest)?,
+        let header = match u32::from_be_bytes(take(&mut rest)) {
+            FIRST_VERSION => {
+                let block_device = flag(&mut rest, "kind of target")?;
+                zeros::<3>(&mut rest)?;
+                let target = TargetHead {
+                    block_device,
+                    size: u64::from_be_bytes(take(&mut rest)),
+                    path_len: text_len(&mut rest)?,
+                };
+                let command_len = text_len(&mut rest)?;
+                zeros::<4>(&mut rest)?;
+                Self::First {
+                    target,
+                    command_len,
+                }
+            }
+            VERSION => {
+                let targets = u16::from_be_bytes(take(&mut rest));
+                if targets == 0 || usize::from(targets) > MOST_TARGETS {
+                    return Err(out_of_bounds("number of targets", targets, "1 to 16"));
+                }
+                let command_len = text_len(&mut rest)?;
+                zeros::<16>(&mut rest)?;
+                Self::Second {
+                    targets,
+                    command_len,
+                }
+            }
+            found => return Err(UndoFault::Version { found }),
         };
-        zeros::<4>(&mut rest)?;
         Ok(header)
+    }
+}
+
+impl TargetHead {
+    /// The fixed part; the path follows.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = self.size.to_be_bytes().to_vec();
+        bytes.push(u8::from(self.block_device));
+        bytes.push(0);
+        bytes.extend(self.path_len.to_be_bytes());
+        bytes.extend([0; 4]);
+        bytes
+    }
+
+    pub(super) fn decode(mut rest: &[u8]) -> Result<Self, UndoFault> {
+        let size = u64::from_be_bytes(take(&mut rest));
+        let block_device = flag(&mut rest, "kind of target")?;
+        zeros::<1>(&mut rest)?;
+        let path_len = text_len(&mut rest)?;
+        zeros::<4>(&mut rest)?;
+        Ok(Self {
+            size,
+            block_device,
+            path_len,
+        })
     }
 }
 
@@ -111,7 +169,7 @@ impl RegionHead {
     /// The fixed part; the label and the checksum of both follow.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = REGION_TAG.to_vec();
-        bytes.extend([phase_number(self.phase), 0]);
+        bytes.extend([phase_number(self.phase), self.target]);
         bytes.extend(self.label_len.to_be_bytes());
         bytes.extend(self.start.to_be_bytes());
         bytes.extend(self.end.to_be_bytes());
@@ -126,8 +184,9 @@ impl RegionHead {
             .into_iter()
             .find(|phase| phase_number(*phase) == number)
             .ok_or_else(|| out_of_bounds("phase", number, "1 to 5"))?;
-        zeros::<1>(&mut rest)?;
+        let [target] = take(&mut rest);
         Ok(Self {
+            target,
             phase,
             label_len: text_len(&mut rest)?,
             start: u64::from_be_bytes(take(&mut rest)),

@@ -1,10 +1,13 @@
 //! Writing an undo file: front to back, in memory bounded by one record.
 
 use std::io::{BufWriter, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use super::checksum::ContentCrc;
 use super::format::{
-    CHECKSUM_LEN, Header, LONGEST_TEXT, RecordHead, RegionHead, Trailer, repeated_word, sealed,
+    CHECKSUM_LEN, Header, LONGEST_TEXT, RecordHead, RegionHead, TargetHead, Trailer, repeated_word,
+    sealed,
 };
 use super::outline::Region;
 use crate::error::{IoError, IoOp, Result};
@@ -42,17 +45,51 @@ impl Store for Vec<u8> {
     }
 }
 
-/// What an undo file says of its target, for people and to recognise it by.
+/// What an undo file says of the change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The target's path as it was given; words for people, never opened.
-    pub path: String,
-    /// What changed it, the command line say; words for people.
+    /// What changed the targets, the command line say; words for people.
     pub command: String,
+    /// What is changed, by the numbers that regions have.
+    pub targets: Vec<TargetIdentity>,
+}
+
+/// What an undo file says of one target, to find it and to recognise it by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetIdentity {
+    /// Its path, which need not be text.
+    pub path: PathBuf,
     /// Whether it is a block device rather than a regular file.
     pub block_device: bool,
     /// Its size.
     pub size: Bytes,
+}
+
+impl Identity {
+    /// That of a change of one target.
+    #[must_use]
+    pub fn one(target: TargetIdentity, command: impl Into<String>) -> Self {
+        Self {
+            command: command.into(),
+            targets: vec![target],
+        }
+    }
+
+    /// That of a change of one regular file.
+    #[must_use]
+    pub fn of_file(path: impl Into<PathBuf>, size: Bytes, command: impl Into<String>) -> Self {
+        let target = TargetIdentity {
+            path: path.into(),
+            block_device: false,
+            size,
+        };
+        Self::one(target, command)
+    }
+
+    /// The size of each target.
+    pub(super) fn sizes(&self) -> Vec<Bytes> {
+        self.targets.iter().map(|target| target.size).collect()
+    }
 }
 
 /// Writes the frames of an undo file, and what its trailer says of them.
@@ -76,16 +113,21 @@ impl<'a> JournalWriter<'a> {
             records: 0,
             length: Bytes::ZERO,
         };
-        let (path, path_len) = text(&identity.path);
         let (command, command_len) = text(&identity.command);
-        let header = Header {
-            target_size: identity.size.get(),
-            block_device: identity.block_device,
-            path_len,
-            command_len,
-        };
-        let mut frame = header.encode();
-        frame.extend(path);
+        let count = u16::try_from(identity.targets.len()).unwrap_or(u16::MAX);
+        let mut frame = Header::encode(count, command_len);
+        for target in &identity.targets {
+            let path = target.path.as_os_str().as_bytes();
+            // A longer one leads nowhere.
+            let path = path.get(..LONGEST_TEXT).unwrap_or(path);
+            let head = TargetHead {
+                size: target.size.get(),
+                block_device: target.block_device,
+                path_len: u16::try_from(path.len()).unwrap_or(0),
+            };
+            frame.extend(head.encode());
+            frame.extend(path);
+        }
         frame.extend(command);
         journal.put(&sealed(frame))?;
         Ok(journal)
@@ -95,6 +137,7 @@ impl<'a> JournalWriter<'a> {
     pub(super) fn region(&mut self, region: &Region) -> Result<()> {
         let (label, label_len) = text(&region.label);
         let head = RegionHead {
+            target: u8::try_from(region.target).unwrap_or(u8::MAX),
             phase: region.phase,
             label_len,
             start: region.range.start.get(),

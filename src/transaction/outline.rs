@@ -12,7 +12,7 @@ const MOST_REGIONS: usize = 4096;
 /// When a change is written: what one phase writes is durable before the next begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
-    /// Superblocks lose their magic where DRBD looks for one.
+    /// Superblocks lose their magic where DRBD looks for one, and marks say that a change is under way.
     Retire,
     /// Bitmap and activity log.
     Body,
@@ -50,6 +50,8 @@ impl fmt::Display for Phase {
 /// A part of the target that a change announced, by the name that people know it by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Region {
+    /// Which of the change's targets it is of, from 0 on.
+    pub target: usize,
     /// When it is written.
     pub phase: Phase,
     /// Its name: `bitmap`, `superblock of level 1`.
@@ -69,9 +71,10 @@ pub(super) struct Outline {
 }
 
 impl Outline {
-    /// Announces one more region of a target of `size`.
+    /// Announces one more region of a target, which is of `size`.
     pub(super) fn add(
         &mut self,
+        target: usize,
         phase: Phase,
         label: &str,
         range: Range<ImagePos>,
@@ -99,10 +102,12 @@ impl Outline {
             let limit = MOST_REGIONS;
             return Err(EditRefusal::TooMany { at, limit });
         }
-        if self.regions.iter().any(|one| clash(one, phase, &range)) {
+        let mut of_target = self.regions.iter().filter(|one| one.target == target);
+        if of_target.any(|one| clash(one, phase, &range)) {
             return Err(EditRefusal::Overlap { at });
         }
         self.regions.push(Region {
+            target,
             phase,
             label: label.to_owned(),
             range,
@@ -112,10 +117,11 @@ impl Outline {
         Ok(())
     }
 
-    /// Whether any region of another phase than [`Phase::Retire`] shares bytes with `range`.
-    pub(super) fn covers(&self, range: &Range<ImagePos>) -> bool {
+    /// Whether any region of a target of another phase than [`Phase::Retire`] shares bytes with `range`.
+    pub(super) fn covers(&self, target: usize, range: &Range<ImagePos>) -> bool {
         let later = self.regions.iter().filter(|one| one.phase > Phase::Retire);
-        later.into_iter().any(|one| overlap(&one.range, range))
+        let mut of_target = later.filter(|one| one.target == target);
+        of_target.any(|one| overlap(&one.range, range))
     }
 
     /// Counts what is written of the region announced last.

@@ -1,113 +1,213 @@
 //! Putting back what was there before: [`super::apply`] backwards, step by step.
 
-use std::borrow::Cow;
+use std::collections::BTreeSet;
 
-use super::apply::{first_sector, whole};
+use super::apply::first_sector;
 use super::compare::Comparison;
-use super::outline::Phase;
-use super::undo_file::UndoFile;
+use super::outline::{Phase, Region};
+use super::superblock::under_way;
+use super::targets::{Leave, Targets};
+use super::undo_file::{UndoFile, block_of};
 use crate::error::Result;
-use crate::image::{ReadAt, WriteAt};
+use crate::image::ReadAt;
+use crate::units::ImagePos;
+
+/// What a change that stopped may have written.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Touched {
+    /// The records of superblocks.
+    blocks: BTreeSet<u64>,
+    /// As many of the other records, from the first.
+    records: u64,
+    /// How often anything was written.
+    attempts: u64,
+    /// Whether a target may have been cut off.
+    pub(super) cut: bool,
+}
+
+impl Touched {
+    pub(super) fn note(&mut self, phase: Phase, number: u64) {
+        self.attempts = self.attempts.saturating_add(1);
+        if matches!(phase, Phase::Retire | Phase::Commit) {
+            self.blocks.insert(number);
+        } else {
+            self.records = self.records.max(number.saturating_add(1));
+        }
+    }
+
+    /// Whether nothing was written at all.
+    pub(super) const fn is_nothing(&self) -> bool {
+        self.attempts == 0 && !self.cut
+    }
+
+    /// Whether one write was tried, and no more.
+    pub(super) const fn is_one(&self) -> bool {
+        self.attempts == 1 && !self.cut
+    }
+
+    /// Whether the record of this number may have been written.
+    pub(super) fn includes(&self, phase: Phase, number: u64) -> bool {
+        match phase {
+            Phase::Retire | Phase::Commit => self.blocks.contains(&number),
+            Phase::Body | Phase::Cleanup => number < self.records,
+            Phase::Cut => self.cut,
+        }
+    }
+}
 
 /// How much of a change is put back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug)]
 pub(super) enum Reach {
-    /// As many records, from the first: what a change that stopped may have written.
-    Records(u64),
+    /// What a change that stopped may have written.
+    Touched(Touched),
     /// All of it, and the length.
     All,
 }
 
 impl Reach {
-    fn includes(self, number: u64) -> bool {
+    fn includes(&self, phase: Phase, number: u64) -> bool {
         match self {
             Self::All => true,
-            Self::Records(count) => number < count,
+            Self::Touched(touched) => touched.includes(phase, number),
+        }
+    }
+
+    const fn cut(&self) -> bool {
+        match self {
+            Self::All => true,
+            Self::Touched(touched) => touched.cut,
         }
     }
 }
 
 /// Writes what was there before, durable step by durable step, and reads it back.
-///
-/// Nothing is left out because it looks as it should already: what a failed sync left in memory need not be on the disk.
 pub(super) fn restore<R: ReadAt>(
     undo: &UndoFile<R>,
-    target: &mut dyn WriteAt,
-    reach: Reach,
+    targets: &mut Targets<'_, '_>,
+    reach: &Reach,
+    leave: Leave,
 ) -> Result<()> {
     let mut restoring = Restoring {
         undo,
-        target,
+        targets,
         reach,
+        leave,
     };
-    // After each step the target is as a change leaves it that was stopped there: its own steps, the last first.
+    // After each step the targets are as a change leaves them that was stopped there: its own steps, the last first.
+    restoring.mark_new()?;
     restoring.lengthen()?;
-    restoring.step(&[Phase::Cleanup, Phase::Cut], whole)?;
     // The new superblocks before the old ones' places: one of those may be part of the new bitmap by now.
-    restoring.step(&[Phase::Commit], first_sector)?;
-    restoring.step(&[Phase::Retire], first_sector)?;
-    restoring.step(&[Phase::Body, Phase::Commit], whole)?;
-    restoring.superblocks()?;
+    restoring.mark_old()?;
+    restoring.step(&[Phase::Body, Phase::Cleanup, Phase::Cut])?;
+    restoring.step(&[Phase::Commit])?;
+    // The one that DRBD would attach comes back last.
+    restoring.superblocks(false)?;
+    restoring.superblocks(true)?;
     restoring.read_back()
 }
 
-struct Restoring<'a, R> {
-    undo: &'a UndoFile<R>,
-    target: &'a mut dyn WriteAt,
-    reach: Reach,
+struct Restoring<'u, 'x, 'a, 't, R> {
+    undo: &'u UndoFile<R>,
+    targets: &'x mut Targets<'a, 't>,
+    reach: &'u Reach,
+    leave: Leave,
 }
 
-impl<R: ReadAt> Restoring<'_, R> {
-    /// Gives back the length that a cut took, as a hole.
-    fn lengthen(&mut self) -> Result<()> {
-        if self.undo.cut().is_none() || self.reach != Reach::All {
-            return Ok(());
-        }
-        self.target.resize(self.undo.identity().size)?;
-        self.target.sync()
-    }
-
-    /// Writes a part of what was there when the superblocks were retired, and syncs it.
-    fn step(&mut self, phases: &[Phase], part: fn(&[u8]) -> Cow<'_, [u8]>) -> Result<()> {
+impl<R: ReadAt> Restoring<'_, '_, '_, '_, R> {
+    /// Takes the magic from the new superblocks.
+    fn mark_new(&mut self) -> Result<()> {
         let undo = self.undo;
-        let mut written = false;
-        for phase in phases {
-            undo.walk(*phase, &mut |number, _, record| {
-                if !self.reach.includes(number) {
-                    return Ok(());
-                }
-                let bytes = undo.retired().overlay(record.at, &record.before);
-                written = true;
-                self.target.write_all_at(record.at, &part(&bytes))
-            })?;
-        }
-        if written { self.target.sync() } else { Ok(()) }
-    }
-
-    /// Gives the old superblocks their magic back.
-    fn superblocks(&mut self) -> Result<()> {
-        let mut written = false;
-        self.undo.walk(Phase::Retire, &mut |number, _, record| {
-            if !self.reach.includes(number) {
+        undo.walk(Phase::Commit, &mut |number, region, record| {
+            if !self.reach.includes(Phase::Commit, number) {
                 return Ok(());
             }
-            written = true;
-            self.target
-                .write_all_at(record.at, &first_sector(&record.before))
+            let marked = under_way(&block_of(&record.after));
+            self.put(region, record.at, &first_sector(&marked))
         })?;
-        if written { self.target.sync() } else { Ok(()) }
+        self.targets.sync()
+    }
+
+    /// Gives back the length that a cut took, as a hole.
+    fn lengthen(&mut self) -> Result<()> {
+        if !self.reach.cut() {
+            return Ok(());
+        }
+        for region in self.undo.regions().filter(|one| one.phase == Phase::Cut) {
+            let size = region.range.end.from_start();
+            self.targets.resize(region.target, size)?;
+        }
+        self.targets.sync()
+    }
+
+    /// Says of the old superblocks that the change is under way again.
+    fn mark_old(&mut self) -> Result<()> {
+        let undo = self.undo;
+        undo.walk(Phase::Retire, &mut |number, region, record| {
+            if !self.reach.includes(Phase::Retire, number) {
+                return Ok(());
+            }
+            let marked = under_way(&block_of(&record.before));
+            self.put(region, record.at, &first_sector(&marked))
+        })?;
+        self.targets.sync()
+    }
+
+    /// Writes what was there when the superblocks were retired, and syncs it.
+    fn step(&mut self, phases: &[Phase]) -> Result<()> {
+        let undo = self.undo;
+        for phase in phases {
+            undo.walk(*phase, &mut |number, region, record| {
+                if !self.reach.includes(*phase, number) {
+                    return Ok(());
+                }
+                let retired = undo.retired();
+                let bytes = retired.overlay(region.target, record.at, &record.before);
+                self.put(region, record.at, &bytes)
+            })?;
+        }
+        self.targets.sync()
+    }
+
+    /// Gives the old superblocks their magic back: the foremost of each target, or the others.
+    fn superblocks(&mut self, foremost: bool) -> Result<()> {
+        let undo = self.undo;
+        undo.walk(Phase::Retire, &mut |number, region, record| {
+            if undo.is_foremost(number, region) != foremost
+                || !self.reach.includes(Phase::Retire, number)
+            {
+                return Ok(());
+            }
+            // More than the first sector is back already, but where nothing else was written to it.
+            let bare = under_way(&block_of(&record.before));
+            self.put(region, record.at, &bare)
+        })?;
+        self.targets.sync()?;
+        undo.walk(Phase::Retire, &mut |number, region, record| {
+            if undo.is_foremost(number, region) != foremost
+                || !self.reach.includes(Phase::Retire, number)
+            {
+                return Ok(());
+            }
+            self.put(region, record.at, &first_sector(&record.before))
+        })?;
+        self.targets.sync()
     }
 
     fn read_back(&self) -> Result<()> {
         let mut written = Comparison::with_what_was_written();
         for phase in Phase::ALL {
-            self.undo.walk(phase, &mut |number, _, record| {
-                if !self.reach.includes(number) {
+            self.undo.walk(phase, &mut |number, region, record| {
+                if !self.reach.includes(phase, number) {
                     return Ok(());
                 }
-                written.expect(&*self.target, record.at, &record.before)
+                self.targets
+                    .expect(&mut written, region.target, record.at, &record.before)
             })?;
         }
         Ok(())
+    }
+
+    fn put(&mut self, region: &Region, at: ImagePos, bytes: &[u8]) -> Result<()> {
+        self.targets.put(region.target, at, bytes, self.leave)
     }
 }

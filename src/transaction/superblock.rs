@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::error::EditRefusal;
 use crate::format::ondisk::SUPERBLOCK_LEN;
 use crate::format::superblock::{
-    MAGIC_84_UNCLEAN, MAGIC_OFFSET, MAGIC_OFFSET_V07, MAGIC_V07, MAGIC_V08, MAGIC_V09,
+    MAGIC_84_UNCLEAN, MAGIC_OFFSET, MAGIC_OFFSET_V07, MAGIC_V07, MAGIC_V08, MAGIC_V09, Mark, marked,
 };
 use crate::units::{Bytes, ImagePos, MD_BLOCK, SECTOR_SIZE};
 
@@ -32,7 +32,9 @@ pub fn is_attachable(block: &Block) -> bool {
     unattachable(block) != *block
 }
 
-/// `block` without what makes it a superblock: the magic words at bytes 28 and 60, where they are such, are zero; nothing else changes.
+/// `block` with zeros for what makes it a superblock: the magic words at bytes 28 and 60, where they are such; nothing else changes.
+///
+/// This is what others leave who erase a superblock, and what undo files of version 1 say of those that were retired.
 #[must_use]
 pub fn unattachable(block: &Block) -> Block {
     let mut retired = *block;
@@ -49,13 +51,25 @@ pub fn unattachable(block: &Block) -> Block {
     retired
 }
 
+/// `block` as it is while a change is under way: a superblock has a mark for its magic, and anything else is as it was.
+pub(super) fn under_way(block: &Block) -> Block {
+    marked(block, Mark::UnderWay).unwrap_or(*block)
+}
+
+/// `block` as it is when a change is done that took it out of use.
+pub(super) fn retired(block: &Block) -> Block {
+    marked(block, Mark::Retired).unwrap_or(*block)
+}
+
 /// A superblock that is retired before anything else changes.
 #[derive(Debug)]
 pub(super) struct RetiredBlock {
     /// What was there.
     pub(super) before: Block,
-    /// The same without its magic.
-    pub(super) after: Block,
+    /// The same while the change is under way.
+    pub(super) under_way: Block,
+    /// The same without its magic: under way, where the undo file is of version 1.
+    blank: Block,
     /// What will be there when all is done.
     pub(super) last: Block,
     /// The sectors that something later is written to.
@@ -71,65 +85,91 @@ impl RetiredBlock {
 
 /// The superblocks that are retired before anything else changes: what later changes find in their places.
 #[derive(Debug, Default)]
-pub(super) struct Retired(BTreeMap<ImagePos, RetiredBlock>);
+pub(super) struct Retired(BTreeMap<(usize, ImagePos), RetiredBlock>);
 
 impl Retired {
-    /// Adds the block at `at`, which holds `before`.
-    pub(super) fn add(&mut self, at: ImagePos, before: &Block) -> Result<(), EditRefusal> {
+    /// Adds the block at `at` of a target, which holds `before`, and in the end `last` where nothing later is written to it.
+    pub(super) fn add(
+        &mut self,
+        target: usize,
+        at: ImagePos,
+        before: &Block,
+        last: &Block,
+    ) -> Result<(), EditRefusal> {
         if self.0.len() >= MOST_RETIRED {
             return Err(EditRefusal::TooMany {
                 at,
                 limit: MOST_RETIRED,
             });
         }
-        let after = unattachable(before);
         let block = RetiredBlock {
             before: *before,
-            after,
-            last: after,
+            under_way: under_way(before),
+            blank: unattachable(before),
+            last: *last,
             covered: [false; BLOCK_SECTORS],
         };
-        self.0.insert(at, block);
+        self.0.insert((target, at), block);
         Ok(())
     }
 
-    /// Every one, by position.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (ImagePos, &RetiredBlock)> {
-        self.0.iter().map(|(at, block)| (*at, block))
+    /// Every one: its target, its position, and itself.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, ImagePos, &RetiredBlock)> {
+        let of = |(place, block)| {
+            let (target, at): &(usize, ImagePos) = place;
+            (*target, *at, block)
+        };
+        self.0.iter().map(of)
     }
 
-    /// The one that begins at `at`.
-    pub(super) fn at(&self, at: ImagePos) -> Option<&RetiredBlock> {
-        self.0.get(&at)
+    /// The one of a target that begins at `at`.
+    pub(super) fn at(&self, target: usize, at: ImagePos) -> Option<&RetiredBlock> {
+        self.0.get(&(target, at))
     }
 
     /// What is at `at` once the superblocks are retired, where `bytes` were before everything.
-    pub(super) fn overlay<'b>(&self, at: ImagePos, bytes: &'b [u8]) -> Cow<'b, [u8]> {
-        self.lay_over(at, bytes, |block| &block.after)
+    pub(super) fn overlay<'b>(
+        &self,
+        target: usize,
+        at: ImagePos,
+        bytes: &'b [u8],
+    ) -> Cow<'b, [u8]> {
+        self.lay_over(target, at, bytes, |block| &block.under_way)
+    }
+
+    /// The same where they are retired as version 1 of the undo file has it.
+    pub(super) fn overlay_blank<'b>(
+        &self,
+        target: usize,
+        at: ImagePos,
+        bytes: &'b [u8],
+    ) -> Cow<'b, [u8]> {
+        self.lay_over(target, at, bytes, |block| &block.blank)
     }
 
     /// Whether `bytes`, said to have been at `at` before everything, are what these superblocks were.
-    pub(super) fn agree(&self, at: ImagePos, bytes: &[u8]) -> bool {
-        *self.lay_over(at, bytes, |block| &block.before) == *bytes
+    pub(super) fn agree(&self, target: usize, at: ImagePos, bytes: &[u8]) -> bool {
+        *self.lay_over(target, at, bytes, |block| &block.before) == *bytes
     }
 
     /// `bytes` at `at`, but for what these superblocks cover, which is as `content` says.
     fn lay_over<'b>(
         &self,
+        target: usize,
         at: ImagePos,
         bytes: &'b [u8],
         content: impl Fn(&RetiredBlock) -> &Block,
     ) -> Cow<'b, [u8]> {
         let mut laid = Cow::Borrowed(bytes);
-        for (start, block) in self.0.range(around(at, bytes.len())) {
+        for ((_, start), block) in self.0.range(around(target, at, bytes.len())) {
             copy_overlap(at, laid.to_mut(), *start, content(block));
         }
         laid
     }
 
     /// Notes that `bytes` will be at `at` in the end.
-    pub(super) fn cover(&mut self, at: ImagePos, bytes: &[u8]) {
-        for (start, block) in self.0.range_mut(around(at, bytes.len())) {
+    pub(super) fn cover(&mut self, target: usize, at: ImagePos, bytes: &[u8]) {
+        for ((_, start), block) in self.0.range_mut(around(target, at, bytes.len())) {
             copy_overlap(*start, &mut block.last, at, bytes);
             let mut sector = *start;
             for covered in &mut block.covered {
@@ -146,11 +186,11 @@ impl Retired {
     }
 }
 
-/// The positions at which a block may begin that shares bytes with `len` bytes at `at`.
-fn around(at: ImagePos, len: usize) -> std::ops::Range<ImagePos> {
+/// The positions of a target at which a block may begin that shares bytes with `len` bytes at `at`.
+fn around(target: usize, at: ImagePos, len: usize) -> std::ops::Range<(usize, ImagePos)> {
     let reach = at.from_start().saturating_sub(MD_BLOCK);
     let end = at.checked_add(Bytes::of_len(len)).unwrap_or(at);
-    ImagePos::at(reach)..end
+    (target, ImagePos::at(reach))..(target, end)
 }
 
 /// Copies what `source` at `source_at` has of the bytes that `target` at `target_at` covers.
@@ -206,11 +246,11 @@ mod tests {
             let mut block = [7; SUPERBLOCK_LEN];
             block[60..64].copy_from_slice(&MAGIC_V09.to_be_bytes());
             let mut retired = Retired::default();
-            retired.add(ImagePos::new(8192), &block).unwrap();
+            retired.add(3, ImagePos::new(8192), &block, &block).unwrap();
             let mut model = vec![1; 50_000];
-            model[8192..12288].copy_from_slice(&unattachable(&block));
+            model[8192..12288].copy_from_slice(&under_way(&block));
             let bytes = vec![1; len];
-            let bytes = retired.overlay(ImagePos::new(at), &bytes);
+            let bytes = retired.overlay(3, ImagePos::new(at), &bytes);
             let at = usize::try_from(at).unwrap();
             prop_assert_eq!(&*bytes, &model[at..at + len]);
         }

@@ -1,14 +1,16 @@
 //! An undo file, read and verified from end to end before anything is done with it.
 
+mod header;
+
 use super::draft::Change;
 use super::format::{
-    HEADER_LEN, Header, RECORD_TAG, REGION_LEN, REGION_TAG, RegionHead, TRAILER_LEN, TRAILER_TAG,
+    FIRST_VERSION, RECORD_TAG, REGION_LEN, REGION_TAG, RegionHead, TRAILER_LEN, TRAILER_TAG,
     Trailer, out_of_bounds,
 };
 use super::journal::Identity;
 use super::outline::{Outline, Phase, Region};
 use super::reader::{Reader, Record};
-use super::superblock::{Block, Retired, is_attachable, unattachable};
+use super::superblock::{Block, Retired, is_attachable, retired, unattachable};
 use crate::error::{EditRefusal, Result, UndoFault, UndoFileError};
 use crate::image::ReadAt;
 use crate::units::{Bytes, ImagePos};
@@ -17,6 +19,7 @@ use crate::units::{Bytes, ImagePos};
 #[derive(Debug)]
 pub struct UndoFile<R> {
     file: R,
+    version: u32,
     identity: Identity,
     regions: Vec<Filed>,
     retired: Retired,
@@ -43,18 +46,19 @@ impl<R: ReadAt> UndoFile<R> {
     ///
     /// [`UndoFileError`] where it is no undo file, damaged or cut off; [`crate::error::IoError`] where it cannot be read.
     pub fn open(file: R) -> Result<Self> {
-        Self::open_showing(file, &mut |_| Ok(()))
+        Self::open_showing(file, &mut |_, _| Ok(()))
     }
 
     /// The same, and shows every record to `see` on the way: what is verified is read once.
     pub(super) fn open_showing(
         file: R,
-        see: &mut dyn FnMut(&Record) -> Result<()>,
+        see: &mut dyn FnMut(&Region, &Record) -> Result<()>,
     ) -> Result<Self> {
         let mut reader = Reader::at(&file, ImagePos::START);
-        let identity = header(&mut reader)?;
+        let (version, identity) = header::read(&mut reader)?;
         let mut scan = Scan {
-            size: identity.size,
+            version,
+            sizes: identity.sizes(),
             outline: Outline::default(),
             filed: Vec::new(),
             retired: Retired::default(),
@@ -70,7 +74,9 @@ impl<R: ReadAt> UndoFile<R> {
                     reader.record(&mut record)?;
                     let fault = |fault| UndoFileError { at, fault };
                     scan.record(&record).map_err(fault)?;
-                    see(&record)?;
+                    if let Some(region) = scan.outline.regions().last() {
+                        see(region, &record)?;
+                    }
                 }
                 TRAILER_TAG => break,
                 found => {
@@ -87,12 +93,13 @@ impl<R: ReadAt> UndoFile<R> {
                 .map(|(region, filed)| Filed { region, ..filed })
                 .collect(),
             retired: scan.retired,
+            version,
             identity,
             file,
         })
     }
 
-    /// What the file says of its target.
+    /// What the file says of the change and its targets.
     pub const fn identity(&self) -> &Identity {
         &self.identity
     }
@@ -102,11 +109,11 @@ impl<R: ReadAt> UndoFile<R> {
         self.regions.iter().map(|filed| &filed.region)
     }
 
-    /// Where a file was cut off, where that is part of the change.
+    /// Where a target was cut off, where that is part of the change.
     #[must_use]
-    pub fn cut(&self) -> Option<ImagePos> {
-        let last = self.regions.last().map(|filed| &filed.region);
-        let cut = last.filter(|region| region.phase == Phase::Cut);
+    pub fn cut(&self, target: usize) -> Option<ImagePos> {
+        let mut cuts = self.regions().filter(|one| one.phase == Phase::Cut);
+        let cut = cuts.find(|region| region.target == target);
         cut.map(|region| region.range.start)
     }
 
@@ -125,6 +132,7 @@ impl<R: ReadAt> UndoFile<R> {
     pub fn changes(&self, show: &mut dyn FnMut(&Change<'_>) -> Result<()>) -> Result<()> {
         let mut visit = |_, region: &Region, record: &Record| {
             show(&Change {
+                target: region.target,
                 phase: region.phase,
                 label: &region.label,
                 at: record.at,
@@ -143,10 +151,18 @@ impl<R: ReadAt> UndoFile<R> {
         &self.retired
     }
 
-    /// Whether `phase` changes anything.
-    pub(super) fn has(&self, phase: Phase) -> bool {
-        let mut of_phase = self.regions.iter().filter(|one| one.region.phase == phase);
-        of_phase.any(|one| one.records > 0)
+    /// Whether the record of this number in `region` is of the superblock that DRBD would attach: the first that is retired of a target.
+    pub(super) fn is_foremost(&self, number: u64, region: &Region) -> bool {
+        let mut retired = self.regions.iter().filter(|one| {
+            let of = (one.region.phase, one.region.target);
+            of == (Phase::Retire, region.target) && one.records > 0
+        });
+        retired.next().is_some_and(|first| first.number == number)
+    }
+
+    /// Whether the file says that retired superblocks have no mark.
+    pub(super) const fn is_without_marks(&self) -> bool {
+        self.version == FIRST_VERSION
     }
 
     /// Shows every record of one phase, each verified once more.
@@ -168,23 +184,11 @@ impl<R: ReadAt> UndoFile<R> {
     }
 }
 
-/// Takes the header.
-fn header(reader: &mut Reader<'_>) -> Result<Identity> {
-    let at = ImagePos::START;
-    let fixed: [u8; HEADER_LEN] = reader.peek_array()?;
-    let header = Header::decode(&fixed).map_err(|fault| UndoFileError { at, fault })?;
-    let [path, command] = reader.texts(HEADER_LEN, [header.path_len, header.command_len])?;
-    Ok(Identity {
-        path,
-        command,
-        block_device: header.block_device,
-        size: Bytes::new(header.target_size),
-    })
-}
-
 /// What is known of an undo file up to the frame that is read.
 struct Scan {
-    size: Bytes,
+    version: u32,
+    /// Of each target.
+    sizes: Vec<Bytes>,
     outline: Outline,
     filed: Vec<Filed>,
     retired: Retired,
@@ -203,7 +207,13 @@ impl Scan {
         let [label] = reader.texts(REGION_LEN, [head.label_len])?;
         let range = ImagePos::new(head.start)..ImagePos::new(head.end);
         self.cursor = range.start;
-        let added = self.outline.add(head.phase, &label, range, self.size);
+        let target = usize::from(head.target);
+        let Some(size) = self.sizes.get(target) else {
+            let count = self.sizes.len();
+            let refusal = EditRefusal::NoSuchTarget { target, count };
+            return Err(fault(UndoFault::Plan(refusal)).into());
+        };
+        let added = self.outline.add(target, head.phase, &label, range, *size);
         added.map_err(|refusal| fault(UndoFault::Plan(refusal)))?;
         if let Some(region) = self.outline.regions().last() {
             self.filed.push(Filed {
@@ -228,26 +238,32 @@ impl Scan {
         if at < self.cursor {
             return Err(UndoFault::Plan(EditRefusal::Overlap { at }));
         }
-        if !self.retired.agree(at, &record.before) {
+        let target = region.target;
+        if !self.retired.agree(target, at, &record.before) {
             return Err(UndoFault::Plan(EditRefusal::Overlap { at }));
         }
         let block = record.before.first_chunk().zip(record.after.first_chunk());
         match (region.phase, block) {
             (Phase::Retire, Some((before, after))) => {
-                if unattachable(before) != *after {
+                let expected = match self.version {
+                    FIRST_VERSION => unattachable(before),
+                    _ => retired(before),
+                };
+                if !is_attachable(before) || expected != *after {
                     return Err(UndoFault::Plan(EditRefusal::NotRetired { at }));
                 }
-                self.retired.add(at, before).map_err(UndoFault::Plan)?;
+                let added = self.retired.add(target, at, before, after);
+                added.map_err(UndoFault::Plan)?;
             }
             (Phase::Commit, Some((before, _)))
-                if is_attachable(before) && self.retired.at(at).is_none() =>
+                if is_attachable(before) && self.retired.at(target, at).is_none() =>
             {
                 return Err(UndoFault::Plan(EditRefusal::NotRetired { at }));
             }
             (Phase::Cut, _) if record.after.iter().any(|byte| *byte != 0) => {
                 return Err(out_of_bounds("byte that is cut off", 1_u8, "0 afterwards"));
             }
-            _ => self.retired.cover(at, &record.after),
+            _ => self.retired.cover(target, at, &record.after),
         }
         self.outline.count(&record.before, &record.after);
         self.cursor = at

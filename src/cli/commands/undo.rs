@@ -2,7 +2,7 @@
 
 pub(crate) mod args;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use crate::cli::outcome::Outcome;
 use crate::cli::output::change::regions;
 use crate::error::{EditRefusal, Error};
 use crate::format::superblock::Superblock;
-use crate::image::{ImageFile, WritableFile};
+use crate::image::{ImageFile, ReadAt, WritableFile, WriteAt};
 use crate::transaction::{Phase, UndoFile, UndoState, Undone};
 use crate::units::Bytes;
 
@@ -28,7 +28,8 @@ pub(crate) fn run(args: &UndoArgs, _command_line: &str, out: &mut Streams<'_>) -
     let path = args
         .target
         .clone()
-        .unwrap_or_else(|| PathBuf::from(&undo.identity().path));
+        .or_else(|| Some(undo.identity().targets.first()?.path.clone()))
+        .unwrap_or_default();
     let undone = put_back(args, &undo, &path, out).with_context(|| path.display().to_string())?;
     if undone == Undone::Nothing {
         out.tell(format_args!(
@@ -79,7 +80,7 @@ fn json(
     Ok(json!({
         "outcome": outcome,
         "target": path.to_string_lossy(),
-        "target_bytes": undo.identity().size.get(),
+        "target_bytes": undo.identity().targets.first().map(|target| target.size.get()),
         "undo_file": args.file.to_string_lossy(),
         "command": undo.identity().command,
         "written_bytes": bytes.get(),
@@ -94,12 +95,18 @@ fn put_back(
     path: &Path,
     out: &mut Streams<'_>,
 ) -> anyhow::Result<Undone> {
-    let mut target = WritableFile::open(path)?;
-    let found = target.is_block_device()?;
-    if found != undo.identity().block_device && args.target.is_none() {
-        return Err(Error::from(EditRefusal::TargetKind { found }).into());
+    let mut targets = Vec::new();
+    for (number, identity) in undo.identity().targets.iter().enumerate() {
+        let path = if number == 0 { path } else { &identity.path };
+        let target = WritableFile::open(path)?;
+        let found = target.is_block_device()?;
+        if found != identity.block_device && args.target.is_none() {
+            return Err(Error::from(EditRefusal::TargetKind { found }).into());
+        }
+        targets.push(target);
     }
-    let check = undo.check(&target)?;
+    let readers: Vec<&dyn ReadAt> = targets.iter().map(|target| target as _).collect();
+    let check = undo.check_all(&readers)?;
     let mut force = args.yes;
     if check.state == UndoState::ChangedSince && !force {
         let mut what = format!("{} place(s) written since", check.changed_count);
@@ -109,5 +116,7 @@ fn put_back(
         confirm(&format!("{}: {what}", path.display()), out)?;
         force = true;
     }
-    Ok(undo.undo(&mut target, force)?)
+    let mut targets: Vec<&mut dyn WriteAt> =
+        targets.iter_mut().map(|target| target as _).collect();
+    Ok(undo.undo_all(&mut targets, force)?)
 }

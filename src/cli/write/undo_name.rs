@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use crate::error::{Error, Refused};
 use crate::image::{NewFile, names_in};
-use crate::transaction::Identity;
+use crate::transaction::{Identity, TargetIdentity};
 use crate::units::Bytes;
 
 /// Tries in one second; scripts are fast.
@@ -79,10 +79,10 @@ fn newest_in(directory: &Path, target: &Path) -> Option<PathBuf> {
 /// What the undo file says of its target: a path that holds wherever it is read.
 pub(crate) fn identity(target: &Path, block_device: bool, size: Bytes, command: &str) -> Identity {
     let path = std::path::absolute(target).unwrap_or_else(|_| target.to_owned());
-    Identity {
-        path: path.to_string_lossy().into_owned(),
-        command: command.to_owned(),
+    let target = TargetIdentity {
+        path,
         block_device,
         size,
-    }
+    };
+    Identity::one(target, command)
 }

@@ -92,6 +92,24 @@ pub fn mark_of(block: &[u8; 4096]) -> Option<Marked> {
     })
 }
 
+/// The block with marks in the place of its magics; `None` where it has none: no DRBD takes it for a superblock then.
+#[must_use]
+pub fn marked(block: &[u8; 4096], mark: Mark) -> Option<[u8; 4096]> {
+    let mut back = *block;
+    let mut any = false;
+    for (at, is_v07) in [(MAGIC_OFFSET_V07, true), (MAGIC_OFFSET, false)] {
+        let word = back.get_mut(at..)?.first_chunk_mut::<4>()?;
+        let magic = u32::from_be_bytes(*word);
+        if (magic == MAGIC_V07) == is_v07
+            && let Some(marked) = mark.word(magic)
+        {
+            *word = marked.to_be_bytes();
+            any = true;
+        }
+    }
+    any.then_some(back)
+}
+
 /// The block with its magic back in the mark's place: what it said before it was marked. `None` where it carries no mark.
 #[must_use]
 pub fn unmarked(block: &[u8; 4096]) -> Option<[u8; 4096]> {
@@ -131,6 +149,23 @@ mod tests {
                 let back = unmarked(&block).unwrap();
                 assert_eq!(format_of(&back), Some(format));
             }
+        }
+    }
+
+    #[test]
+    fn marking_changes_magics_and_nothing_else() {
+        for (magic, at) in [(MAGIC_V07, 28), (MAGIC_V08, 60), (MAGIC_V09, 60)] {
+            let mut block = [7; 4096];
+            assert_eq!(marked(&block, Mark::Retired), None);
+            block[at..at + 4].copy_from_slice(&magic.to_be_bytes());
+            let under_way = marked(&block, Mark::UnderWay).unwrap();
+            assert_eq!(mark_of(&under_way).unwrap().mark, Mark::UnderWay);
+            assert_eq!(marked(&under_way, Mark::Retired), None);
+            assert_eq!(unmarked(&under_way), Some(block));
+            // A magic of the other kind means nothing to DRBD there.
+            let mut elsewhere = [7; 4096];
+            elsewhere[88 - at..92 - at].copy_from_slice(&magic.to_be_bytes());
+            assert_eq!(marked(&elsewhere, Mark::Retired), None);
         }
     }
 

@@ -149,6 +149,27 @@ impl<'a> Adoption<'a> {
         self.place(draft, meta, &layout)
     }
 
+    /// Drafts the move of the metadata from the disk, which is target `image` of the draft, to a meta device of its own, target `meta`: when
+    /// it stands there, what is left on the disk is retired.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::draft_meta`]; [`EditRefusal::NoSuchTarget`].
+    pub fn draft_external(
+        &mut self,
+        draft: &mut Draft<'_>,
+        image: usize,
+        meta: usize,
+    ) -> Result<()> {
+        draft.turn_to(image)?;
+        self.retire(draft)?;
+        draft.turn_to(meta)?;
+        let device = Window::whole(draft.target());
+        self.draft_meta(draft, device)?;
+        draft.turn_to(image)?;
+        self.clean_up(draft, None)
+    }
+
     /// Drafts that no superblock is left on the disk, whose metadata is elsewhere now; the data stays as it is.
     ///
     /// # Errors
@@ -185,11 +206,16 @@ impl<'a> Adoption<'a> {
         Ok(())
     }
 
-    /// The level's own superblock, and where DRBD looks for one; behind the data all of them.
+    /// Where DRBD looks for a superblock, and the level's own; behind the data all of them. What DRBD would attach comes first.
     fn foremost(&self) -> Vec<DevPos> {
         let data = DevPos::at(data(self.level));
-        let mut places = vec![self.level.layout.md];
-        places.extend(MdIndex::FlexInternal.superblock_pos(self.device.size()));
+        let size = self.device.size();
+        let looked_at = [MdIndex::FlexInternal, self.level.layout.index];
+        let looked_at = looked_at.into_iter();
+        let mut places: Vec<_> = looked_at
+            .filter_map(|index| index.superblock_pos(size))
+            .collect();
+        places.push(self.level.layout.md);
         places.retain(|at| *at >= data);
         places
     }

@@ -111,12 +111,7 @@ fn bytes_of(image: &MemImage) -> Vec<u8> {
 }
 
 fn apply(target: &mut MemImage, draft: impl FnOnce(&mut Draft<'_>) -> Result<()>) -> Result<()> {
-    let identity = Identity {
-        path: "disk".to_owned(),
-        command: String::new(),
-        block_device: false,
-        size: target.size(),
-    };
+    let identity = Identity::of_file("disk", target.size(), "");
     let prepared = crate::transaction::prepare(&*target, &identity, Vec::new(), draft)?;
     prepared.apply(target).map(|_| ())
 }

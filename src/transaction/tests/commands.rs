@@ -48,12 +48,7 @@ fn metadata(layout: &MdLayout) -> Metadata {
 /// Makes the change, tries every power cut while it is made and while it is undone, and answers how many were tried.
 fn exhaust(image: &MemImage, draft: impl Fn(&mut Draft<'_>) -> Result<()>) -> usize {
     let old = snapshot(image);
-    let identity = Identity {
-        path: "disk".to_owned(),
-        command: "test".to_owned(),
-        block_device: false,
-        size: image.size(),
-    };
+    let identity = Identity::of_file("disk", image.size(), "test");
     let mut disk = CrashDisk::new(&old, Faults::default());
     let prepared = prepare(&disk, &identity, Vec::new(), draft).unwrap();
     let undo = prepared.apply(&mut disk).unwrap().expect("it changes");
@@ -183,12 +178,7 @@ fn moving_to_a_meta_device_cut_off_anywhere_leaves_no_mixture_on_either() {
         new().draft_meta(draft, meta)
     };
     assert!(exhaust(&used, draft_meta) > 30);
-    let identity = Identity {
-        path: "meta".to_owned(),
-        command: "test".to_owned(),
-        block_device: false,
-        size: used.size(),
-    };
+    let identity = Identity::of_file("meta", used.size(), "test");
     let prepared = prepare(&used.clone(), &identity, Vec::new(), draft_meta).unwrap();
     prepared.apply(&mut used).unwrap().expect("it changes");
     let at = levels(&used).levels[0].layout.bm.start;

@@ -19,7 +19,7 @@ fn journal(scenario: &Scenario) -> Vec<u8> {
     let target = scenario.old_image();
     let mut journal = Vec::new();
     let mut draft =
-        crate::transaction::Draft::begin(&target, &scenario.identity(), &mut journal, None)
+        crate::transaction::Draft::begin(&[&target], &scenario.identity(), &mut journal, None)
             .unwrap();
     scenario.draft(&mut draft).unwrap();
     draft.finish().unwrap();
@@ -52,7 +52,7 @@ fn resealed(mut bytes: Vec<u8>) -> Vec<u8> {
     };
     let text =
         |bytes: &[u8], at: usize| usize::from(u16::from_be_bytes([bytes[at], bytes[at + 1]]));
-    let header = 40 + text(&bytes, 32) + text(&bytes, 34);
+    let header = 56 + text(&bytes, 50) + text(&bytes, 22);
     seal(&mut bytes, 0, header);
     for at in frames(&bytes) {
         match &bytes[at..at + 4] {
@@ -119,14 +119,14 @@ fn a_journal_whose_checksums_fit_is_judged_by_what_it_would_do() {
         let mut found = frames.iter().filter(|at| whole[**at..].starts_with(tag));
         *found.nth(number).unwrap()
     };
-    let version = with(&whole, 16, &2_u32.to_be_bytes());
-    assert!(matches!(version, Err(UndoFault::Version { found: 2 })));
+    let version = with(&whole, 16, &3_u32.to_be_bytes());
+    assert!(matches!(version, Err(UndoFault::Version { found: 3 })));
     let plan = |result| match result {
         Err(UndoFault::Plan(refusal)) => refusal,
         other => panic!("{other:?}"),
     };
     // The target is said to be smaller than what is written.
-    let small = plan(with(&whole, 24, &45056_u64.to_be_bytes()));
+    let small = plan(with(&whole, 40, &45056_u64.to_be_bytes()));
     assert!(matches!(small, EditRefusal::Outside { .. }));
     // A region in an earlier phase than the one before it.
     let early = plan(with(&whole, of(b"REGN", 3) + 4, &[1]));
@@ -328,7 +328,7 @@ proptest! {
         magic in any::<bool>(),
     ) {
         let bytes = if magic {
-            [b"mdtool undo file\0\0\0\x01", &bytes[..]].concat()
+            [b"mdtool undo file\0\0\0\x02", &bytes[..]].concat()
         } else {
             bytes
         };

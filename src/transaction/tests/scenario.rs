@@ -5,8 +5,9 @@ use std::ops::Range;
 
 use crate::error::Result;
 use crate::format::ondisk::SUPERBLOCK_LEN;
+use crate::format::superblock::{Mark, marked};
 use crate::image::{MemImage, ReadAt};
-use crate::transaction::{Block, Draft, Identity, Prepared, Store, prepare, unattachable};
+use crate::transaction::{Block, Draft, Identity, Prepared, Store, prepare};
 use crate::units::{Bytes, ImagePos};
 
 /// Positions and lengths in these tests are counted in sectors.
@@ -159,8 +160,9 @@ impl Scenario {
     pub(super) fn finished(mut self) -> Self {
         self.new = self.old.clone();
         let retire = |new: &mut Vec<u8>, at: usize| {
-            let bare = unattachable(&block(new, at));
-            new[at..at + BLOCK].copy_from_slice(&bare);
+            if let Some(retired) = marked(&block(new, at), Mark::Retired) {
+                new[at..at + BLOCK].copy_from_slice(&retired);
+            }
         };
         for at in &self.retire {
             retire(&mut self.new, *at);
@@ -209,12 +211,7 @@ impl Scenario {
     }
 
     pub(super) fn identity(&self) -> Identity {
-        Identity {
-            path: "/dev/simulated".to_owned(),
-            command: "test".to_owned(),
-            block_device: false,
-            size: Bytes::of_len(self.old.len()),
-        }
+        Identity::of_file("/dev/simulated", Bytes::of_len(self.old.len()), "test")
     }
 
     pub(super) fn prepare<S: Store>(&self, target: &dyn ReadAt, store: S) -> Result<Prepared<S>> {

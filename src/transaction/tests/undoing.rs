@@ -209,10 +209,7 @@ fn an_undo_file_appears_under_its_name_when_it_is_whole_and_not_before() {
     // Where nothing is to be changed there is no undo file.
     let nothing = dir.path().join("nothing.undo");
     let store = NewFile::create(&nothing).unwrap();
-    let identity = Identity {
-        size,
-        ..scenario.identity()
-    };
+    let identity = Identity::of_file("/dev/simulated", size, "test");
     let prepared = prepare(&target, &identity, store, |_| Ok(())).unwrap();
     assert!(prepared.apply(&mut target).unwrap().is_none());
     assert!(!nothing.exists());

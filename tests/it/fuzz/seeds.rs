@@ -193,12 +193,7 @@ fn undo_files(seeds: &mut Vec<Seed>) {
     let size = Bytes::new(64 << 10);
     let mut old = MemImage::new(size);
     build(&mut old, ImagePos::START, size, &[Level::v08()]).unwrap();
-    let identity = Identity {
-        path: "disk".into(),
-        command: "fuzz".into(),
-        block_device: false,
-        size,
-    };
+    let identity = Identity::of_file("disk", size, "fuzz");
     let superblock = ImagePos::new(size.get() - 4096);
     let journal = |phases: u8| {
         let mut journal = Vec::new();

@@ -1,0 +1,176 @@
+//! The targets of a change while they are written: which were written to since their last sync, and what is better not written again.
+
+use super::compare::{Comparison, read_data};
+use crate::error::{Result, TargetState};
+use crate::format::ondisk::SUPERBLOCK_LEN;
+use crate::image::{ReadAt, WriteAt};
+use crate::units::{Bytes, ImagePos};
+
+/// What is compared as one where a part may be left alone.
+const BLOCK: usize = SUPERBLOCK_LEN;
+
+/// What is left alone because it is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leave {
+    /// Nothing: all of it is known to differ.
+    Nothing,
+    /// Blocks that read as they should.
+    Same,
+    /// Holes that are to read as zeros. What reads as it should need not be on the disk after a failed sync; a hole has nothing there.
+    Holes,
+}
+
+/// The targets of a change, to be written.
+pub(super) struct Targets<'a, 't> {
+    targets: &'a mut [&'t mut dyn WriteAt],
+    /// Written to since its last sync.
+    dirty: Vec<bool>,
+    /// What the system has in memory may differ from what is on a disk.
+    sync_failed: bool,
+    /// Anything was written, or given another length.
+    written: bool,
+}
+
+impl<'a, 't> Targets<'a, 't> {
+    pub(super) fn new(targets: &'a mut [&'t mut dyn WriteAt]) -> Self {
+        Self {
+            dirty: vec![false; targets.len()],
+            targets,
+            sync_failed: false,
+            written: false,
+        }
+    }
+
+    /// The one of this number; the undo file has no other.
+    pub(super) fn get(&self, target: usize) -> &dyn ReadAt {
+        // OK to expect: whoever made this compared the number of targets with the undo file's.
+        let one = self.targets.get(target);
+        &**one.expect("an undo file names its targets by number, and has as many")
+    }
+
+    /// What may be left alone when a change is put back.
+    pub(super) const fn leave(&self) -> Leave {
+        if self.sync_failed {
+            Leave::Holes
+        } else {
+            Leave::Same
+        }
+    }
+
+    /// Whether every target read as `expected` says.
+    pub(super) fn expect(
+        &self,
+        comparison: &mut Comparison,
+        target: usize,
+        at: ImagePos,
+        expected: &[u8],
+    ) -> Result<()> {
+        comparison.expect(self.get(target), at, expected)
+    }
+
+    /// Puts `bytes` at `at`, but what is to be left alone.
+    pub(super) fn put(
+        &mut self,
+        target: usize,
+        at: ImagePos,
+        bytes: &[u8],
+        leave: Leave,
+    ) -> Result<()> {
+        if leave == Leave::Nothing {
+            return self.write(target, at, bytes);
+        }
+        let needed = match leave {
+            Leave::Nothing | Leave::Same => self.differing(target, at, bytes)?,
+            Leave::Holes => self.not_in_holes(target, at, bytes)?,
+        };
+        let mut start = None;
+        let blocks = needed.iter().copied().chain(std::iter::once(false));
+        for (number, needed) in blocks.enumerate() {
+            let offset = number.saturating_mul(BLOCK).min(bytes.len());
+            if needed {
+                start = start.or(Some(offset));
+            } else if let Some(from) = start.take() {
+                let part = bytes.get(from..offset).unwrap_or_default();
+                let from = at.checked_add(Bytes::of_len(from)).unwrap_or(at);
+                self.write(target, from, part)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Which blocks of `bytes` are not there.
+    fn differing(&self, target: usize, at: ImagePos, bytes: &[u8]) -> Result<Vec<bool>> {
+        let mut found = vec![0; bytes.len()];
+        read_data(self.get(target), at, &mut found)?;
+        let blocks = bytes.chunks(BLOCK).zip(found.chunks(BLOCK));
+        Ok(blocks.map(|(bytes, found)| bytes != found).collect())
+    }
+
+    /// Which blocks of `bytes` are not zeros in a hole.
+    fn not_in_holes(&self, target: usize, at: ImagePos, bytes: &[u8]) -> Result<Vec<bool>> {
+        let image = self.get(target);
+        let mut start = at;
+        let mut needed = Vec::new();
+        for block in bytes.chunks(BLOCK) {
+            let end = start
+                .checked_add(Bytes::of_len(block.len()))
+                .unwrap_or(start);
+            let zeros = block.iter().all(|byte| *byte == 0);
+            let hole = zeros && image.next_data(start)?.is_none_or(|data| data.start >= end);
+            needed.push(!hole);
+            start = end;
+        }
+        Ok(needed)
+    }
+
+    fn write(&mut self, target: usize, at: ImagePos, bytes: &[u8]) -> Result<()> {
+        self.note(target);
+        match self.targets.get_mut(target) {
+            Some(one) => one.write_all_at(at, bytes),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives a target another length, where it has not got it.
+    pub(super) fn resize(&mut self, target: usize, size: Bytes) -> Result<()> {
+        if self.get(target).size() == size {
+            return Ok(());
+        }
+        if let Some(one) = self.targets.get_mut(target) {
+            // Where it is refused, the length is as before.
+            one.resize(size)?;
+        }
+        self.note(target);
+        Ok(())
+    }
+
+    fn note(&mut self, target: usize) {
+        self.written = true;
+        if let Some(dirty) = self.dirty.get_mut(target) {
+            *dirty = true;
+        }
+    }
+
+    /// How they were left by what stopped half way.
+    pub(super) const fn state(&self) -> TargetState {
+        if self.written {
+            TargetState::NeedsUndo
+        } else {
+            TargetState::Untouched
+        }
+    }
+
+    /// Makes durable what was written.
+    pub(super) fn sync(&mut self) -> Result<()> {
+        for (one, dirty) in self.targets.iter_mut().zip(&mut self.dirty) {
+            if *dirty {
+                // A failed sync is over, too: what it lost is not tried again.
+                *dirty = false;
+                let synced = one.sync();
+                self.sync_failed |= synced.is_err();
+                synced?;
+            }
+        }
+        Ok(())
+    }
+}
