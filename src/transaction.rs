@@ -66,13 +66,16 @@ mod restore;
 mod superblock;
 mod targets;
 mod undo_file;
+mod undoing;
 
 pub use check::{UndoCheck, UndoState};
 pub use draft::{Area, Change, Draft, Summary};
+pub use format::Doing;
 pub use journal::{Identity, Store, TargetIdentity};
 pub use outline::{Phase, Region};
 pub use superblock::{Block, is_attachable, unattachable};
 pub use undo_file::UndoFile;
+pub use undoing::{PreparedUndo, Undone};
 
 use std::path::PathBuf;
 
@@ -80,8 +83,7 @@ use crate::error::{EditError, EditRefusal, Result};
 use crate::image::{ReadAt, WriteAt};
 use crate::units::Bytes;
 use compare::Comparison;
-use restore::{Reach, restore};
-use targets::{Leave, Targets};
+use targets::Targets;
 
 /// What a draft comes to, without an undo file and without changing anything: each change is shown as it is drafted.
 ///
@@ -222,80 +224,6 @@ impl<S: Store> Prepared<S> {
             }
         }
         Ok(())
-    }
-}
-
-/// What undoing did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Undone {
-    /// All was as before already.
-    Nothing,
-    /// All that the change wrote is as before again.
-    Restored {
-        /// How many bytes that are.
-        bytes: Bytes,
-    },
-}
-
-impl<R: ReadAt> UndoFile<R> {
-    /// Compares `target` with what the change left there; nothing is written.
-    ///
-    /// # Errors
-    ///
-    /// [`crate::error::EditRefusal::TargetSize`], [`crate::error::IoError`].
-    pub fn check(&self, target: &dyn ReadAt) -> Result<UndoCheck> {
-        self.check_all(&[target])
-    }
-
-    /// [`Self::check`] for several targets, in the order that the file has.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::check`]; [`EditRefusal::Targets`] where they are not as many.
-    pub fn check_all(&self, targets: &[&dyn ReadAt]) -> Result<UndoCheck> {
-        check::check(self, targets)
-    }
-
-    /// Puts back what was there before the change, syncs it and reads it back.
-    ///
-    /// With `force` what was written since is overwritten, and what is as before already is written again; a target that holds nothing of
-    /// what this file tells of is refused all the same.
-    ///
-    /// # Errors
-    ///
-    /// [`EditError`]: untouched with the reason for refusing, or half changed, and to be called again.
-    pub fn undo(&self, target: &mut dyn WriteAt, force: bool) -> Result<Undone> {
-        self.undo_all(&mut [target], force)
-    }
-
-    /// [`Self::undo`] for several targets: all of them are looked at before any is written to.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::undo`].
-    pub fn undo_all(&self, targets: &mut [&mut dyn WriteAt], force: bool) -> Result<Undone> {
-        let check = {
-            let readers: Vec<&dyn ReadAt> = targets.iter().map(|one| &**one as _).collect();
-            self.check_all(&readers)
-        };
-        let check = check.and_then(|check| {
-            check.allow(force)?;
-            Ok(check)
-        });
-        let check = check.map_err(EditError::untouched)?;
-        if check.state == UndoState::NothingToDo && !force {
-            return Ok(Undone::Nothing);
-        }
-        let leave = if force { Leave::Holes } else { Leave::Same };
-        let mut targets = Targets::new(targets);
-        restore(self, &mut targets, &Reach::All, leave).map_err(|cause| EditError {
-            state: targets.state(),
-            cause: Box::new(cause),
-            rollback: None,
-        })?;
-        let sum = |sum: Bytes, one: &Region| sum.checked_add(one.written).unwrap_or(sum);
-        let bytes = self.regions().fold(Bytes::ZERO, sum);
-        Ok(Undone::Restored { bytes })
     }
 }
 

@@ -127,10 +127,10 @@ pub fn superblocks_at_risk(window: Window<'_>, layout: &MdLayout) -> Result<Vec<
     Ok(places)
 }
 
-/// Places in the order in which they are retired: first where DRBD looks by the rule of the new metadata, then from the end on.
+/// Places in the order in which they are retired: first where DRBD looks by the rule of the new metadata.
 fn outermost_first(mut places: Vec<DevPos>, window: Window<'_>, layout: &MdLayout) -> Vec<DevPos> {
     let looked_at = layout.index.superblock_pos(window.size());
-    places.sort_by_key(|at| (Some(*at) != looked_at, std::cmp::Reverse(*at)));
+    places.sort_by_key(|at| (Some(*at) != looked_at, *at));
     places
 }
 

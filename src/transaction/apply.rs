@@ -171,7 +171,7 @@ impl<R: ReadAt> Forward<'_, '_, '_, '_, R> {
         for region in undo.regions().filter(|one| one.phase == Phase::Cut) {
             self.touched.cut = true;
             let end = region.range.start.from_start();
-            self.targets.resize(region.target, end)?;
+            self.targets.resize(region.target, end, self.leave)?;
         }
         self.targets.sync()
     }

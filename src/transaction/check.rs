@@ -1,14 +1,19 @@
 //! What of a change is there now: whether undoing it puts back what was, or overwrites what came since.
 
+mod identity;
+mod stays;
+
 use std::collections::BTreeSet;
 
 use super::compare::{SECTOR, read};
-use super::format::repeated_word;
+use super::format::Doing;
 use super::outline::Phase;
 use super::superblock::{Block, RetiredBlock, is_attachable, unattachable, under_way};
-use super::undo_file::{UndoFile, block_of};
+use identity::{is_peculiar, is_same_device, superblock_in};
+use stays::stays;
+
+use super::undo_file::{Frame, UndoFile, block_of};
 use crate::error::{EditRefusal, Places, Result};
-use crate::format::superblock::{Superblock, Uuid};
 use crate::image::ReadAt;
 use crate::units::{Bytes, ImagePos};
 
@@ -72,13 +77,13 @@ impl UndoCheck {
 }
 
 /// Whether each target has its length of before, and of after.
-struct Lengths {
+pub(super) struct Lengths {
     before: bool,
     after: bool,
 }
 
 /// Compares the targets' lengths with what an undo file tells of them.
-fn lengths<R: ReadAt>(undo: &UndoFile<R>, targets: &[&dyn ReadAt]) -> Result<Lengths> {
+pub(super) fn lengths<R: ReadAt>(undo: &UndoFile<R>, targets: &[&dyn ReadAt]) -> Result<Lengths> {
     let identities = &undo.identity().targets;
     let (found, expected) = (targets.len(), identities.len());
     if found != expected {
@@ -104,13 +109,25 @@ fn lengths<R: ReadAt>(undo: &UndoFile<R>, targets: &[&dyn ReadAt]) -> Result<Len
 /// Compares targets with what an undo file tells of them.
 pub(super) fn check<R: ReadAt>(undo: &UndoFile<R>, targets: &[&dyn ReadAt]) -> Result<UndoCheck> {
     let lengths = lengths(undo, targets)?;
-    let mut tally = Tally::default();
+    let mut tally = Tally {
+        undoing: undo.doing() == Doing::Undoing,
+        ..Tally::default()
+    };
     let mut present = Vec::new();
     for phase in Phase::ALL {
-        undo.walk(phase, &mut |_, region, record| {
+        undo.frames(phase, &mut |record_number, region, frame| {
             let number = region.target;
             let Some(target) = targets.get(number) else {
                 return Ok(());
+            };
+            let record = match frame {
+                Frame::Record(record) => record,
+                Frame::Same(same) => {
+                    if !stays(*target, &same)? {
+                        tally.moved.note(Place(number, ImagePos::new(same.at)));
+                    }
+                    return Ok(());
+                }
             };
             present.resize(record.after.len(), 0);
             read(*target, record.at, &mut present)?;
@@ -128,6 +145,7 @@ pub(super) fn check<R: ReadAt>(undo: &UndoFile<R>, targets: &[&dyn ReadAt]) -> R
                 blank: blank.as_deref(),
                 after: last.map_or(&record.after, |block| &block.last),
                 last,
+                decides: undo.decides(record_number, region),
             };
             tally.count(phase, Place(number, record.at), &one);
             Ok(())
@@ -147,6 +165,8 @@ struct Compared<'a> {
     after: &'a [u8],
     /// The superblock whose retiring this is.
     last: Option<&'a RetiredBlock>,
+    /// Whether a superblock of another device here shows that this is another disk.
+    decides: bool,
 }
 
 impl Compared<'_> {
@@ -155,12 +175,13 @@ impl Compared<'_> {
         [self.present, self.before, self.after].map(block_of)
     }
 
-    /// Whether what is there is a superblock of the same device as one that was.
-    fn same_device(&self) -> bool {
-        let uuid = |block: &Block| Superblock::decode(block)?.device_uuid();
-        let [present, before, after] = self.blocks().map(|block| uuid(&block));
-        let some = present.is_some_and(|uuid| uuid != Uuid::NONE);
-        some && (present == before || present == after)
+    /// Whether what is there is a superblock of the same device as one that was; `None` where nothing says so.
+    fn same_device(&self) -> Option<bool> {
+        let [present, before, after] = self.blocks().map(|block| superblock_in(&block));
+        let present = present?;
+        let known = [before, after].into_iter().flatten();
+        let answers = known.filter_map(|one| is_same_device(&present, &one));
+        answers.reduce(|one, other| one || other)
     }
 }
 
@@ -171,6 +192,8 @@ struct Place(usize, ImagePos);
 /// What was found so far.
 #[derive(Debug, Default)]
 struct Tally {
+    /// Whether what is undone is an undoing.
+    undoing: bool,
     records: u64,
     before: u64,
     after: u64,
@@ -180,6 +203,10 @@ struct Tally {
     /// Such sectors, there or not.
     could_tell: u64,
     same_device: bool,
+    /// A superblock of another device stands where it decides.
+    other_device: bool,
+    /// What was to stay and did not.
+    moved: Found,
     /// A new superblock stands: what it describes was durable before it did.
     new_stands: bool,
     /// An old superblock stands: what it describes was back before it did, or was never touched.
@@ -197,6 +224,14 @@ struct Found {
 }
 
 impl Found {
+    fn join(&mut self, other: Self) {
+        let more = self.count.saturating_add(other.count);
+        for at in other.first {
+            self.note(at);
+        }
+        self.count = more;
+    }
+
     fn note(&mut self, at: Place) {
         self.count = self.count.saturating_add(1);
         self.first.insert(at);
@@ -223,7 +258,11 @@ impl Tally {
             Phase::Body | Phase::Cleanup | Phase::Cut => {}
         }
         let superblock = matches!(phase, Phase::Retire | Phase::Commit);
-        self.same_device |= superblock && one.same_device();
+        if superblock {
+            let same = one.same_device();
+            self.same_device |= same == Some(true);
+            self.other_device |= one.decides && same == Some(false);
+        }
         self.sectors(phase, at, one);
     }
 
@@ -253,7 +292,7 @@ impl Tally {
             let is_known = known.iter().any(same);
             let tells = |content: &[u8]| {
                 let sector = content.get(start..).and_then(|rest| rest.get(..SECTOR));
-                sector.is_some_and(|sector| repeated_word(sector).is_none())
+                sector.is_some_and(is_peculiar)
             };
             count_if(&mut self.could_tell, tells(one.before) || tells(one.after));
             count_if(&mut self.telling, is_known && tells(one.present));
@@ -278,6 +317,11 @@ impl Tally {
         let all_before = self.before == self.records && lengths.before;
         let all_after = self.after == self.records && lengths.after;
         let nothing_known = self.before == 0 && self.after == 0;
+        let (all_undone, all_applied) = if self.undoing {
+            (all_after, all_before)
+        } else {
+            (all_before, all_after)
+        };
         if !all_before && !all_after && self.strange.count == 0 {
             // Neither a change nor its undoing leaves such a mixture, wherever it is cut off.
             self.strange = match (self.new_stands, self.old_stands) {
@@ -286,9 +330,10 @@ impl Tally {
                 (false, false) => Found::default(),
             };
         }
-        let state = if all_before {
+        self.strange.join(self.moved);
+        let state = if all_undone {
             UndoState::NothingToDo
-        } else if all_after {
+        } else if all_applied && self.strange.count == 0 {
             UndoState::Applied
         } else if self.strange.count > 0 {
             UndoState::ChangedSince
@@ -303,10 +348,11 @@ impl Tally {
             changed_target: self.strange.first.first().map(|place| place.0),
             changed: self.strange.first.iter().map(|place| place.1).collect(),
             changed_count: self.strange.count,
-            recognised: self.same_device
-                || self.telling > 0
-                || (self.could_tell == 0 && !nothing_known)
-                || state != UndoState::ChangedSince,
+            recognised: !self.other_device
+                && (self.same_device
+                    || self.telling > 0
+                    || (self.could_tell == 0 && !nothing_known)
+                    || state != UndoState::ChangedSince),
         }
     }
 }

@@ -27,6 +27,14 @@ impl Comparison {
         }
     }
 
+    /// The same of what may have been cut off since, which is zeros then.
+    pub(super) fn with_plan_beyond_the_end() -> Self {
+        Self {
+            read,
+            ..Self::with_plan()
+        }
+    }
+
     /// With what was written.
     pub(super) fn with_what_was_written() -> Self {
         Self {

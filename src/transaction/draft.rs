@@ -1,12 +1,14 @@
 //! Drafting a change: what is there is read, what is to be there is written down beside it, and nothing of the target changes.
 
 mod area;
+mod reverse;
+mod same;
 
 use std::io::Write;
 use std::ops::Range;
 
 use super::compare::read_data;
-use super::format::{LONGEST_RECORD, MOST_TARGETS, WORD_LEN, repeated_word};
+use super::format::{Doing, LONGEST_RECORD, MOST_TARGETS, WORD_LEN, repeated_word};
 use super::journal::{Identity, JournalWriter};
 use super::outline::{Outline, Phase, Region};
 use super::superblock::{Block, Retired, is_attachable, retired};
@@ -80,6 +82,8 @@ pub(super) type Show<'a> = &'a mut dyn FnMut(&Change<'_>);
 /// A change while it is drafted: phases in their order, the areas of [`Draft::body`] and [`Draft::wipe`] front to back.
 pub struct Draft<'a> {
     targets: Vec<&'a dyn ReadAt>,
+    /// Their sizes before.
+    sizes: Vec<Bytes>,
     /// The target that is drafted for.
     on: usize,
     journal: JournalWriter<'a>,
@@ -102,14 +106,26 @@ impl<'a> Draft<'a> {
         out: &'a mut dyn Write,
         show: Option<Show<'a>>,
     ) -> Result<Self> {
+        Self::begin_as(Doing::Change, targets, identity, out, show)
+    }
+
+    /// The same, for a change or an undoing.
+    pub(super) fn begin_as(
+        doing: Doing,
+        targets: &[&'a dyn ReadAt],
+        identity: &Identity,
+        out: &'a mut dyn Write,
+        show: Option<Show<'a>>,
+    ) -> Result<Self> {
         let (found, expected) = (targets.len(), identity.targets.len());
         if found != expected || found == 0 || found > MOST_TARGETS {
             return Err(EditRefusal::Targets { found, expected }.into());
         }
         Ok(Self {
             targets: targets.to_vec(),
+            sizes: identity.sizes(),
             on: 0,
-            journal: JournalWriter::begin(out, identity)?,
+            journal: JournalWriter::begin(out, identity, doing)?,
             show,
             outline: Outline::default(),
             retired: Retired::default(),
@@ -137,7 +153,7 @@ impl<'a> Draft<'a> {
     ///
     /// [`EditRefusal::NoSuchTarget`].
     pub fn turn_to(&mut self, target: usize) -> Result<()> {
-        self.flush()?;
+        self.leave_area()?;
         let count = self.targets.len();
         if target >= count {
             return Err(EditRefusal::NoSuchTarget { target, count }.into());
@@ -254,7 +270,7 @@ impl<'a> Draft<'a> {
 
     /// Writes the end of the undo file, and tells what it all comes to.
     pub(super) fn finish(mut self) -> Result<Summary> {
-        self.flush()?;
+        self.leave_area()?;
         Ok(Summary {
             undo_file: self.journal.finish()?,
             nothing: !self.changes && self.retired.all_restored(),
@@ -263,9 +279,10 @@ impl<'a> Draft<'a> {
     }
 
     fn announce(&mut self, phase: Phase, label: &str, range: Range<ImagePos>) -> Result<()> {
-        self.flush()?;
+        self.leave_area()?;
         self.cursor = range.start;
-        let size = self.target().size();
+        let size = self.sizes.get(self.on).copied();
+        let size = size.unwrap_or(self.target().size());
         self.outline.add(self.on, phase, label, range, size)?;
         match self.outline.regions().last() {
             Some(region) => self.journal.region(region),
@@ -306,6 +323,7 @@ impl<'a> Draft<'a> {
     /// Writes down what changes, in blocks; those in a row whose contents are alike in kind are one record.
     fn emit_changed(&mut self, at: ImagePos, before: &[u8], after: &[u8]) -> Result<()> {
         let found = self.retired.overlay(self.on, at, before);
+        let mut unchanged: Option<usize> = None;
         self.retired.cover(self.on, at, after);
         let mut run: Option<(usize, Kind)> = None;
         let blocks = found
@@ -315,6 +333,14 @@ impl<'a> Draft<'a> {
         let mut offset = 0_usize;
         for ((found, after_block), before_block) in blocks {
             let kind = (found != after_block).then(|| Kind::of(before_block, after_block));
+            if kind.is_none() {
+                unchanged = unchanged.or(Some(offset));
+            } else if let Some(start) = unchanged.take() {
+                self.stays_as(
+                    step(at, start),
+                    before.get(start..offset).unwrap_or_default(),
+                )?;
+            }
             if let Some((start, _)) = run.take_if(|(_, running)| Some(*running) != kind) {
                 self.emit_part(at, before, after, start..offset)?;
             }
@@ -322,6 +348,12 @@ impl<'a> Draft<'a> {
                 run = Some((offset, kind));
             }
             offset = offset.saturating_add(after_block.len());
+        }
+        if let Some(start) = unchanged {
+            self.stays_as(
+                step(at, start),
+                before.get(start..offset).unwrap_or_default(),
+            )?;
         }
         match run {
             Some((start, _)) => self.emit_part(at, before, after, start..offset),

@@ -22,6 +22,8 @@ pub(super) const MOST_TARGETS: usize = 16;
 pub(super) const REGION_LEN: usize = 24;
 /// Bytes of a record's frame before its contents, its checksum included.
 pub(super) const RECORD_LEN: usize = 32;
+/// Bytes of the frame of a stretch that stays, its checksum included.
+pub(super) const SAME_LEN: usize = 32;
 /// Bytes of the trailer.
 pub(super) const TRAILER_LEN: usize = 32;
 /// Bytes of a checksum.
@@ -37,6 +39,8 @@ pub(super) const WORD_LEN: usize = 8;
 pub(super) const REGION_TAG: [u8; 4] = *b"REGN";
 /// What a record begins with.
 pub(super) const RECORD_TAG: [u8; 4] = *b"RECD";
+/// What a stretch that stays begins with.
+pub(super) const SAME_TAG: [u8; 4] = *b"SAME";
 /// What the trailer begins with.
 pub(super) const TRAILER_TAG: [u8; 4] = *b"END!";
 
@@ -49,7 +53,42 @@ pub(super) enum Header {
         command_len: u16,
     },
     /// Version 2: the targets and the command follow.
-    Second { targets: u16, command_len: u16 },
+    Second {
+        targets: u16,
+        command_len: u16,
+        doing: Doing,
+    },
+}
+
+/// What an undo file takes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// A change: what is before comes back.
+    Change,
+    /// The undoing of a change: what is after comes back.
+    Undoing,
+    /// The undoing of an undoing: what is before comes back.
+    Redoing,
+}
+
+impl Doing {
+    const ALL: [Self; 3] = [Self::Change, Self::Undoing, Self::Redoing];
+
+    const fn number(self) -> u8 {
+        match self {
+            Self::Change => 0,
+            Self::Undoing => 1,
+            Self::Redoing => 2,
+        }
+    }
+
+    /// What the undoing of this is.
+    pub(super) const fn undone(self) -> Self {
+        match self {
+            Self::Change | Self::Redoing => Self::Undoing,
+            Self::Undoing => Self::Redoing,
+        }
+    }
 }
 
 /// What the header says of a target, before its path.
@@ -81,6 +120,15 @@ pub(super) struct RecordHead {
     pub(super) after_crc: u32,
 }
 
+/// A stretch that stays as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SameHead {
+    pub(super) at: u64,
+    pub(super) len: u64,
+    /// The checksum of its content, or `None` where it is zeros.
+    pub(super) crc: Option<u32>,
+}
+
 /// The trailer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Trailer {
@@ -92,12 +140,13 @@ pub(super) struct Trailer {
 
 impl Header {
     /// The fixed part of version 2; targets, the command and the checksum of it all follow.
-    pub(super) fn encode(targets: u16, command_len: u16) -> Vec<u8> {
+    pub(super) fn encode(targets: u16, command_len: u16, doing: Doing) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         bytes.extend(VERSION.to_be_bytes());
         bytes.extend(targets.to_be_bytes());
         bytes.extend(command_len.to_be_bytes());
-        bytes.extend([0; 16]);
+        bytes.push(doing.number());
+        bytes.extend([0; 15]);
         bytes
     }
 
@@ -128,10 +177,15 @@ impl Header {
                     return Err(out_of_bounds("number of targets", targets, "1 to 16"));
                 }
                 let command_len = text_len(&mut rest)?;
-                zeros::<16>(&mut rest)?;
+                let [number] = take(&mut rest);
+                let doing = Doing::ALL.into_iter().find(|one| one.number() == number);
+                let doing =
+                    doing.ok_or_else(|| out_of_bounds("what was done", number, "0 to 2"))?;
+                zeros::<15>(&mut rest)?;
                 Self::Second {
                     targets,
                     command_len,
+                    doing,
                 }
             }
             found => return Err(UndoFault::Version { found }),
@@ -229,6 +283,37 @@ impl RecordHead {
             before_crc: u32::from_be_bytes(take(&mut rest)),
             after_crc: u32::from_be_bytes(take(&mut rest)),
         })
+    }
+}
+
+impl SameHead {
+    /// All of it, with its checksum.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = SAME_TAG.to_vec();
+        bytes.extend(self.at.to_be_bytes());
+        bytes.extend(self.len.to_be_bytes());
+        bytes.extend([u8::from(self.crc.is_none()), 0, 0, 0]);
+        bytes.extend(self.crc.unwrap_or(0).to_be_bytes());
+        sealed(bytes)
+    }
+
+    pub(super) fn decode(bytes: &[u8; SAME_LEN]) -> Result<Self, UndoFault> {
+        let mut rest = unsealed(bytes)?;
+        tag(&mut rest, SAME_TAG)?;
+        let at = u64::from_be_bytes(take(&mut rest));
+        let len = u64::from_be_bytes(take(&mut rest));
+        let is_zeros = flag(&mut rest, "kind of content")?;
+        zeros::<3>(&mut rest)?;
+        let crc = u32::from_be_bytes(take(&mut rest));
+        let longest = u64::try_from(LONGEST_RECORD).unwrap_or(u64::MAX);
+        if len == 0 || !is_zeros && len > longest {
+            return Err(out_of_bounds("length", len, "1 to 1048576"));
+        }
+        if is_zeros && crc != 0 {
+            return Err(out_of_bounds("checksum of zeros", crc, "0"));
+        }
+        let crc = (!is_zeros).then_some(crc);
+        Ok(Self { at, len, crc })
     }
 }
 

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use super::checksum::ContentCrc;
 use super::format::{
-    CHECKSUM_LEN, Header, LONGEST_TEXT, RecordHead, RegionHead, TargetHead, Trailer, repeated_word,
-    sealed,
+    CHECKSUM_LEN, Doing, Header, LONGEST_TEXT, RecordHead, RegionHead, SameHead, TargetHead,
+    Trailer, repeated_word, sealed,
 };
 use super::outline::Region;
 use crate::error::{IoError, IoOp, Result};
@@ -104,7 +104,8 @@ pub(super) struct JournalWriter<'a> {
 }
 
 impl<'a> JournalWriter<'a> {
-    pub(super) fn begin(out: &'a mut dyn Write, identity: &Identity) -> Result<Self> {
+    /// Begins an undo file.
+    pub(super) fn begin(out: &'a mut dyn Write, identity: &Identity, doing: Doing) -> Result<Self> {
         let mut journal = Self {
             out: BufWriter::with_capacity(256 * 1024, out),
             crc: crc32fast::Hasher::new(),
@@ -115,7 +116,7 @@ impl<'a> JournalWriter<'a> {
         };
         let (command, command_len) = text(&identity.command);
         let count = u16::try_from(identity.targets.len()).unwrap_or(u16::MAX);
-        let mut frame = Header::encode(count, command_len);
+        let mut frame = Header::encode(count, command_len, doing);
         for target in &identity.targets {
             let path = target.path.as_os_str().as_bytes();
             // A longer one leads nowhere.
@@ -172,6 +173,16 @@ impl<'a> JournalWriter<'a> {
             self.write(word.as_ref().map_or(content, |word| word))?;
         }
         Ok(())
+    }
+
+    /// A stretch that stays, of `len`, with the checksum of its content or `None` where it is zeros.
+    pub(super) fn same(&mut self, at: ImagePos, len: Bytes, crc: Option<u32>) -> Result<()> {
+        let head = SameHead {
+            at: at.get(),
+            len: len.get(),
+            crc,
+        };
+        self.put(&head.encode())
     }
 
     /// Writes the trailer, without which the file is none, and answers how long the file is.

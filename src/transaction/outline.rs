@@ -91,7 +91,7 @@ impl Outline {
         let whole = |bytes: Bytes| bytes.to_sectors_exact().is_some();
         let one_block = matches!(phase, Phase::Retire | Phase::Commit);
         // A file may end within a sector.
-        let whole_length = whole(length) || phase == Phase::Cut;
+        let whole_length = whole(length) || phase >= Phase::Cleanup && range.end == end;
         if !whole(at.from_start()) || !whole_length || (one_block && length != MD_BLOCK) {
             return Err(EditRefusal::Unaligned { at, length });
         }

@@ -106,6 +106,15 @@ pub(super) fn restore<R: ReadAt>(
     restoring.read_back()
 }
 
+/// Gives the new superblocks their magic again, where a target could not be given its length: then all is as the change left it.
+pub(super) fn stop<R: ReadAt>(undo: &UndoFile<R>, targets: &mut Targets<'_, '_>) -> Result<()> {
+    undo.walk(Phase::Commit, &mut |_, region, record| {
+        let first = first_sector(&record.after);
+        targets.put(region.target, record.at, &first, Leave::Same)?;
+        targets.sync()
+    })
+}
+
 struct Restoring<'u, 'x, 'a, 't, R> {
     undo: &'u UndoFile<R>,
     targets: &'x mut Targets<'a, 't>,
@@ -134,7 +143,7 @@ impl<R: ReadAt> Restoring<'_, '_, '_, '_, R> {
         }
         for region in self.undo.regions().filter(|one| one.phase == Phase::Cut) {
             let size = region.range.end.from_start();
-            self.targets.resize(region.target, size)?;
+            self.targets.resize(region.target, size, self.leave)?;
         }
         self.targets.sync()
     }

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::error::EditRefusal;
 use crate::format::ondisk::SUPERBLOCK_LEN;
@@ -127,6 +128,18 @@ impl Retired {
         self.0.get(&(target, at))
     }
 
+    /// Where those of a target begin that share bytes with `range`, by position.
+    pub(super) fn within(&self, target: usize, range: &Range<ImagePos>) -> Vec<ImagePos> {
+        let len = range.end.bytes_since(range.start).and_then(Bytes::to_usize);
+        let around = around(target, range.start, len.unwrap_or(usize::MAX));
+        let begin = self.0.range(around).map(|((_, at), _)| *at);
+        let shares = |at: &ImagePos| {
+            let end = at.checked_add(MD_BLOCK);
+            end.is_none_or(|end| end > range.start)
+        };
+        begin.filter(shares).collect()
+    }
+
     /// What is at `at` once the superblocks are retired, where `bytes` were before everything.
     pub(super) fn overlay<'b>(
         &self,
@@ -187,7 +200,7 @@ impl Retired {
 }
 
 /// The positions of a target at which a block may begin that shares bytes with `len` bytes at `at`.
-fn around(target: usize, at: ImagePos, len: usize) -> std::ops::Range<(usize, ImagePos)> {
+fn around(target: usize, at: ImagePos, len: usize) -> Range<(usize, ImagePos)> {
     let reach = at.from_start().saturating_sub(MD_BLOCK);
     let end = at.checked_add(Bytes::of_len(len)).unwrap_or(at);
     (target, ImagePos::at(reach))..(target, end)

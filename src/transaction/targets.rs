@@ -1,7 +1,7 @@
 //! The targets of a change while they are written: which were written to since their last sync, and what is better not written again.
 
 use super::compare::{Comparison, read_data};
-use crate::error::{Result, TargetState};
+use crate::error::Result;
 use crate::format::ondisk::SUPERBLOCK_LEN;
 use crate::image::{ReadAt, WriteAt};
 use crate::units::{Bytes, ImagePos};
@@ -27,7 +27,7 @@ pub(super) struct Targets<'a, 't> {
     dirty: Vec<bool>,
     /// What the system has in memory may differ from what is on a disk.
     sync_failed: bool,
-    /// Anything was written, or given another length.
+    /// Anything was written with success, or given another length.
     written: bool,
 }
 
@@ -46,6 +46,11 @@ impl<'a, 't> Targets<'a, 't> {
         // OK to expect: whoever made this compared the number of targets with the undo file's.
         let one = self.targets.get(target);
         &**one.expect("an undo file names its targets by number, and has as many")
+    }
+
+    /// All of them, to be read.
+    pub(super) fn readers(&self) -> Vec<&dyn ReadAt> {
+        self.targets.iter().map(|one| &**one as _).collect()
     }
 
     /// What may be left alone when a change is put back.
@@ -126,38 +131,37 @@ impl<'a, 't> Targets<'a, 't> {
     fn write(&mut self, target: usize, at: ImagePos, bytes: &[u8]) -> Result<()> {
         self.note(target);
         match self.targets.get_mut(target) {
-            Some(one) => one.write_all_at(at, bytes),
-            None => Ok(()),
+            Some(one) => one.write_all_at(at, bytes)?,
+            None => return Ok(()),
         }
+        self.written = true;
+        Ok(())
     }
 
-    /// Gives a target another length, where it has not got it.
-    pub(super) fn resize(&mut self, target: usize, size: Bytes) -> Result<()> {
-        if self.get(target).size() == size {
+    /// Gives a target another length, but where it has it and that is to be left alone.
+    pub(super) fn resize(&mut self, target: usize, size: Bytes, leave: Leave) -> Result<()> {
+        // After a failed sync the length in memory need not be the one on the disk.
+        if leave == Leave::Same && self.get(target).size() == size {
             return Ok(());
         }
         if let Some(one) = self.targets.get_mut(target) {
             // Where it is refused, the length is as before.
             one.resize(size)?;
+            self.written = true;
         }
         self.note(target);
         Ok(())
     }
 
     fn note(&mut self, target: usize) {
-        self.written = true;
         if let Some(dirty) = self.dirty.get_mut(target) {
             *dirty = true;
         }
     }
 
-    /// How they were left by what stopped half way.
-    pub(super) const fn state(&self) -> TargetState {
-        if self.written {
-            TargetState::NeedsUndo
-        } else {
-            TargetState::Untouched
-        }
+    /// Whether anything was written with success.
+    pub(super) const fn is_written(&self) -> bool {
+        self.written
     }
 
     /// Makes durable what was written.

@@ -4,8 +4,8 @@ mod header;
 
 use super::draft::Change;
 use super::format::{
-    FIRST_VERSION, RECORD_TAG, REGION_LEN, REGION_TAG, RegionHead, TRAILER_LEN, TRAILER_TAG,
-    Trailer, out_of_bounds,
+    Doing, FIRST_VERSION, RECORD_TAG, REGION_LEN, REGION_TAG, RegionHead, SAME_LEN, SAME_TAG,
+    SameHead, TRAILER_LEN, TRAILER_TAG, Trailer, out_of_bounds,
 };
 use super::journal::Identity;
 use super::outline::{Outline, Phase, Region};
@@ -20,6 +20,7 @@ use crate::units::{Bytes, ImagePos};
 pub struct UndoFile<R> {
     file: R,
     version: u32,
+    doing: Doing,
     identity: Identity,
     regions: Vec<Filed>,
     retired: Retired,
@@ -34,7 +35,20 @@ struct Filed {
     /// How many records come before, in all.
     number: u64,
     records: u64,
+    /// How many frames there are: records, and stretches that stay.
+    frames: u64,
 }
+
+/// A part of a region.
+pub(super) enum Frame<'a> {
+    /// What changes.
+    Record(&'a Record),
+    /// What stays.
+    Same(SameHead),
+}
+
+/// What sees each frame: the number of the next record, its region, and itself.
+pub(super) type VisitFrame<'a> = &'a mut dyn FnMut(u64, &Region, Frame<'_>) -> Result<()>;
 
 /// What sees each record: its number among all, its region, and itself.
 pub(super) type Visit<'a> = &'a mut dyn FnMut(u64, &Region, &Record) -> Result<()>;
@@ -55,10 +69,11 @@ impl<R: ReadAt> UndoFile<R> {
         see: &mut dyn FnMut(&Region, &Record) -> Result<()>,
     ) -> Result<Self> {
         let mut reader = Reader::at(&file, ImagePos::START);
-        let (version, identity) = header::read(&mut reader)?;
+        let header = header::read(&mut reader)?;
         let mut scan = Scan {
-            version,
-            sizes: identity.sizes(),
+            version: header.version,
+            doing: header.doing,
+            sizes: header.identity.sizes(),
             outline: Outline::default(),
             filed: Vec::new(),
             retired: Retired::default(),
@@ -78,6 +93,13 @@ impl<R: ReadAt> UndoFile<R> {
                         see(region, &record)?;
                     }
                 }
+                SAME_TAG => {
+                    let bytes: [u8; SAME_LEN] = reader.peek_array()?;
+                    let fault = |fault| UndoFileError { at, fault };
+                    let same = SameHead::decode(&bytes).map_err(fault)?;
+                    scan.same(&same).map_err(fault)?;
+                    reader.take(SAME_LEN)?;
+                }
                 TRAILER_TAG => break,
                 found => {
                     let found = u32::from_be_bytes(found);
@@ -87,14 +109,16 @@ impl<R: ReadAt> UndoFile<R> {
             }
         }
         scan.trailer(&mut reader)?;
+        scan.check_retired()?;
         let regions = scan.outline.into_regions().into_iter().zip(scan.filed);
         Ok(Self {
             regions: regions
                 .map(|(region, filed)| Filed { region, ..filed })
                 .collect(),
             retired: scan.retired,
-            version,
-            identity,
+            version: header.version,
+            doing: header.doing,
+            identity: header.identity,
             file,
         })
     }
@@ -102,6 +126,11 @@ impl<R: ReadAt> UndoFile<R> {
     /// What the file says of the change and its targets.
     pub const fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// Whether it is of a change, or of the undoing of one.
+    pub const fn doing(&self) -> Doing {
+        self.doing
     }
 
     /// The parts that the change announced, in the order in which they were written.
@@ -160,6 +189,20 @@ impl<R: ReadAt> UndoFile<R> {
         retired.next().is_some_and(|first| first.number == number)
     }
 
+    /// Whether a superblock of another device in the place of this record shows that it is another disk: where the new one was put, or, where
+    /// none was, where DRBD looked.
+    pub(super) fn decides(&self, number: u64, region: &Region) -> bool {
+        let target = region.target;
+        let mut commits = self.regions().filter(|one| one.phase == Phase::Commit);
+        match region.phase {
+            Phase::Commit => true,
+            Phase::Retire => {
+                self.is_foremost(number, region) && commits.all(|one| one.target != target)
+            }
+            Phase::Body | Phase::Cleanup | Phase::Cut => false,
+        }
+    }
+
     /// Whether the file says that retired superblocks have no mark.
     pub(super) const fn is_without_marks(&self) -> bool {
         self.version == FIRST_VERSION
@@ -167,17 +210,33 @@ impl<R: ReadAt> UndoFile<R> {
 
     /// Shows every record of one phase, each verified once more.
     pub(super) fn walk(&self, phase: Phase, visit: Visit<'_>) -> Result<()> {
+        self.frames(phase, &mut |number, region, frame| match frame {
+            Frame::Record(record) => visit(number, region, record),
+            Frame::Same(_) => Ok(()),
+        })
+    }
+
+    /// Shows every frame of the regions of one phase, each verified once more.
+    pub(super) fn frames(&self, phase: Phase, visit: VisitFrame<'_>) -> Result<()> {
         let mut record = Record::default();
         for filed in self.regions.iter().filter(|one| one.region.phase == phase) {
             let mut reader = Reader::at(&self.file, filed.first);
-            let end = filed.number.saturating_add(filed.records);
-            for number in filed.number..end {
+            let mut number = filed.number;
+            for _ in 0..filed.frames {
                 let at = reader.position();
-                reader.record(&mut record)?;
                 // The file may have changed since it was opened.
                 let fault = |fault| UndoFileError { at, fault };
+                if reader.peek_array()? == SAME_TAG {
+                    let bytes: [u8; SAME_LEN] = reader.peek_array()?;
+                    let same = SameHead::decode(&bytes).map_err(fault)?;
+                    reader.take(SAME_LEN)?;
+                    visit(number, &filed.region, Frame::Same(same))?;
+                    continue;
+                }
+                reader.record(&mut record)?;
                 within(&filed.region, &record).map_err(fault)?;
-                visit(number, &filed.region, &record)?;
+                visit(number, &filed.region, Frame::Record(&record))?;
+                number = number.saturating_add(1);
             }
         }
         Ok(())
@@ -187,6 +246,7 @@ impl<R: ReadAt> UndoFile<R> {
 /// What is known of an undo file up to the frame that is read.
 struct Scan {
     version: u32,
+    doing: Doing,
     /// Of each target.
     sizes: Vec<Bytes>,
     outline: Outline,
@@ -221,6 +281,7 @@ impl Scan {
                 first: reader.position(),
                 number: self.number,
                 records: 0,
+                frames: 0,
             });
         }
         Ok(())
@@ -245,9 +306,11 @@ impl Scan {
         let block = record.before.first_chunk().zip(record.after.first_chunk());
         match (region.phase, block) {
             (Phase::Retire, Some((before, after))) => {
-                let expected = match self.version {
-                    FIRST_VERSION => unattachable(before),
-                    _ => retired(before),
+                let expected = match (self.version, self.doing) {
+                    (FIRST_VERSION, _) => unattachable(before),
+                    (_, Doing::Change) => retired(before),
+                    // Whatever was there: see `check_retired`.
+                    (_, Doing::Undoing | Doing::Redoing) => *after,
                 };
                 if !is_attachable(before) || expected != *after {
                     return Err(UndoFault::Plan(EditRefusal::NotRetired { at }));
@@ -271,6 +334,40 @@ impl Scan {
             .unwrap_or(at);
         self.number = self.number.saturating_add(1);
         filed.records = filed.records.saturating_add(1);
+        filed.frames = filed.frames.saturating_add(1);
+        Ok(())
+    }
+
+    /// Judges a stretch that stays.
+    fn same(&mut self, same: &SameHead) -> Result<(), UndoFault> {
+        let at = ImagePos::new(same.at);
+        let length = Bytes::new(same.len);
+        let (Some(region), Some(filed)) = (self.outline.regions().last(), self.filed.last_mut())
+        else {
+            return Err(out_of_bounds("position", same.at, "one within a region"));
+        };
+        let end = region.range.end;
+        let outside = UndoFault::Plan(EditRefusal::Outside { at, length, end });
+        let stop = at.checked_add(length).filter(|stop| *stop <= end);
+        let (Phase::Body, Some(stop)) = (region.phase, stop) else {
+            return Err(outside);
+        };
+        if at < self.cursor {
+            return Err(UndoFault::Plan(EditRefusal::Overlap { at }));
+        }
+        self.cursor = stop;
+        filed.frames = filed.frames.saturating_add(1);
+        Ok(())
+    }
+
+    /// Whether every superblock that would stand in the place of a retired one is put there as such.
+    fn check_retired(&self) -> Result<()> {
+        for (_, at, block) in self.retired.iter() {
+            if is_attachable(&block.last) && !block.is_covered(0) {
+                let fault = UndoFault::Plan(EditRefusal::NotRetired { at });
+                return Err(UndoFileError { at, fault }.into());
+            }
+        }
         Ok(())
     }
 

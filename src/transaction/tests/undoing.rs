@@ -62,9 +62,9 @@ fn a_superblock_that_drbd_wrote_since_is_noticed() {
     let (mut target, undo) = applied(&scenario);
     // Attaching changes the magic of v08, and nothing else at first.
     let at = scenario.commit[0].at;
-    target
-        .write_at(pos(at), &superblock(0x8374_026C, 9))
-        .unwrap();
+    let mut since = superblock(0x8374_026C, 9);
+    since[40..48].fill(6);
+    target.write_at(pos(at), &since).unwrap();
     let refused = refusal(undo.undo(&mut target, false));
     let (first, places) = (pos(at), Places(8));
     assert_eq!(refused, EditRefusal::ChangedSince { first, places });
@@ -86,7 +86,7 @@ fn old_bits_under_a_new_superblock_are_no_interrupted_change() {
     assert_eq!(check.changed, [pos(body.start)]);
     // The same without the superblock is what a power cut leaves.
     let at = scenario.commit[0].at;
-    target.write_at(pos(at + 60), &[0; 4]).unwrap();
+    target.write_at(pos(at + 60), b"mdU\x6B").unwrap();
     assert_eq!(undo.check(&target).unwrap().state, UndoState::Interrupted);
 }
 
@@ -130,16 +130,21 @@ fn looking_at_a_file_that_was_cut_off_changes_nothing_of_it() {
 fn a_disk_that_cannot_be_lengthened_is_as_it_was() {
     let scenario = Scenario::truncation();
     let (_, undo) = applied(&scenario);
-    let faults = Faults {
-        write: Some((0, 0)),
-        ..Faults::default()
-    };
-    let mut disk = CrashDisk::new(&scenario.new, faults);
-    match undo.undo(&mut disk, false) {
-        Err(Error::Edit(error)) => assert_eq!(error.state, TargetState::Untouched),
-        other => panic!("{other:?}"),
+    // The new superblock is marked before that, and gets its magic back.
+    for write in [0, 1] {
+        let faults = Faults {
+            write: Some((write, 0)),
+            ..Faults::default()
+        };
+        let mut disk = CrashDisk::new(&scenario.new, faults);
+        match undo.undo(&mut disk, false) {
+            Err(Error::Edit(error)) => assert_eq!(error.state, TargetState::Untouched),
+            other => panic!("{other:?}"),
+        }
+        assert!(disk.cache() == scenario.new);
+        let durable = disk.after_cut(disk.events(), &[], &mut || false);
+        assert!(durable == scenario.new);
     }
-    assert!(disk.cache() == scenario.new && disk.events() == 0);
 }
 
 #[test]

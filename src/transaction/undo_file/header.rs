@@ -5,15 +5,23 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use super::super::format::{
-    CHECKSUM_LEN, FIRST_VERSION, HEADER_LEN, Header, TARGET_LEN, TargetHead, VERSION, unsealed,
+    CHECKSUM_LEN, Doing, FIRST_VERSION, HEADER_LEN, Header, TARGET_LEN, TargetHead, VERSION,
+    unsealed,
 };
 use super::super::journal::{Identity, TargetIdentity};
 use super::super::reader::Reader;
 use crate::error::{Result, UndoFault, UndoFileError};
 use crate::units::Bytes;
 
-/// Takes the header: the version, and what it says.
-pub(super) fn read(reader: &mut Reader<'_>) -> Result<(u32, Identity)> {
+/// What the header says.
+pub(super) struct Read {
+    pub(super) version: u32,
+    pub(super) doing: Doing,
+    pub(super) identity: Identity,
+}
+
+/// Takes the header.
+pub(super) fn read(reader: &mut Reader<'_>) -> Result<Read> {
     let at = reader.position();
     let fault = |fault| UndoFileError { at, fault };
     let fixed: [u8; HEADER_LEN] = reader.peek_array()?;
@@ -24,11 +32,16 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<(u32, Identity)> {
         } => {
             let [path, command] = reader.texts(HEADER_LEN, [target.path_len, command_len])?;
             let target = identity(&target, path.into_bytes());
-            Ok((FIRST_VERSION, Identity::one(target, command)))
+            Ok(Read {
+                version: FIRST_VERSION,
+                doing: Doing::Change,
+                identity: Identity::one(target, command),
+            })
         }
         Header::Second {
             targets,
             command_len,
+            doing,
         } => {
             let mut len = HEADER_LEN;
             let mut heads = Vec::new();
@@ -55,7 +68,11 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<(u32, Identity)> {
                 command: command.to_owned(),
                 targets: named,
             };
-            Ok((VERSION, identity))
+            Ok(Read {
+                version: VERSION,
+                doing,
+                identity,
+            })
         }
     }
 }
