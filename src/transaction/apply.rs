@@ -10,10 +10,11 @@ use super::targets::{Leave, Targets};
 use super::undo_file::{UndoFile, block_of};
 use crate::error::{EditError, EditRefusal, Error, Result, TargetState};
 use crate::image::ReadAt;
-use crate::units::ImagePos;
+use crate::units::{Bytes, ImagePos};
 
 /// Writes what `undo` holds to the targets that were found to be as it says, or puts everything back.
 pub(super) fn apply<R: ReadAt>(undo: &UndoFile<R>, targets: &mut Targets<'_, '_>) -> Result<()> {
+    reserve(undo, targets, false).map_err(EditError::untouched)?;
     let mut writer = Forward {
         undo,
         targets,
@@ -39,6 +40,30 @@ pub(super) fn apply<R: ReadAt>(undo: &UndoFile<R>, targets: &mut Targets<'_, '_>
         cause: Box::new(cause),
         rollback: rollback.map(Box::new),
     }))
+}
+
+/// Makes sure of room for all that is to be written: what was before, or what is after. What is cut off comes when there is a place for it.
+pub(super) fn reserve<R: ReadAt>(
+    undo: &UndoFile<R>,
+    targets: &mut Targets<'_, '_>,
+    before: bool,
+) -> Result<()> {
+    for phase in [Phase::Retire, Phase::Body, Phase::Commit, Phase::Cleanup] {
+        undo.walk(phase, &mut |_, region, record| {
+            let content = if before {
+                &record.before
+            } else {
+                &record.after
+            };
+            let size = targets.get(region.target).size();
+            let end = record.at.checked_add(Bytes::of_len(content.len()));
+            if end.is_none_or(|end| end.from_start() > size) {
+                return Ok(());
+            }
+            targets.reserve(region.target, record.at, content)
+        })?;
+    }
+    Ok(())
 }
 
 /// Whether the one write that was tried, and failed, changed nothing.

@@ -202,9 +202,7 @@ struct Tally {
     telling: u64,
     /// Such sectors, there or not.
     could_tell: u64,
-    same_device: bool,
-    /// A superblock of another device stands where it decides.
-    other_device: bool,
+    devices: Devices,
     /// What was to stay and did not.
     moved: Found,
     /// A new superblock stands: what it describes was durable before it did.
@@ -214,6 +212,15 @@ struct Tally {
     /// Parts of bitmaps and logs that are not as before, and not as after.
     body_not_before: Found,
     body_not_after: Found,
+}
+
+/// Whose superblocks were found.
+#[derive(Debug, Default)]
+struct Devices {
+    /// One of the same device.
+    same: bool,
+    /// One of another, where that decides.
+    other: bool,
 }
 
 /// The first of many places, and how many they are.
@@ -260,8 +267,8 @@ impl Tally {
         let superblock = matches!(phase, Phase::Retire | Phase::Commit);
         if superblock {
             let same = one.same_device();
-            self.same_device |= same == Some(true);
-            self.other_device |= one.decides && same == Some(false);
+            self.devices.same |= same == Some(true);
+            self.devices.other |= one.decides && same == Some(false);
         }
         self.sectors(phase, at, one);
     }
@@ -348,8 +355,8 @@ impl Tally {
             changed_target: self.strange.first.first().map(|place| place.0),
             changed: self.strange.first.iter().map(|place| place.1).collect(),
             changed_count: self.strange.count,
-            recognised: !self.other_device
-                && (self.same_device
+            recognised: !self.devices.other
+                && (self.devices.same
                     || self.telling > 0
                     || (self.could_tell == 0 && !nothing_known)
                     || state != UndoState::ChangedSince),

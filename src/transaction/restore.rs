@@ -145,7 +145,21 @@ impl<R: ReadAt> Restoring<'_, '_, '_, '_, R> {
             let size = region.range.end.from_start();
             self.targets.resize(region.target, size, self.leave)?;
         }
-        self.targets.sync()
+        self.targets.sync()?;
+        let undo = self.undo;
+        let reserved = undo.walk(Phase::Cut, &mut |_, region, record| {
+            self.targets
+                .reserve(region.target, record.at, &record.before)
+        });
+        if reserved.is_err() {
+            // There is no room for what was cut off: it stays so.
+            for region in undo.regions().filter(|one| one.phase == Phase::Cut) {
+                let size = region.range.start.from_start();
+                self.targets.resize(region.target, size, self.leave)?;
+            }
+            self.targets.sync()?;
+        }
+        reserved
     }
 
     /// Says of the old superblocks that the change is under way again.

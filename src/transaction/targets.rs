@@ -1,5 +1,7 @@
 //! The targets of a change while they are written: which were written to since their last sync, and what is better not written again.
 
+use std::ops::Range;
+
 use super::compare::{Comparison, read_data};
 use crate::error::Result;
 use crate::format::ondisk::SUPERBLOCK_LEN;
@@ -22,7 +24,7 @@ pub(super) enum Leave {
 
 /// The targets of a change, to be written.
 pub(super) struct Targets<'a, 't> {
-    targets: &'a mut [&'t mut dyn WriteAt],
+    all: &'a mut [&'t mut dyn WriteAt],
     /// Written to since its last sync.
     dirty: Vec<bool>,
     /// What the system has in memory may differ from what is on a disk.
@@ -35,7 +37,7 @@ impl<'a, 't> Targets<'a, 't> {
     pub(super) fn new(targets: &'a mut [&'t mut dyn WriteAt]) -> Self {
         Self {
             dirty: vec![false; targets.len()],
-            targets,
+            all: targets,
             sync_failed: false,
             written: false,
         }
@@ -44,13 +46,16 @@ impl<'a, 't> Targets<'a, 't> {
     /// The one of this number; the undo file has no other.
     pub(super) fn get(&self, target: usize) -> &dyn ReadAt {
         // OK to expect: whoever made this compared the number of targets with the undo file's.
-        let one = self.targets.get(target);
+        let one = self.all.get(target);
         &**one.expect("an undo file names its targets by number, and has as many")
     }
 
     /// All of them, to be read.
     pub(super) fn readers(&self) -> Vec<&dyn ReadAt> {
-        self.targets.iter().map(|one| &**one as _).collect()
+        self.all
+            .iter()
+            .map(|one| -> &dyn ReadAt { &**one })
+            .collect()
     }
 
     /// What may be left alone when a change is put back.
@@ -88,16 +93,19 @@ impl<'a, 't> Targets<'a, 't> {
             Leave::Nothing | Leave::Same => self.differing(target, at, bytes)?,
             Leave::Holes => self.not_in_holes(target, at, bytes)?,
         };
-        let mut start = None;
-        let blocks = needed.iter().copied().chain(std::iter::once(false));
-        for (number, needed) in blocks.enumerate() {
-            let offset = number.saturating_mul(BLOCK).min(bytes.len());
-            if needed {
-                start = start.or(Some(offset));
-            } else if let Some(from) = start.take() {
-                let part = bytes.get(from..offset).unwrap_or_default();
-                let from = at.checked_add(Bytes::of_len(from)).unwrap_or(at);
-                self.write(target, from, part)?;
+        for run in runs(&needed, bytes.len()) {
+            let from = step(at, run.start);
+            self.write(target, from, bytes.get(run).unwrap_or_default())?;
+        }
+        Ok(())
+    }
+
+    /// Makes sure of room for those blocks of `bytes` that are not there yet.
+    pub(super) fn reserve(&mut self, target: usize, at: ImagePos, bytes: &[u8]) -> Result<()> {
+        let needed = self.differing(target, at, bytes)?;
+        for run in runs(&needed, bytes.len()) {
+            if let Some(one) = self.all.get_mut(target) {
+                one.reserve(step(at, run.start)..step(at, run.end))?;
             }
         }
         Ok(())
@@ -117,9 +125,7 @@ impl<'a, 't> Targets<'a, 't> {
         let mut start = at;
         let mut needed = Vec::new();
         for block in bytes.chunks(BLOCK) {
-            let end = start
-                .checked_add(Bytes::of_len(block.len()))
-                .unwrap_or(start);
+            let end = step(start, block.len());
             let zeros = block.iter().all(|byte| *byte == 0);
             let hole = zeros && image.next_data(start)?.is_none_or(|data| data.start >= end);
             needed.push(!hole);
@@ -130,7 +136,7 @@ impl<'a, 't> Targets<'a, 't> {
 
     fn write(&mut self, target: usize, at: ImagePos, bytes: &[u8]) -> Result<()> {
         self.note(target);
-        match self.targets.get_mut(target) {
+        match self.all.get_mut(target) {
             Some(one) => one.write_all_at(at, bytes)?,
             None => return Ok(()),
         }
@@ -144,7 +150,7 @@ impl<'a, 't> Targets<'a, 't> {
         if leave == Leave::Same && self.get(target).size() == size {
             return Ok(());
         }
-        if let Some(one) = self.targets.get_mut(target) {
+        if let Some(one) = self.all.get_mut(target) {
             // Where it is refused, the length is as before.
             one.resize(size)?;
             self.written = true;
@@ -166,7 +172,7 @@ impl<'a, 't> Targets<'a, 't> {
 
     /// Makes durable what was written.
     pub(super) fn sync(&mut self) -> Result<()> {
-        for (one, dirty) in self.targets.iter_mut().zip(&mut self.dirty) {
+        for (one, dirty) in self.all.iter_mut().zip(&mut self.dirty) {
             if *dirty {
                 // A failed sync is over, too: what it lost is not tried again.
                 *dirty = false;
@@ -176,5 +182,43 @@ impl<'a, 't> Targets<'a, 't> {
             }
         }
         Ok(())
+    }
+}
+
+/// The stretches of consecutive blocks that are needed, of `len` bytes.
+fn runs(needed: &[bool], len: usize) -> Vec<Range<usize>> {
+    let mut runs = Vec::new();
+    let mut start = None;
+    let blocks = needed.iter().copied().chain(std::iter::once(false));
+    for (number, needed) in blocks.enumerate() {
+        let offset = number.saturating_mul(BLOCK).min(len);
+        if needed {
+            start = start.or(Some(offset));
+        } else if let Some(from) = start.take() {
+            runs.push(from..offset);
+        }
+    }
+    runs
+}
+
+/// The position `len` after `at`, within a target.
+fn step(at: ImagePos, len: usize) -> ImagePos {
+    // Within the target, whose end is a position.
+    at.checked_add(Bytes::of_len(len)).unwrap_or(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_of_blocks_in_a_row_and_end_where_the_bytes_do() {
+        assert!(runs(&[], 0).is_empty());
+        assert_eq!(runs(&[true, false], BLOCK + 9).first(), Some(&(0..BLOCK)));
+        let needed = [true, true, false, true];
+        assert_eq!(
+            runs(&needed, 3 * BLOCK + 5),
+            [0..2 * BLOCK, 3 * BLOCK..3 * BLOCK + 5]
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! Undoing a change, which is a change like any other: drafted, written down in an undo file of its own, and done in the safe order.
 
-use super::apply::Forward;
+use super::apply::{Forward, reserve};
 use super::compare::Comparison;
 use super::draft::{Change, Draft, Summary};
 use super::format::Doing;
@@ -72,7 +72,10 @@ impl<R: ReadAt> UndoFile<R> {
 
     /// Looks at the targets, and whether they may be written to.
     fn allowed(&self, targets: &[&mut dyn WriteAt], force: bool) -> Result<UndoCheck> {
-        let readers: Vec<&dyn ReadAt> = targets.iter().map(|one| &**one as _).collect();
+        let readers: Vec<&dyn ReadAt> = targets
+            .iter()
+            .map(|one| -> &dyn ReadAt { &**one })
+            .collect();
         let check = self.check_all(&readers)?;
         check.allow(force)?;
         Ok(check)
@@ -86,6 +89,8 @@ impl<R: ReadAt> UndoFile<R> {
     ) -> Result<Undone> {
         let leave = if force { Leave::Holes } else { Leave::Same };
         let mut targets = Targets::new(targets);
+        let back = self.doing() != Doing::Undoing;
+        reserve(self, &mut targets, back).map_err(EditError::untouched)?;
         let done = match self.doing() {
             Doing::Change | Doing::Redoing => restore(self, &mut targets, &Reach::All, leave),
             Doing::Undoing => Forward {

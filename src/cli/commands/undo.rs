@@ -105,7 +105,7 @@ fn put_back(
         }
         targets.push(target);
     }
-    let readers: Vec<&dyn ReadAt> = targets.iter().map(|target| target as _).collect();
+    let readers: Vec<&dyn ReadAt> = targets.iter().map(|target| -> &dyn ReadAt { target }).collect();
     let check = undo.check_all(&readers)?;
     let mut force = args.yes;
     if check.state == UndoState::ChangedSince && !force {
@@ -117,6 +117,6 @@ fn put_back(
         force = true;
     }
     let mut targets: Vec<&mut dyn WriteAt> =
-        targets.iter_mut().map(|target| target as _).collect();
+        targets.iter_mut().map(|target| -> &mut dyn WriteAt { target }).collect();
     Ok(undo.undo_all(&mut targets, force)?)
 }
