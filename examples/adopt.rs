@@ -35,12 +35,7 @@ fn main() -> Result<()> {
     };
     let mut adoption = Adoption::new(window, &found, inner, AdoptOptions::default())?;
 
-    let of = Identity {
-        path: "disk".into(),
-        command: "example".into(),
-        block_device: false,
-        size,
-    };
+    let of = Identity::of_file("disk", size, "example");
     // Instead of a vector: the file that is to be the undo file.
     let prepared = transaction::prepare(&disk, &of, Vec::new(), |draft| {
         adoption.draft_here(draft, &place.layout)
