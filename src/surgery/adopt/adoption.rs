@@ -10,7 +10,7 @@ use crate::format::metadata::{Generation, Header};
 use crate::format::superblock::{AlState, DeviceFlags};
 use crate::image::Window;
 use crate::surgery::apply_al::{Applied, Marking, can_be_clean};
-use crate::surgery::place::place;
+use crate::surgery::place::place_over;
 use crate::survey::locate::{Level, Located, superblocks_in};
 use crate::survey::log::LogState;
 use crate::transaction::Draft;
@@ -97,7 +97,7 @@ impl<'a> Adoption<'a> {
     ///
     /// # Errors
     ///
-    /// [`Obstacle::NoRoom`] where it would begin in the data; what [`place`] and the draft answer.
+    /// [`Obstacle::NoRoom`] where it would begin in the data; what [`place_over`] and the draft answer.
     pub fn draft_here(&mut self, draft: &mut Draft<'_>, layout: &MdLayout) -> Result<()> {
         let data = data(self.level);
         if layout.whole.start < DevPos::at(data) {
@@ -140,7 +140,7 @@ impl<'a> Adoption<'a> {
     ///
     /// # Errors
     ///
-    /// What [`place`] and the draft answer.
+    /// What [`place_over`] and the draft answer.
     pub fn draft_meta(&mut self, draft: &mut Draft<'_>, meta: Window<'_>) -> Result<()> {
         let geometry = self.header.geometry;
         let layout = MdLayout::planned(MdIndex::FlexExternal, geometry, meta.size())
@@ -195,7 +195,8 @@ impl<'a> Adoption<'a> {
     fn place(&self, draft: &mut Draft<'_>, on: Window<'_>, layout: &MdLayout) -> Result<()> {
         let bitmap = self.level.bitmap(self.device);
         let mut bitmap = Applied::new(bitmap, &self.marking);
-        place(draft, on, layout, &self.header, &mut bitmap)
+        let before = Some(&self.level.superblock);
+        place_over(draft, on, layout, &self.header, before, &mut bitmap)
     }
 
     /// Takes the magic from the level itself and from those around it, before anything else changes.
