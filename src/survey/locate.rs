@@ -369,7 +369,7 @@ pub fn superblocks_in(
 ///
 /// # Errors
 ///
-/// [`Error::Corrupt`](crate::error::Error::Corrupt) where there is none that counts; what reading met.
+/// [`Error::Corrupt`] where there is none that counts; what reading met.
 pub fn locate_at(device: Window<'_>, at: DevPos, index: IndexChoice) -> Result<Level> {
     fit::given(device, at, index)
 }
@@ -378,7 +378,7 @@ pub fn locate_at(device: Window<'_>, at: DevPos, index: IndexChoice) -> Result<L
 ///
 /// # Errors
 ///
-/// [`Error::Corrupt`](crate::error::Error::Corrupt) where there is neither; what reading met.
+/// [`Error::Corrupt`] where there is neither; what reading met.
 pub fn located_at(device: Window<'_>, at: DevPos, index: IndexChoice) -> Result<Located> {
     let located = |level: Level, traces: Vec<Trace>| Located {
         levels: vec![level],
