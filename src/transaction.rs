@@ -145,10 +145,26 @@ pub fn prepare<S: Store>(
 pub fn prepare_all<S: Store>(
     targets: &[&dyn ReadAt],
     identity: &Identity,
-    mut store: S,
+    store: S,
     draft: impl FnOnce(&mut Draft<'_>) -> Result<()>,
 ) -> Result<Prepared<S>> {
-    let drafted = Draft::begin(targets, identity, &mut store, None).and_then(|mut drafting| {
+    prepare_all_showing(targets, identity, store, &mut |_| {}, draft)
+}
+
+/// [`prepare_all`], and each change is shown as it is drafted.
+///
+/// # Errors
+///
+/// As [`prepare`].
+pub fn prepare_all_showing<S: Store>(
+    targets: &[&dyn ReadAt],
+    identity: &Identity,
+    mut store: S,
+    show: &mut dyn FnMut(&Change<'_>),
+    draft: impl FnOnce(&mut Draft<'_>) -> Result<()>,
+) -> Result<Prepared<S>> {
+    let begun = Draft::begin(targets, identity, &mut store, Some(show));
+    let drafted = begun.and_then(|mut drafting| {
         draft(&mut drafting)?;
         drafting.finish()
     });

@@ -1,6 +1,6 @@
 //! The arguments, typed and without side effects.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, Parser, ValueEnum};
@@ -54,6 +54,20 @@ pub(crate) struct ImageArgs {
     pub(crate) size: Option<Size>,
 }
 
+impl ImageArgs {
+    /// All of a file or device, looked at in one way.
+    pub(crate) fn whole(image: &Path, index: IndexChoice) -> Self {
+        Self {
+            image: image.to_owned(),
+            stacked: false,
+            index,
+            at: None,
+            offset: None,
+            size: None,
+        }
+    }
+}
+
 /// Which resource of a stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LevelChoice {
@@ -89,11 +103,14 @@ pub(crate) struct WritingArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) undo: Option<PathBuf>,
     /// Show what would be done, and do nothing
-    #[arg(long)]
+    #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,
     /// Overwrite what is there without being asked
-    #[arg(long)]
+    #[arg(short, long)]
     pub(crate) yes: bool,
+    /// Write although an earlier change was cut off, or although DRBD refuses the metadata as it refused it before
+    #[arg(long)]
+    pub(crate) force: bool,
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,

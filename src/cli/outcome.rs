@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use rustix::io::Errno;
 
-use crate::cli::write::Blamed;
+use crate::cli::write::blame::Blamed;
 use crate::cli::write::confirm::Unconfirmed;
 use crate::error::{EditRefusal, Error, IoError, IoOp, Refused, Unsupported};
 use crate::format::superblock::Format;
@@ -73,6 +73,31 @@ impl fmt::Display for Negative {
 
 impl std::error::Error for Negative {}
 
+/// We could, and do not: whoever asked is told what would make it safe.
+#[derive(Debug)]
+pub(crate) struct Declined {
+    pub(crate) why: String,
+    pub(crate) hints: Vec<String>,
+}
+
+impl Declined {
+    /// A reason with what to try next.
+    pub(crate) fn new(why: impl Into<String>, hints: &[&str]) -> Self {
+        Self {
+            why: why.into(),
+            hints: hints.iter().map(|hint| (*hint).to_owned()).collect(),
+        }
+    }
+}
+
+impl fmt::Display for Declined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl std::error::Error for Declined {}
+
 /// The status that an error means.
 pub(crate) fn of_error(error: &anyhow::Error) -> Outcome {
     if error.downcast_ref::<Negative>().is_some() {
@@ -115,11 +140,11 @@ pub(crate) fn hints(error: &anyhow::Error) -> Vec<String> {
     if let Some(negative) = error.downcast_ref::<Negative>() {
         return negative.hints.clone();
     }
-    if error.downcast_ref::<Unconfirmed>().is_some() {
-        return vec![
-            "--dry-run shows what would be done; what is overwritten goes to an undo file first"
-                .to_owned(),
-        ];
+    if let Some(declined) = error.downcast_ref::<Declined>() {
+        return declined.hints.clone();
+    }
+    if let Some(unconfirmed) = error.downcast_ref::<Unconfirmed>() {
+        return unconfirmed.hints();
     }
     let hint = error
         .chain()

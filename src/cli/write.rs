@@ -1,207 +1,208 @@
-//! What every command does that changes a target: draft, keep an undo file, write, and say how to take it back.
+//! The one way in which a command changes a target.
+//!
+//! ```text
+//! lock      every target is held: no other writer of ours gets in, and no DRBD
+//! look      everything that the decision rests on is read                        commands supply
+//! decide    what is to be done, or why not                                       the decision
+//! draft     what is there and what is to be there, into an undo file             and the draft
+//! judge     what no kernel would attach is not written
+//! show      in words, as a table, the undo file's name
+//! ask       where nobody said --yes
+//! compare   what cannot be locked is still what the decision rests on
+//! write     and verify: all that was written is read back
+//! next      what to do now, and how to go back
+//! ```
+//!
+//! A command is a [`Job`], whose [`Plan`] drafts; the targets themselves it never gets to write.
 
+pub(crate) mod blame;
+pub(crate) mod change;
 pub(crate) mod confirm;
+pub(crate) mod look;
+pub(crate) mod plan;
+pub(crate) mod show;
 pub(crate) mod undo_name;
 
-use std::fmt;
+mod basis;
+mod draw;
+mod judge;
+mod target;
+
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
+
 use crate::cli::Streams;
-use crate::cli::output::progress::Progress;
-use crate::error::{Error, IoOp, Result, TargetState};
-use crate::image::{Access, ImageFile, NewFile, ReadAt, Watched, WritableFile};
-use crate::transaction::{Draft, Prepared, Summary, prepare, preview};
-use crate::units::{Bytes, ImagePos};
+use crate::cli::args::WritingArgs;
+use crate::cli::outcome::Outcome;
+use crate::cli::write::basis::Basis;
+use crate::cli::write::blame::{Blamed, blame};
+use crate::cli::write::confirm::confirm;
+use crate::cli::write::draw::{Canvas, Drawing};
+use crate::cli::write::target::Target;
 
-/// A target, to be written or only looked at.
-pub(crate) enum Target {
-    ReadOnly(ImageFile),
-    Ours(WritableFile),
-}
+pub(crate) use change::{Change, Written, tell_how_to_undo};
+pub(crate) use look::{Aim, Look};
+pub(crate) use plan::{Job, Part, Placed, Plan, Question};
 
-impl Target {
-    /// What is there.
-    pub(crate) fn read(&self) -> &dyn ReadAt {
-        match self {
-            Self::ReadOnly(target) => target,
-            Self::Ours(target) => target,
-        }
-    }
-}
-
-/// How a change ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Written {
-    /// It was shown only.
-    DryRun,
-    /// The target had it all already.
-    Nothing,
-    /// It is done.
-    Done,
-}
-
-/// A change of one target, made or shown.
-#[derive(Debug)]
-pub(crate) struct Change {
-    pub(crate) target: PathBuf,
-    /// The target's size before.
-    pub(crate) size: Bytes,
-    pub(crate) summary: Summary,
-    pub(crate) written: Written,
-    /// The undo file, where there is one.
-    pub(crate) undo: Option<PathBuf>,
-}
-
-impl Change {
-    /// The target's size when it is made.
-    pub(crate) fn size_after(&self) -> Bytes {
-        let cut = self.summary.cut().map(ImagePos::from_start);
-        cut.unwrap_or(self.size)
-    }
-}
-
-/// What is to change one target.
-pub(crate) struct Writing<'a> {
-    pub(crate) target: &'a Path,
-    /// The undo file that was asked for.
-    pub(crate) undo: Option<&'a Path>,
+/// What is to be changed, and how that was asked for.
+pub(crate) struct Request<'a> {
+    pub(crate) aim: Aim<'a>,
+    /// The meta device that changes as well.
+    pub(crate) meta: Option<&'a Path>,
+    pub(crate) writing: &'a WritingArgs,
     pub(crate) command_line: &'a str,
     /// The dump that it comes from, if any: what is wrong with that is told of it.
     pub(crate) dump: Option<&'a Path>,
 }
 
-impl Writing<'_> {
-    /// Shows what a draft comes to.
-    pub(crate) fn show(
-        &self,
-        target: &dyn ReadAt,
-        draft: impl FnOnce(&mut Draft<'_>) -> Result<()>,
-    ) -> anyhow::Result<Change> {
-        let summary = preview(target, &mut |_| {}, draft).map_err(|error| self.blame(error))?;
-        let written = if summary.is_nothing() {
-            Written::Nothing
-        } else {
-            Written::DryRun
+/// Runs a writing command from its first look to its last word.
+pub(crate) fn run(
+    job: &mut dyn Job,
+    request: &Request<'_>,
+    out: &mut Streams<'_>,
+) -> anyhow::Result<Outcome> {
+    let dry_run = request.writing.dry_run;
+    let path = request.aim.path();
+    let mut target = Target::take(path, dry_run)?;
+    let meta_path = request.meta;
+    let take = |path: &Path| path.exists().then(|| Target::take(path, dry_run));
+    let mut meta = meta_path.and_then(take).transpose()?;
+    let force = request.writing.force;
+    let look = Look::at(&request.aim, &target, meta_path.zip(meta.as_ref()), force)?;
+    let basis = if dry_run {
+        None
+    } else {
+        Some(Basis::of(&look).map_err(|error| blame(error, path, None, Vec::new()))?)
+    };
+    let mut plan = job.decide(&look, out)?;
+    let drawings = draft(&mut *plan, &look, request, meta.as_ref())?;
+    let superblocks = drawings.iter().flat_map(|one| &one.superblocks);
+    judge::judge(superblocks, &plan.placed(), &look, force, out)?;
+    let nothing = drawings.iter().all(|one| one.summary.is_nothing());
+    let changes = if dry_run {
+        if !nothing {
+            tell_of_dry_run(&*plan, out);
+        }
+        drawings.iter().map(Drawing::shown).collect()
+    } else {
+        if !nothing {
+            ask(&*plan, &drawings, &look, request, out)?;
+        }
+        if let Some(basis) = basis {
+            let compared = basis.compare(look.opened.image());
+            compared.map_err(|error| blame(error, path, None, Vec::new()))?;
+        }
+        make(drawings, &mut target, meta.as_mut())?
+    };
+    let printed = plan.report(&changes, out);
+    // It was written, whether or not that can be printed.
+    tell_how_to_undo(&changes, out);
+    if changes.iter().any(|change| change.written == Written::Done) {
+        for line in plan.next() {
+            out.tell(format_args!("next: {line}"));
+        }
+    }
+    if dry_run {
+        out.tell("mdtool: note: --dry-run: nothing was written");
+    }
+    printed?;
+    Ok(Outcome::Done)
+}
+
+/// Drafts every part before any is written: most of what can fail does so in time.
+fn draft(
+    plan: &mut dyn Plan,
+    look: &Look,
+    request: &Request<'_>,
+    meta: Option<&Target>,
+) -> anyhow::Result<Vec<Drawing>> {
+    let undo = request.writing.undo.as_deref();
+    let beside = undo.map(beside);
+    let mut drawings = Vec::new();
+    for part in plan.parts() {
+        let (path, there, undo, block_device) = match part {
+            Part::Target => (
+                request.aim.path(),
+                Some(look.opened.image()),
+                undo,
+                look.block_device,
+            ),
+            Part::Meta { .. } => {
+                let path = request.meta.context("no meta device was named")?;
+                let block_device = meta.map_or(Ok(false), Target::is_block_device);
+                (
+                    path,
+                    look.meta.as_deref(),
+                    beside.as_deref(),
+                    block_device.with_context(|| path.display().to_string())?,
+                )
+            }
         };
-        Ok(self.change(target.size(), summary, written, None))
-    }
-
-    /// Makes a change. Where it is left half done, the error says how it is taken back.
-    pub(crate) fn make(
-        &self,
-        target: &mut WritableFile,
-        draft: impl FnOnce(&mut Draft<'_>) -> Result<()>,
-    ) -> anyhow::Result<Change> {
-        self.prepare(target, draft)?.make(target)
-    }
-
-    /// Drafts a change and writes its undo file, which gets its name when the change is made.
-    pub(crate) fn prepare(
-        &self,
-        target: &WritableFile,
-        draft: impl FnOnce(&mut Draft<'_>) -> Result<()>,
-    ) -> anyhow::Result<Pending<'_>> {
-        let block_device = target.is_block_device();
-        let block_device = block_device.map_err(|error| self.blame(error))?;
-        let (store, undo) = undo_name::begin(self.undo, self.target, block_device)?;
-        let size = target.size();
-        let identity = undo_name::identity(self.target, block_device, size, self.command_line);
-        let prepared = prepare(target, &identity, store, draft);
-        Ok(Pending {
-            writing: self,
-            prepared: prepared.map_err(|error| self.blame(error))?,
+        let canvas = Canvas {
+            path,
+            dump: request.dump,
             undo,
-        })
+            command_line: request.command_line,
+            there,
+            block_device,
+            dry_run: request.writing.dry_run,
+        };
+        drawings.push(Drawing::of(&canvas, part, plan)?);
     }
+    Ok(drawings)
+}
 
-    fn change(
-        &self,
-        size: Bytes,
-        summary: Summary,
-        written: Written,
-        undo: Option<PathBuf>,
-    ) -> Change {
-        Change {
-            target: self.target.to_owned(),
-            size,
-            summary,
-            written,
-            undo,
-        }
+/// Says what would happen, of which nothing is written.
+fn tell_of_dry_run(plan: &dyn Plan, out: &mut Streams<'_>) {
+    for line in plan.words() {
+        out.tell(line);
     }
-
-    /// Names the file that an error comes from.
-    fn blame(&self, error: Error) -> anyhow::Error {
-        self.blame_with(error, None)
-    }
-
-    fn blame_with(&self, error: Error, hint: Option<String>) -> anyhow::Error {
-        let error = anyhow::Error::from(error);
-        let of_dump = error
-            .chain()
-            .filter_map(|cause| cause.downcast_ref::<Error>())
-            .any(|cause| match cause {
-                Error::Syntax(_) => true,
-                Error::Io(io) => io.op == IoOp::ReadDump,
-                _ => false,
-            });
-        let path = self.dump.filter(|_| of_dump).unwrap_or(self.target);
-        error.context(Blamed {
-            path: path.to_owned(),
-            hints: hint.into_iter().collect(),
-        })
+    for stake in plan.question().stakes {
+        out.tell(format_args!(
+            "mdtool: note: {stake} would be overwritten; without --dry-run that takes --yes"
+        ));
     }
 }
 
-/// A change that is drafted, and not begun. Dropped, it leaves nothing behind.
-pub(crate) struct Pending<'a> {
-    writing: &'a Writing<'a>,
-    prepared: Prepared<NewFile>,
-    undo: PathBuf,
-}
-
-impl Pending<'_> {
-    /// Makes it. Where it is left half done, the error says how it is taken back.
-    pub(crate) fn make(self, target: &mut WritableFile) -> anyhow::Result<Change> {
-        let size = target.size();
-        let summary = self.prepared.summary().clone();
-        let written = summary.written();
-        let change = |written, undo| self.writing.change(size, summary, written, undo);
-        let progress = Progress::new();
-        let mut watched = Watched::new(target, |access, bytes| {
-            if access == Access::Written {
-                progress.advance(bytes);
-            }
-        });
-        let work = || self.prepared.apply(&mut watched);
-        match progress.during("writing", written, work) {
-            Ok(None) => Ok(change(Written::Nothing, None)),
-            Ok(Some(_)) => Ok(change(Written::Done, Some(self.undo))),
-            Err(error) => {
-                let half =
-                    matches!(&error, Error::Edit(edit) if edit.state == TargetState::NeedsUndo);
-                let hint = half.then(|| how_to_undo(&self.undo));
-                Err(self.writing.blame_with(error, hint))
-            }
-        }
+/// Shows what will happen and asks, where nobody said yes before.
+fn ask(
+    plan: &dyn Plan,
+    drawings: &[Drawing],
+    look: &Look,
+    request: &Request<'_>,
+    out: &mut Streams<'_>,
+) -> anyhow::Result<()> {
+    let question = plan.question();
+    if request.writing.yes || question.stakes.is_empty() && !question.always {
+        return Ok(());
     }
+    // Nobody can say yes to what is not shown; and that nobody reads it would be no error, with nothing written.
+    show::show(&plan.words(), drawings, out.stderr)
+        .map_err(|error| anyhow::anyhow!("cannot show what would be written: {error}"))?;
+    confirm(&look.name(), &question.what, out)
 }
 
-/// The file that an error is about, and what to do about what was written.
-#[derive(Debug)]
-pub(crate) struct Blamed {
-    path: PathBuf,
-    pub(crate) hints: Vec<String>,
-}
-
-impl fmt::Display for Blamed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.path.display())
+/// Makes what was drafted.
+fn make(
+    drawings: Vec<Drawing>,
+    target: &mut Target,
+    meta: Option<&mut Target>,
+) -> anyhow::Result<Vec<Change>> {
+    let mut meta = meta.and_then(Target::ours);
+    let mut made: Vec<Change> = Vec::new();
+    for drawing in drawings {
+        let change = match drawing.part {
+            Part::Target => drawing.make(target.ours()),
+            Part::Meta { .. } => drawing.make(meta.take()),
+        };
+        made.push(change.map_err(|error| with_made(error, &made))?);
     }
+    Ok(made)
 }
 
 /// Adds to an error how a change is taken back that was made before.
-pub(crate) fn with_made(mut error: anyhow::Error, made: &[Change]) -> anyhow::Error {
+fn with_made(mut error: anyhow::Error, made: &[Change]) -> anyhow::Error {
     if let Some(blamed) = error.downcast_mut::<Blamed>() {
         for change in made {
             if let Some(undo) = &change.undo {
@@ -216,27 +217,9 @@ pub(crate) fn with_made(mut error: anyhow::Error, made: &[Change]) -> anyhow::Er
     error
 }
 
-/// Says how changes are taken back: the last that was made first.
-pub(crate) fn tell_how_to_undo(changes: &[Change], out: &mut Streams<'_>) {
-    let mut made = changes
-        .iter()
-        .rev()
-        .filter_map(|change| Some((&change.target, change.undo.as_ref()?)));
-    match (made.next(), made.next()) {
-        (Some((_, undo)), None) => out.tell(format_args!("hint: {}", how_to_undo(undo))),
-        (Some(first), Some(second)) => {
-            for ((target, undo), when) in [(first, "first"), (second, "after that")] {
-                out.tell(format_args!(
-                    "hint: {when}, mdtool undo {} puts {} back",
-                    undo.display(),
-                    target.display()
-                ));
-            }
-        }
-        (None, _) => {}
-    }
-}
-
-fn how_to_undo(undo: &Path) -> String {
-    format!("mdtool undo {} puts it back", undo.display())
+/// The name of the meta device's undo file.
+fn beside(undo: &Path) -> PathBuf {
+    let mut name = undo.as_os_str().to_owned();
+    name.push(".meta");
+    name.into()
 }

@@ -59,6 +59,12 @@ impl ImageFile {
         }
     }
 
+    /// The same open file once more, with the size it has now.
+    pub(super) fn again(&self) -> Result<Self> {
+        let refused = |error| IoError::whole(IoOp::Open, error);
+        Self::of(self.file.try_clone().map_err(refused)?)
+    }
+
     /// What is open already, with the size it has now.
     pub(super) fn of(file: File) -> Result<Self> {
         let size = size_now(&file)?;

@@ -85,6 +85,15 @@ impl WritableFile {
         in_use::refuse(&image)
     }
 
+    /// The same file, to be read only: what is decided about it is decided by what is locked, whatever its name leads to by now.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError`] where the system refuses.
+    pub fn to_read(&self) -> Result<ImageFile> {
+        self.image.again()
+    }
+
     /// Removes a file that was made for something that came to nothing: `path` is its name.
     ///
     /// # Errors

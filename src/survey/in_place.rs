@@ -28,7 +28,7 @@ pub struct InPlace {
 }
 
 /// The superblocks that stand where DRBD looks, and that `located` does not list as levels: at most one where the outermost level's would be,
-/// and one where a further level's would be.
+/// and one inside each level where the next one's would be.
 ///
 /// # Errors
 ///
@@ -40,9 +40,15 @@ pub fn in_place(device: Window<'_>, located: &Located, index: IndexChoice) -> Re
         let places = places::outermost(index, device.size());
         found.extend(first_of(device, located, &places, None)?);
     }
-    if let Some(level) = located.levels.last() {
-        let last = located.levels.len().checked_sub(1);
-        found.extend(first_of(device, located, &places::inside(level), last)?);
+    let further = located.levels.iter().skip(1).map(|level| level.found_by);
+    let further = further.map(Some).chain(std::iter::once(None));
+    for ((number, level), next) in located.levels.iter().enumerate().zip(further) {
+        // What a search found further inside stands in for what belongs here.
+        if matches!(next, None | Some(FoundBy::Scan)) {
+            let inside = first_of(device, located, &places::inside(level), Some(number))?;
+            let new = |one: &InPlace| found.iter().all(|known: &InPlace| known.at != one.at);
+            found.extend(inside.filter(new));
+        }
     }
     Ok(found)
 }

@@ -61,6 +61,17 @@ impl Summary {
         cut_of(&self.regions, 0)
     }
 
+    /// What it comes to on one of its targets; the undo file is that of all.
+    #[must_use]
+    pub fn of_target(&self, target: usize) -> Self {
+        let regions = self.regions.iter();
+        let of_target = regions.filter(|region| region.target == target);
+        Self {
+            regions: of_target.cloned().collect(),
+            ..*self
+        }
+    }
+
     /// How many bytes are written in all; blocks that do not change are not.
     #[must_use]
     pub fn written(&self) -> Bytes {

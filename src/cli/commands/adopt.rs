@@ -5,31 +5,29 @@ pub(crate) mod view;
 
 mod external;
 
-use std::path::{Path, PathBuf};
-
 use anyhow::Context;
 use serde_json::json;
 
 use crate::cli::Streams;
 use crate::cli::commands::adopt::args::AdoptArgs;
 use crate::cli::commands::adopt::args::Strategy;
-use crate::cli::commands::apply_al::warn_of_log;
-use crate::cli::write::confirm::confirm;
-use crate::cli::session::open::Opened;
-use crate::cli::outcome::Outcome;
+use crate::cli::commands::adopt::external::Device;
 use crate::cli::commands::adopt::view as report;
+use crate::cli::commands::apply_al::warn_of_log;
+use crate::cli::outcome::Outcome;
 use crate::cli::output::change::{self, Metadata};
-use crate::cli::session::select::Chosen;
-use crate::cli::write::{Change, Target, Writing, tell_how_to_undo};
+use crate::cli::session::select::Trust;
+use crate::cli::write::{
+    self, Aim, Change, Job, Look, Part, Placed, Plan, Question, Request, show,
+};
 use crate::error::{Error, Result};
 use crate::format::layout::MdLayout;
-use crate::image::{ImageFile, WritableFile};
 use crate::surgery::adopt::{
     AdoptOptions, AdoptRefusal, Adoption, Obstacle, Site, Truncation, relocate, truncate,
 };
-use crate::survey::locate::{Level, Located, ScanMode};
+use crate::survey::locate::{Level, Located};
 use crate::transaction::Draft;
-use crate::units::{Bytes, DevPos, ImagePos, NodeId};
+use crate::units::{Bytes, DevPos, ImagePos, NodeId, Sectors};
 
 /// What `adopt --help` says of its statuses.
 pub(crate) const STATUSES: &str = "Exit status: 0 done; 1 there is no metadata, or no such level; 2 refused, or could not: the disk is as it was, or the message names the undo file.";
@@ -39,43 +37,54 @@ pub(crate) fn run(
     command_line: &str,
     out: &mut Streams<'_>,
 ) -> anyhow::Result<Outcome> {
-    let path = &args.image.image;
-    let name = || path.display().to_string();
-    // First of all, so that nobody writes to what is looked at from here on.
-    let target = if args.writing.dry_run {
-        Target::ReadOnly(ImageFile::open(path).with_context(name)?)
-    } else {
-        Target::Ours(WritableFile::open(path).with_context(name)?)
-    };
-    let chosen = Chosen::open(&args.image, args.level, ScanMode::Auto)?;
-    let (opened, located, level) = (&chosen.opened, &chosen.located, chosen.level());
-    opened.hold().with_context(name)?;
-    refuse_to_guess(args, located).with_context(name)?;
-    let options = AdoptOptions {
-        node_id: args.node_id.map(NodeId::new),
-        apply_al: args.apply_al,
-    };
-    let adoption = Adoption::new(opened.window(), located, level, options).with_context(name)?;
-    if args.apply_al {
-        warn_of_log(level, &name(), out);
-    }
-    let mut job = Job {
-        args,
+    let external = args.strategy == Strategy::External;
+    let request = Request {
+        aim: Aim::Resource {
+            image: &args.image,
+            level: args.level,
+            trust: Trust::Found,
+        },
+        meta: args.meta.as_deref().filter(|_| external),
+        writing: &args.writing,
         command_line,
-        opened,
-        level,
-        adoption,
+        dump: None,
     };
-    let adopted = match args.strategy {
-        Strategy::Relocate => job.relocate(target, out),
-        Strategy::Truncate => job.truncate(target, out),
-        Strategy::External => job.external(target, out),
-    }?;
-    let printed = job.report(&adopted, out);
-    // It was written, whether or not that can be printed.
-    tell_how_to_undo(&adopted.changes, out);
-    printed?;
-    Ok(Outcome::Done)
+    write::run(&mut Adopting { args }, &request, out)
+}
+
+/// The command.
+struct Adopting<'a> {
+    args: &'a AdoptArgs,
+}
+
+impl Job for Adopting<'_> {
+    fn decide<'l>(
+        &'l mut self,
+        look: &'l Look,
+        out: &mut Streams<'_>,
+    ) -> anyhow::Result<Box<dyn Plan + 'l>> {
+        let args = self.args;
+        let level = look.level()?;
+        refuse_to_guess(args, &look.located).with_context(|| look.name())?;
+        let options = AdoptOptions {
+            node_id: args.node_id.map(NodeId::new),
+            apply_al: args.apply_al,
+        };
+        let window = look.opened.window();
+        let adoption = Adoption::new(window, &look.located, level, options);
+        let adoption = adoption.with_context(|| look.name())?;
+        if args.apply_al {
+            warn_of_log(level, &look.name(), out);
+        }
+        let way = Way::of(args, look, level, &adoption)?;
+        Ok(Box::new(Adopted {
+            args,
+            look,
+            level,
+            adoption,
+            way,
+        }))
+    }
 }
 
 /// Refuses to take the outermost of several for what is meant.
@@ -88,164 +97,240 @@ fn refuse_to_guess(args: &AdoptArgs, located: &Located) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What was changed, or would be, and where the metadata then is.
-struct Adopted {
-    changes: Vec<Change>,
-    /// The file that has the metadata.
-    at: PathBuf,
-    /// Where in that file the device begins.
-    base: ImagePos,
-    layout: MdLayout,
+/// How the metadata gets where DRBD looks.
+enum Way {
+    Relocate(MdLayout),
+    Truncate(Truncation),
+    External(Device),
+}
+
+impl Way {
+    /// The one that was asked for, where it works here.
+    fn of(
+        args: &AdoptArgs,
+        look: &Look,
+        level: &Level,
+        adoption: &Adoption<'_>,
+    ) -> anyhow::Result<Self> {
+        let name = || look.name();
+        Ok(match args.strategy {
+            Strategy::Relocate => Self::Relocate(new_place(look, level).with_context(name)?),
+            Strategy::Truncate => Self::Truncate(truncation(look, level).with_context(name)?),
+            Strategy::External => Self::External(Device::of(args, look, level, adoption)?),
+        })
+    }
+}
+
+/// The new metadata's place: where it is already, where that is the right one.
+fn new_place(look: &Look, level: &Level) -> Result<MdLayout> {
+    match relocate(level, look.opened.window().size()) {
+        Ok(relocation) => Ok(relocation.layout),
+        Err(Obstacle::AlreadyThere { .. }) => Ok(level.layout.clone()),
+        Err(obstacle) => Err(AdoptRefusal::Obstacle(obstacle).into()),
+    }
+}
+
+fn truncation(look: &Look, level: &Level) -> Result<Truncation> {
+    let disk = look.opened.window().size();
+    let site = Site {
+        size: disk,
+        extent: None,
+    };
+    let truncation = truncate(level, site).map_err(AdoptRefusal::Obstacle)?;
+    if look.block_device {
+        return Err(AdoptRefusal::BlockDevice.into());
+    }
+    let end = look.opened.image_pos(DevPos::at(disk)).from_start();
+    let behind = look.opened.image_size().saturating_sub(end);
+    if behind > Bytes::ZERO {
+        return Err(AdoptRefusal::NotTheEnd { behind }.into());
+    }
+    Ok(truncation)
 }
 
 /// One adoption.
-struct Job<'a> {
-    args: &'a AdoptArgs,
-    command_line: &'a str,
-    opened: &'a Opened,
-    level: &'a Level,
-    adoption: Adoption<'a>,
+struct Adopted<'l> {
+    args: &'l AdoptArgs,
+    look: &'l Look,
+    level: &'l Level,
+    adoption: Adoption<'l>,
+    way: Way,
 }
 
-impl Job<'_> {
-    fn path(&self) -> &Path {
-        &self.args.image.image
-    }
-
-    fn name(&self) -> String {
-        self.path().display().to_string()
-    }
-
-    /// The new metadata's place: where it is already, where that is the right one.
-    fn layout(&self) -> Result<MdLayout> {
-        match relocate(self.level, self.opened.window().size()) {
-            Ok(relocation) => Ok(relocation.layout),
-            Err(Obstacle::AlreadyThere { .. }) => Ok(self.level.layout.clone()),
-            Err(obstacle) => Err(AdoptRefusal::Obstacle(obstacle).into()),
+impl Adopted<'_> {
+    /// Where the new metadata lies.
+    const fn layout(&self) -> &MdLayout {
+        match &self.way {
+            Way::Relocate(layout) => layout,
+            Way::Truncate(_) => &self.level.layout,
+            Way::External(device) => &device.layout,
         }
     }
 
-    fn relocate(&mut self, target: Target, out: &mut Streams<'_>) -> anyhow::Result<Adopted> {
-        let layout = self.layout().with_context(|| self.name())?;
-        let what = format!(
-            "{}: what lies from {} on",
-            self.name(),
-            self.opened.image_pos(layout.whole.start)
-        );
-        let change = self.edit(target, &what, out, |adoption, draft| {
-            adoption.draft_here(draft, &layout)
-        })?;
-        Ok(self.adopted(vec![change], layout))
+    /// Where in its file the device begins that has the new metadata.
+    fn base(&self) -> ImagePos {
+        match &self.way {
+            Way::External(_) => ImagePos::START,
+            Way::Relocate(_) | Way::Truncate(_) => self.look.opened.image_pos(DevPos::START),
+        }
     }
+}
 
-    fn truncate(&mut self, target: Target, out: &mut Streams<'_>) -> anyhow::Result<Adopted> {
-        let truncation = self.truncation(&target).with_context(|| self.name())?;
-        let size = truncation.size;
-        let what = format!("{}: the last {}", self.name(), truncation.cut);
-        let change = self.edit(target, &what, out, |adoption, draft| {
-            adoption.draft_cut(draft, size)
-        })?;
-        Ok(self.adopted(vec![change], self.level.layout.clone()))
-    }
-
-    /// Metadata in the image itself.
-    fn adopted(&self, changes: Vec<Change>, layout: MdLayout) -> Adopted {
-        Adopted {
-            changes,
-            at: self.path().to_owned(),
-            base: self.opened.image_pos(DevPos::START),
-            layout,
+impl Plan for Adopted<'_> {
+    fn parts(&self) -> Vec<Part> {
+        match &self.way {
+            // Till the meta device is written, the image is as it was.
+            Way::External(device) => vec![device.part(), Part::Target],
+            Way::Relocate(_) | Way::Truncate(_) => vec![Part::Target],
         }
     }
 
-    fn truncation(&self, target: &Target) -> Result<Truncation> {
-        let disk = self.opened.window().size();
-        let site = Site {
-            size: disk,
-            extent: None,
-        };
-        let truncation = truncate(self.level, site).map_err(AdoptRefusal::Obstacle)?;
-        if let Target::Ours(file) = target
-            && file.is_block_device()?
-        {
-            return Err(AdoptRefusal::BlockDevice.into());
-        }
-        let end = self.opened.image_pos(DevPos::at(disk)).from_start();
-        let behind = self.opened.image_size().saturating_sub(end);
-        if behind > Bytes::ZERO {
-            return Err(AdoptRefusal::NotTheEnd { behind }.into());
-        }
-        Ok(truncation)
-    }
-
-    /// Shows the change of the image, or asks whether `what` may go, and makes it.
-    fn edit(
-        &mut self,
-        target: Target,
-        what: &str,
-        out: &mut Streams<'_>,
-        draft: impl FnOnce(&mut Adoption<'_>, &mut Draft<'_>) -> Result<()>,
-    ) -> anyhow::Result<Change> {
-        let path = self.path().to_owned();
-        let writing = writing(self.args, self.command_line, &path);
-        let draft = |drafting: &mut Draft<'_>| draft(&mut self.adoption, drafting);
-        match target {
-            Target::ReadOnly(target) => writing.show(&target, draft),
-            Target::Ours(mut target) => {
-                if !self.args.writing.yes {
-                    confirm(what, out)?;
-                }
-                writing.make(&mut target, draft)
+    fn draft(&mut self, part: Part, draft: &mut Draft<'_>) -> Result<()> {
+        match (&self.way, part) {
+            (Way::Relocate(layout), _) => self.adoption.draft_here(draft, layout),
+            (Way::Truncate(truncation), _) => self.adoption.draft_cut(draft, truncation.size),
+            (Way::External(_), Part::Target) => self.adoption.draft_retirement(draft),
+            (Way::External(_), Part::Meta { .. }) => {
+                let meta = crate::image::Window::whole(draft.target());
+                self.adoption.draft_meta(draft, meta)
             }
         }
     }
 
-    /// Says what was changed, or would be.
-    fn report(&self, adopted: &Adopted, out: &mut Streams<'_>) -> anyhow::Result<()> {
+    fn words(&self) -> Vec<String> {
+        let mut words = show::resource(self.look, self.level);
+        let name = self.look.name();
+        words.push(match &self.way {
+            Way::Relocate(layout) => format!(
+                "strategy relocate: its metadata is written from byte {} to byte {} of {name}, where DRBD looks",
+                self.look.opened.image_pos(layout.whole.start).get(),
+                self.look.opened.image_pos(layout.whole.end).get()
+            ),
+            Way::Truncate(truncation) => format!(
+                "strategy truncate: the last {} of {name} are cut off, so that its metadata is where DRBD looks",
+                truncation.cut
+            ),
+            Way::External(device) => format!(
+                "strategy external: its metadata is written to {}, and {name} keeps none",
+                device.path.display()
+            ),
+        });
+        if self.args.apply_al {
+            words.push(
+                "what the activity log names is marked out of sync in the bitmap".to_owned(),
+            );
+        }
+        words.extend(self.growth());
+        words
+    }
+
+    fn question(&self) -> Question {
+        let name = self.look.name();
+        let (what, stakes) = match &self.way {
+            Way::Relocate(layout) => {
+                let from = self.look.opened.image_pos(layout.whole.start);
+                (format!("{name}: what lies from {from} on"), Vec::new())
+            }
+            Way::Truncate(truncation) => (format!("{name}: the last {}", truncation.cut), Vec::new()),
+            Way::External(device) => device.question(&name),
+        };
+        Question {
+            what,
+            always: true,
+            stakes,
+        }
+    }
+
+    fn placed(&self) -> Vec<Placed<'_>> {
+        let (part, device) = match &self.way {
+            Way::Relocate(_) => (Part::Target, self.look.opened.window().size()),
+            Way::Truncate(truncation) => (Part::Target, truncation.size),
+            Way::External(device) => (device.part(), device.size),
+        };
+        vec![Placed {
+            part,
+            base: self.base(),
+            layout: self.layout(),
+            device,
+        }]
+    }
+
+    fn report(&self, changes: &[Change], out: &mut Streams<'_>) -> anyhow::Result<()> {
         self.tell(out);
         if self.args.writing.json {
             let header = self.adoption.header();
-            let superblock = header.compose(&adopted.layout);
+            let superblock = header.compose(self.layout());
             let superblock = superblock
                 .map_err(|misfit| Error::from(AdoptRefusal::Obstacle(Obstacle::Layout(misfit))))?;
             let metadata = Metadata {
-                image: &adopted.at,
-                base: adopted.base,
+                image: self.file(),
+                base: self.base(),
                 superblock: &superblock,
-                layout: &adopted.layout,
+                layout: self.layout(),
             };
-            change::print(out.stdout, &adopted.changes, &metadata, json!({}))?;
+            change::print(out.stdout, changes, &metadata, json!({}))?;
         } else {
-            for change in &adopted.changes {
+            for change in changes {
                 report::summary(out.stdout, &change.target, &change.summary)?;
             }
             if !self.args.writing.dry_run {
-                self.print_place(adopted, out)?;
+                self.print_place(changes, out)?;
             }
-        }
-        if self.args.writing.dry_run {
-            out.tell("mdtool: note: --dry-run: nothing was written");
         }
         Ok(())
     }
 
+    fn next(&self) -> Vec<String> {
+        let (name, file) = (self.look.name(), self.file().display());
+        let up = "then `drbdadm up` on its resource; what is out of sync is sent when a peer connects";
+        vec![match &self.way {
+            Way::External(_) => format!(
+                "mdtool check {file}; `meta-disk {file};` beside `disk {name};` in the resource, {up}"
+            ),
+            Way::Relocate(_) | Way::Truncate(_) => format!("mdtool check {name}, {up}"),
+        }]
+    }
+}
+
+impl Adopted<'_> {
+    /// The file that has the metadata.
+    fn file(&self) -> &std::path::Path {
+        match &self.way {
+            Way::External(device) => &device.path,
+            Way::Relocate(_) | Way::Truncate(_) => &self.look.path,
+        }
+    }
+
+    /// How large DRBD makes the device, where no size was ever agreed on.
+    fn growth(&self) -> Option<String> {
+        let unknown = self.adoption.header().la_size == Sectors::ZERO;
+        let usable = match &self.way {
+            Way::External(_) => self.look.opened.window().size().to_sectors_floor(),
+            Way::Relocate(_) | Way::Truncate(_) => self.layout().usable,
+        };
+        let usable = usable.to_bytes().filter(|_| unknown)?;
+        Some(format!(
+            "la-size is 0: no size was ever agreed on, and DRBD makes the device as large as fits, {usable}"
+        ))
+    }
+
     /// Says where DRBD finds the metadata from now on.
-    fn print_place(&self, adopted: &Adopted, out: &mut Streams<'_>) -> anyhow::Result<()> {
-        let (path, last) = (&adopted.at, adopted.changes.first());
-        match (self.args.strategy, last) {
+    fn print_place(&self, changes: &[Change], out: &mut Streams<'_>) -> anyhow::Result<()> {
+        let (path, first) = (self.file(), changes.first());
+        match (self.args.strategy, first) {
             (Strategy::Truncate, Some(cut)) => {
                 report::cut(out.stdout, path, cut.size, cut.size_after())?;
             }
             (Strategy::External, Some(meta)) => report::meta(out.stdout, path, meta.size)?,
             _ => {
-                let at = self.opened.image_pos(adopted.layout.md);
+                let at = self.look.opened.image_pos(self.layout().md);
                 report::place(out.stdout, path, "superblock", at)?;
             }
         }
         Ok(())
     }
 
-    /// Says what became of node ids.
+    /// Says what became of node ids and of the size.
     fn tell(&self, out: &mut Streams<'_>) {
         if let (Some(from), Some(to)) = (self.adoption.source(), self.args.node_id) {
             out.tell(format_args!(
@@ -259,15 +344,8 @@ impl Job<'_> {
                 seen.get()
             ));
         }
-    }
-}
-
-/// The change of the image.
-fn writing<'a>(args: &'a AdoptArgs, command_line: &'a str, path: &'a Path) -> Writing<'a> {
-    Writing {
-        target: path,
-        undo: args.writing.undo.as_deref(),
-        command_line,
-        dump: None,
+        if let Some(growth) = self.growth() {
+            out.tell(format_args!("mdtool: warning: {}: {growth}", self.look.name()));
+        }
     }
 }

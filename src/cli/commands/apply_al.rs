@@ -9,21 +9,23 @@ use serde_json::{Value, json};
 
 use crate::cli::Streams;
 use crate::cli::commands::apply_al::args::ApplyAlArgs;
-use crate::cli::write::confirm::confirm;
-use crate::cli::output::human::binary;
-use crate::cli::session::open::Opened;
+use crate::cli::commands::import::view::regions;
 use crate::cli::outcome::Outcome;
 use crate::cli::output::change::{self, Metadata};
-use crate::cli::commands::import::view::regions;
-use crate::cli::session::select::Chosen;
-use crate::cli::write::{Change, Writing, Written, tell_how_to_undo};
+use crate::cli::output::human::binary;
+use crate::cli::session::open::Opened;
+use crate::cli::session::select::Trust;
+use crate::cli::write::{
+    self, Aim, Change, Job, Look, Part, Placed, Plan, Question, Request, Written, show,
+};
 use crate::format::bitmap::bits_to_bytes;
 use crate::format::superblock::{AlState, Superblock};
-use crate::image::WritableFile;
 use crate::surgery::apply_al::{Gained, Marking, draft, superblock_after};
+use crate::survey::locate::Level;
 use crate::survey::log::{LogState, log_was_off};
-use crate::survey::locate::{Level, ScanMode};
+use crate::transaction::Draft;
 use crate::units::{Bytes, DevPos};
+use crate::verdict::check::Subject;
 
 /// What `apply-al --help` says of its statuses.
 pub(crate) const STATUSES: &str = "Exit status: 0 applied; 1 there is no metadata, or no such level; 2 refused, or could not: a log that does not show all wants --mark-all.";
@@ -33,20 +35,122 @@ pub(crate) fn run(
     command_line: &str,
     out: &mut Streams<'_>,
 ) -> anyhow::Result<Outcome> {
-    let chosen = Chosen::open(&args.image, args.level, ScanMode::Auto)?;
-    let (opened, level) = (&chosen.opened, chosen.level());
-    let name = || args.image.image.display().to_string();
-    let marking = marking(opened, level, args.mark_all).with_context(name)?;
-    if !args.mark_all {
-        warn_of_log(level, &name(), out);
+    let request = Request {
+        aim: Aim::Resource {
+            image: &args.image,
+            level: args.level,
+            trust: Trust::InPlace,
+        },
+        meta: None,
+        writing: &args.writing,
+        command_line,
+        dump: None,
+    };
+    write::run(&mut Applying { args }, &request, out)
+}
+
+/// The command.
+struct Applying<'a> {
+    args: &'a ApplyAlArgs,
+}
+
+impl Job for Applying<'_> {
+    fn decide<'l>(
+        &'l mut self,
+        look: &'l Look,
+        out: &mut Streams<'_>,
+    ) -> anyhow::Result<Box<dyn Plan + 'l>> {
+        let level = look.level()?;
+        let marking = marking(&look.opened, level, self.args.mark_all);
+        let marking = marking.with_context(|| look.name())?;
+        if !self.args.mark_all {
+            warn_of_log(level, &look.name(), out);
+        }
+        Ok(Box::new(Applied {
+            args: self.args,
+            look,
+            level,
+            marking,
+            gained: Vec::new(),
+        }))
     }
-    let (change, gained) = write(args, command_line, &chosen, &marking, out)?;
-    if args.writing.json {
-        json(&chosen, &change, &gained, out.stdout)?;
-    } else {
-        report(level, &gained, &change, out.stdout)?;
+}
+
+/// What the log comes to.
+struct Applied<'l> {
+    args: &'l ApplyAlArgs,
+    look: &'l Look,
+    level: &'l Level,
+    marking: Marking,
+    /// How many bits each slot gains.
+    gained: Gained,
+}
+
+impl Applied<'_> {
+    /// What each slot gains, as words.
+    fn gains<'s>(&'s self, verb: &'s str) -> impl Iterator<Item = String> + 's {
+        self.gained.iter().enumerate().map(move |(slot, bits)| {
+            let size = bits_to_bytes(*bits, self.level.layout.geometry.bytes_per_bit);
+            format!(
+                "slot {slot} {verb} {bits} bits, {} out of sync",
+                with_unit(size)
+            )
+        })
     }
-    Ok(Outcome::Done)
+}
+
+impl Plan for Applied<'_> {
+    fn draft(&mut self, _: Part, drafting: &mut Draft<'_>) -> crate::error::Result<()> {
+        let window = self.look.opened.window();
+        self.gained = draft(drafting, window, self.level, &self.marking)?;
+        Ok(())
+    }
+
+    fn words(&self) -> Vec<String> {
+        let mut words = show::resource(self.look, self.level);
+        words.push(if self.args.mark_all {
+            "everything is marked out of sync, and the activity log emptied".to_owned()
+        } else {
+            "what the activity log names is marked out of sync, and the log emptied".to_owned()
+        });
+        words.extend(self.gains("gains"));
+        words
+    }
+
+    fn question(&self) -> Question {
+        Question {
+            what: format!("{}: what is listed", self.look.name()),
+            always: true,
+            stakes: Vec::new(),
+        }
+    }
+
+    fn placed(&self) -> Vec<Placed<'_>> {
+        vec![Placed {
+            part: Part::Target,
+            base: self.look.opened.image_pos(DevPos::START),
+            layout: &self.level.layout,
+            device: Subject::of_level(self.level, self.look.holder()).device,
+        }]
+    }
+
+    fn report(&self, changes: &[Change], out: &mut Streams<'_>) -> anyhow::Result<()> {
+        let Some(change) = changes.first() else {
+            return Ok(());
+        };
+        if self.args.writing.json {
+            json(self, changes, out.stdout)
+        } else {
+            report(self, change, out.stdout)
+        }
+    }
+
+    fn next(&self) -> Vec<String> {
+        vec![format!(
+            "mdtool check {}, then `drbdadm up` on its resource; what is out of sync is sent when a peer connects",
+            self.look.name()
+        )]
+    }
 }
 
 /// Warns of a log that does not say what was written.
@@ -59,67 +163,19 @@ pub(crate) fn warn_of_log(level: &Level, name: &str, out: &mut Streams<'_>) {
     }
 }
 
-/// Shows the change, and makes it where that is asked for.
-fn write(
-    args: &ApplyAlArgs,
-    command_line: &str,
-    chosen: &Chosen,
-    marking: &Marking,
-    out: &mut Streams<'_>,
-) -> anyhow::Result<(Change, Gained)> {
-    let path = &args.image.image;
-    let name = || path.display().to_string();
-    let (level, window) = (chosen.level(), chosen.opened.window());
-    let mut gained = Vec::new();
-    let writing = Writing {
-        target: path,
-        undo: args.writing.undo.as_deref(),
-        command_line,
-        dump: None,
-    };
-    let shown = writing.show(chosen.opened.image(), |drafting| {
-        gained = draft(drafting, window, level, marking)?;
-        Ok(())
-    })?;
-    if shown.written == Written::Nothing {
-        return Ok((shown, gained));
-    }
-    if args.writing.dry_run {
-        return Ok((shown, gained));
-    }
-    if !args.writing.yes {
-        let written = shown.summary.written();
-        // Nobody can say yes to what is not shown; and that nobody reads it would be no error, with nothing written.
-        regions(out.stderr, &shown.summary)
-            .map_err(|error| anyhow::anyhow!("cannot show what would be written: {error}"))?;
-        confirm(&format!("{}: {written} as listed", name()), out)?;
-    }
-    let mut target = WritableFile::open(path).with_context(name)?;
-    let made = writing.make(&mut target, |drafting| {
-        gained = draft(drafting, window, level, marking)?;
-        Ok(())
-    })?;
-    tell_how_to_undo(std::slice::from_ref(&made), out);
-    Ok((made, gained))
-}
-
 /// One document: what changed, what each slot gained, and what the metadata then says.
-fn json(
-    chosen: &Chosen,
-    change: &Change,
-    gained: &[u64],
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
-    let level = chosen.level();
+fn json(applied: &Applied<'_>, changes: &[Change], out: &mut dyn Write) -> anyhow::Result<()> {
+    let (look, level) = (applied.look, applied.level);
     let after = Superblock::decode(&superblock_after(&level.superblock));
     let metadata = Metadata {
-        image: &change.target,
-        base: chosen.opened.image_pos(DevPos::START),
+        image: &look.path,
+        base: look.opened.image_pos(DevPos::START),
         superblock: after.as_ref().unwrap_or(&level.superblock),
         layout: &level.layout,
     };
     let bytes_per_bit = level.layout.geometry.bytes_per_bit;
-    let slots: Vec<Value> = gained
+    let slots: Vec<Value> = applied
+        .gained
         .iter()
         .enumerate()
         .map(|(slot, bits)| {
@@ -127,7 +183,6 @@ fn json(
             json!({ "slot": slot, "gained_bits": bits, "gained_bytes": bytes })
         })
         .collect();
-    let changes = std::slice::from_ref(change);
     change::print(out, changes, &metadata, json!({ "slots": slots }))?;
     Ok(())
 }
@@ -147,14 +202,10 @@ pub(crate) fn marking(
 }
 
 /// Says what each slot gained.
-fn report(
-    level: &Level,
-    gained: &[u64],
-    change: &Change,
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
+fn report(applied: &Applied<'_>, change: &Change, out: &mut dyn Write) -> anyhow::Result<()> {
+    let clean = applied.level.superblock.al_state() == AlState::Clean;
     match change.written {
-        Written::Nothing if level.superblock.al_state() == AlState::Clean => {
+        Written::Nothing if clean => {
             writeln!(out, "nothing to do: the activity log is applied already")?;
             return Ok(());
         }
@@ -173,13 +224,8 @@ fn report(
     } else {
         "gained"
     };
-    for (slot, bits) in gained.iter().enumerate() {
-        let size = bits_to_bytes(*bits, level.layout.geometry.bytes_per_bit);
-        writeln!(
-            out,
-            "slot {slot} {verb} {bits} bits, {} out of sync",
-            with_unit(size)
-        )?;
+    for line in applied.gains(verb) {
+        writeln!(out, "{line}")?;
     }
     Ok(())
 }

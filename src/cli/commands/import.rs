@@ -10,15 +10,17 @@ use serde_json::json;
 
 use crate::cli::Streams;
 use crate::cli::commands::import::args::ImportArgs;
-use crate::cli::write::confirm::confirm;
-use crate::cli::session::open::refuse_foreign;
 use crate::cli::outcome::Outcome;
-use crate::cli::output::progress::Progress;
 use crate::cli::output::change::{self, Metadata};
-use crate::cli::write::{Change, Target, Writing, Written, tell_how_to_undo};
+use crate::cli::output::human::bytes_and_decimal;
+use crate::cli::output::progress::Progress;
+use crate::cli::session::open::refuse_foreign;
+use crate::cli::write::{
+    self, Aim, Change, Job, Look, Part, Placed, Plan, Question, Request, Written,
+};
 use crate::dump::{DumpReader, Note};
 use crate::error::{Error, Result};
-use crate::image::{ImageFile, ReadAt, Window, WritableFile, open_source, source_size};
+use crate::image::{Window, open_source, source_size};
 use crate::surgery::import::{self, Import, ImportOptions};
 use crate::surgery::place::{PlaceRefusal, place};
 use crate::survey::locate::LocateOptions;
@@ -38,23 +40,136 @@ pub(crate) fn run(
     let progress = Progress::new();
     let reader = DumpReader::new(progress.reading(source)).with_context(dump_name)?;
     tell_notes(&reader, args, out);
-    let target = if args.writing.dry_run {
-        Target::ReadOnly(ImageFile::open(&args.target).with_context(|| name(&args.target))?)
-    } else {
-        Target::Ours(WritableFile::open(&args.target).with_context(|| name(&args.target))?)
+    let request = Request {
+        aim: Aim::Whole {
+            target: &args.target,
+            index: args.index,
+        },
+        meta: None,
+        writing: &args.writing,
+        command_line,
+        dump: Some(&args.dump),
     };
-    let import = judge(target.read(), &reader, args, out)?;
-    let text = source_size(&args.dump).unwrap_or(Bytes::ZERO);
-    let draft = |drafting: &mut Draft<'_>| {
-        let work = || draft(drafting, reader, &import);
-        progress.during("reading the dump", text, work)
+    let mut job = Importing {
+        args,
+        reader: Some(reader),
+        progress,
     };
-    let change = write(target, draft, &import, args, command_line, out)?;
-    let printed = print(&change, &import, args, out);
-    // It was written, whether or not that can be printed.
-    tell(&change, &import, args, out);
-    printed?;
-    Ok(Outcome::Done)
+    write::run(&mut job, &request, out)
+}
+
+/// The command.
+struct Importing<'a> {
+    args: &'a ImportArgs,
+    reader: Option<DumpReader<'a>>,
+    progress: Progress,
+}
+
+impl Job for Importing<'_> {
+    fn decide<'l>(
+        &'l mut self,
+        look: &'l Look,
+        out: &mut Streams<'_>,
+    ) -> anyhow::Result<Box<dyn Plan + 'l>> {
+        let reader = self.reader.take().context("the dump was read already")?;
+        let import = judge(look.opened.window(), &reader, self.args, out)?;
+        Ok(Box::new(Imported {
+            args: self.args,
+            reader: Some(reader),
+            progress: &self.progress,
+            size: look.opened.image_size(),
+            import,
+        }))
+    }
+}
+
+/// What is imported.
+struct Imported<'l, 'a> {
+    args: &'l ImportArgs,
+    reader: Option<DumpReader<'a>>,
+    progress: &'l Progress,
+    /// The target's size.
+    size: Bytes,
+    import: Import,
+}
+
+impl Plan for Imported<'_, '_> {
+    fn draft(&mut self, _: Part, draft: &mut Draft<'_>) -> Result<()> {
+        let text = source_size(&self.args.dump).unwrap_or(Bytes::ZERO);
+        let work = || {
+            let device = Window::whole(draft.target());
+            let (layout, header) = (&self.import.layout, &self.import.header);
+            match self.reader.take() {
+                Some(mut reader) => {
+                    place(draft, device, layout, header, &mut reader)?;
+                    reader.finish()
+                }
+                // A text is read once.
+                None => Ok(()),
+            }
+        };
+        self.progress.during("reading the dump", text, work)
+    }
+
+    fn words(&self) -> Vec<String> {
+        let (header, layout) = (&self.import.header, &self.import.layout);
+        let size = header.la_size.to_bytes().filter(|size| *size > Bytes::ZERO);
+        let size = size.map_or_else(|| "of no agreed size".to_owned(), bytes_and_decimal);
+        let superblock = header.compose(layout).ok();
+        let uuid = superblock.and_then(|superblock| superblock.current_uuid());
+        let uuid = uuid.map_or_else(|| "none".to_owned(), |uuid| uuid.to_string());
+        vec![
+            format!(
+                "{}: the {} metadata of {} is written where DRBD looks, {}: from byte {} to byte {}",
+                self.args.target.display(),
+                header.format(),
+                self.args.dump.display(),
+                layout.index,
+                layout.whole.start.get(),
+                layout.whole.end.get()
+            ),
+            format!("DRBD device: {size}; current UUID {uuid}"),
+        ]
+    }
+
+    fn question(&self) -> Question {
+        let stakes: Vec<String> = self.import.at_stake.iter().map(ToString::to_string).collect();
+        Question {
+            what: format!("{}: {}", self.args.target.display(), stakes.join(", ")),
+            always: false,
+            stakes,
+        }
+    }
+
+    fn placed(&self) -> Vec<Placed<'_>> {
+        vec![Placed {
+            part: Part::Target,
+            base: ImagePos::START,
+            layout: &self.import.layout,
+            device: self.size,
+        }]
+    }
+
+    fn report(&self, changes: &[Change], out: &mut Streams<'_>) -> anyhow::Result<()> {
+        let Some(change) = changes.first() else {
+            return Ok(());
+        };
+        let printed = print(change, &self.import, self.args, out);
+        if change.written == Written::Nothing && !self.args.writing.dry_run {
+            out.tell(format_args!(
+                "mdtool: note: {}: holds this metadata already, nothing was written",
+                self.args.target.display()
+            ));
+        }
+        printed
+    }
+
+    fn next(&self) -> Vec<String> {
+        vec![format!(
+            "mdtool check {}, then `drbdadm up` on its resource",
+            self.args.target.display()
+        )]
+    }
 }
 
 fn name(path: &Path) -> String {
@@ -80,7 +195,7 @@ fn tell_notes(reader: &DumpReader<'_>, args: &ImportArgs, out: &mut Streams<'_>)
 
 /// Finds where it goes and who would mind, and tells what differs from the dump.
 fn judge(
-    target: &dyn ReadAt,
+    device: Window<'_>,
     reader: &DumpReader<'_>,
     args: &ImportArgs,
     out: &mut Streams<'_>,
@@ -91,7 +206,6 @@ fn judge(
         clip: args.clip,
         flags: args.flags,
     };
-    let device = Window::whole(target);
     let look = LocateOptions {
         index: args.index,
         ..LocateOptions::default()
@@ -110,41 +224,6 @@ fn judge(
         }
     }
     Ok(import)
-}
-
-/// Puts it into a draft, and sees to it that the dump's text ends as it should.
-fn draft(draft: &mut Draft<'_>, mut reader: DumpReader<'_>, import: &Import) -> Result<()> {
-    let device = Window::whole(draft.target());
-    place(draft, device, &import.layout, &import.header, &mut reader)?;
-    reader.finish()
-}
-
-/// Draws up what is to be written, and writes it where that is asked for.
-fn write(
-    target: Target,
-    draft: impl FnOnce(&mut Draft<'_>) -> Result<()>,
-    import: &Import,
-    args: &ImportArgs,
-    command_line: &str,
-    out: &mut Streams<'_>,
-) -> anyhow::Result<Change> {
-    let writing = Writing {
-        target: &args.target,
-        undo: args.writing.undo.as_deref(),
-        command_line,
-        dump: Some(&args.dump),
-    };
-    match target {
-        Target::ReadOnly(target) => writing.show(&target, draft),
-        Target::Ours(mut target) => {
-            if !import.at_stake.is_empty() && !args.writing.yes {
-                let what = import.at_stake.iter().map(ToString::to_string);
-                let what = what.collect::<Vec<_>>().join(", ");
-                confirm(&format!("{}: {what}", args.target.display()), out)?;
-            }
-            writing.make(&mut target, draft)
-        }
-    }
 }
 
 /// Prints what was written, or would be.
@@ -177,21 +256,4 @@ fn print(
         )?;
     }
     Ok(())
-}
-
-/// Tells what to know of what was written, and how to undo it.
-fn tell(change: &Change, import: &Import, args: &ImportArgs, out: &mut Streams<'_>) {
-    if args.writing.dry_run {
-        for stake in &import.at_stake {
-            out.tell(format_args!(
-                "mdtool: note: {stake} would be overwritten; without --dry-run that takes --yes"
-            ));
-        }
-    } else if change.written == Written::Nothing {
-        out.tell(format_args!(
-            "mdtool: note: {}: holds this metadata already, nothing was written",
-            args.target.display()
-        ));
-    }
-    tell_how_to_undo(std::slice::from_ref(change), out);
 }

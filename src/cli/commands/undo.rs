@@ -113,7 +113,8 @@ fn put_back(
         if let Some(first) = check.changed.first() {
             what = format!("{what}, the first at {first},");
         }
-        confirm(&format!("{}: {what}", path.display()), out)?;
+        let name = path.display().to_string();
+        confirm(&name, &format!("{name}: {what}"), out)?;
         force = true;
     }
     let mut targets: Vec<&mut dyn WriteAt> =

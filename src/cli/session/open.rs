@@ -27,9 +27,14 @@ impl Opened {
 
     /// The same, for who names the image in another way.
     pub(crate) fn open_window(args: &ImageArgs) -> anyhow::Result<Self> {
+        Self::over(open_for_scan(&args.image)?, args)
+    }
+
+    /// An image that is open already, and the part of it that the arguments name.
+    pub(crate) fn over(image: impl ReadAt + 'static, args: &ImageArgs) -> anyhow::Result<Self> {
         let progress = Progress::new();
         let watch = progress.clone();
-        let image = Watched::new(open_for_scan(&args.image)?, move |_: Access, bytes| {
+        let image = Watched::new(image, move |_: Access, bytes| {
             watch.advance(bytes);
         });
         let base = args

@@ -3,14 +3,16 @@
 use anyhow::Context;
 
 use crate::cli::args::{ImageArgs, LevelChoice};
-use crate::cli::outcome::Negative;
+use crate::cli::outcome::{Declined, Negative};
 use crate::cli::output::traces;
 use crate::cli::session::open::Opened;
+use crate::survey::in_place::in_place;
 use crate::survey::locate::{
-    Level, LocateOptions, Located, Role, ScanMode, Searched, locate, located_at,
+    FoundBy, Level, LocateOptions, Located, Role, ScanMode, Searched, locate, located_at,
 };
 use crate::survey::occupants::Partition;
 use crate::survey::traces::TraceKind;
+use crate::units::DevPos;
 
 /// An image whose levels were looked for, and the one among them that is meant.
 pub(crate) struct Chosen {
@@ -100,6 +102,104 @@ pub(crate) fn choose(
             Err(Negative::new(answer, &[hint]).into())
         }
     }
+}
+
+/// How far a level that a search found is trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// It is read, or moved to where DRBD looks: what a search found will do, where nothing else stands there.
+    Found,
+    /// It is written to where it is: it stands in its place, or is named.
+    InPlace,
+}
+
+/// Refuses a level that is not known to be the one that is meant: what stands damaged where DRBD looks is not skipped, and what a search
+/// found is not written to unless it is named.
+pub(crate) fn refuse_unsure(
+    opened: &Opened,
+    located: &Located,
+    number: usize,
+    (args, choice): (&ImageArgs, Option<LevelChoice>),
+    trust: Trust,
+) -> anyhow::Result<()> {
+    let Some(level) = located.levels.get(number) else {
+        return Ok(());
+    };
+    let numbered = matches!(choice, Some(LevelChoice::Number(_)));
+    if level.found_by != FoundBy::Scan || numbered {
+        return Ok(());
+    }
+    let name = args.image.display();
+    let at = opened.image_pos(level.layout.md);
+    // What lies inside a damaged outer resource is named by that.
+    let inner = number == 0 && (args.stacked || choice == Some(LevelChoice::Inner));
+    let standing = passed_over(opened, located, number, args);
+    let standing = standing.with_context(|| name.to_string())?;
+    if let Some(standing) = standing.filter(|standing| standing.moved || !inner) {
+        let why = format!(
+            "{name}: {}; the resource whose superblock a search found at {at} is not taken for it",
+            standing.what
+        );
+        let look = "`mdtool check` judges what stands where DRBD looks, and says what to do";
+        let take = format!(
+            "--level {number} or --at {} takes the one that was found; --stacked, if it is the inner one of a stack",
+            at.get()
+        );
+        return Err(Declined::new(why, &[look, &take]).into());
+    }
+    if trust == Trust::InPlace && !args.stacked && choice.is_none() {
+        let why = format!(
+            "{name}: the superblock at {at} was found by a search and is not where DRBD looks: what it leads to is not written to unasked"
+        );
+        let take = format!(
+            "--level {number} or --at {} names it; `mdtool adopt` puts it where DRBD looks",
+            at.get()
+        );
+        return Err(Declined::new(why, &[&take]).into());
+    }
+    Ok(())
+}
+
+/// What stands where a level was expected that a search then found elsewhere.
+struct Standing {
+    what: String,
+    /// The metadata that was there is in use somewhere else.
+    moved: bool,
+}
+
+/// What was passed over when a level was found by a search.
+fn passed_over(
+    opened: &Opened,
+    located: &Located,
+    number: usize,
+    args: &ImageArgs,
+) -> crate::error::Result<Option<Standing>> {
+    let outer = number.checked_sub(1);
+    let damaged = in_place(opened.window(), located, args.index)?.into_iter();
+    let damaged = damaged
+        .filter(|one| one.inside == outer)
+        .map(|one| Standing {
+            what: format!(
+                "the {} superblock at {}, where DRBD looks, is damaged",
+                one.superblock.format(),
+                opened.image_pos(one.at)
+            ),
+            moved: false,
+        });
+    let md = |number: usize| located.levels.get(number).map(|level| level.layout.md);
+    let (found, around) = (md(number), outer.and_then(md));
+    let between = |at: DevPos| found.is_some_and(|md| at > md) && around.is_none_or(|md| at < md);
+    let traces = located.traces.iter().filter(|trace| between(trace.at));
+    let traces = traces.filter_map(|trace| {
+        let moved = trace.kind == TraceKind::Retired;
+        (trace.in_place || moved).then(|| Standing {
+            what: traces::line(args, trace),
+            moved,
+        })
+    });
+    let mut all: Vec<Standing> = damaged.chain(traces).collect();
+    all.sort_by_key(|one| !one.moved);
+    Ok(all.into_iter().next())
 }
 
 /// The answer where a stack was expected and only the outermost resource is there.

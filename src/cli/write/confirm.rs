@@ -7,25 +7,47 @@ use crate::cli::Streams;
 
 /// Nobody said yes.
 #[derive(Debug)]
-pub(crate) struct Unconfirmed {
-    what: String,
+pub(crate) enum Unconfirmed {
+    /// There is nobody to ask.
+    Nobody {
+        /// What would be overwritten.
+        what: String,
+    },
+    /// The answer was something else.
+    No {
+        /// The target that stays as it is.
+        target: String,
+    },
+}
+
+impl Unconfirmed {
+    /// What to do next.
+    pub(crate) fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Nobody { .. } => vec![
+                "there is no terminal to ask at: --yes goes on without being asked, and --dry-run shows what would be done; what is overwritten goes to an undo file first".to_owned(),
+            ],
+            Self::No { .. } => Vec::new(),
+        }
+    }
 }
 
 impl fmt::Display for Unconfirmed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} would be overwritten, expected --yes", self.what)
+        match self {
+            Self::Nobody { what } => write!(f, "{what} would be overwritten, expected --yes"),
+            Self::No { target } => write!(f, "{target}: nothing was written"),
+        }
     }
 }
 
 impl std::error::Error for Unconfirmed {}
 
 /// Asks whether `what` may be overwritten, where there is somebody to ask; only `yes` in full will do.
-pub(crate) fn confirm(what: &str, out: &mut Streams<'_>) -> anyhow::Result<()> {
-    let unconfirmed = || Unconfirmed {
-        what: what.to_owned(),
-    };
+pub(crate) fn confirm(target: &str, what: &str, out: &mut Streams<'_>) -> anyhow::Result<()> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(unconfirmed().into());
+        let what = what.to_owned();
+        return Err(Unconfirmed::Nobody { what }.into());
     }
     write!(
         out.stderr,
@@ -35,8 +57,8 @@ pub(crate) fn confirm(what: &str, out: &mut Streams<'_>) -> anyhow::Result<()> {
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
     if answer.trim() == "yes" {
-        Ok(())
-    } else {
-        Err(unconfirmed().into())
+        return Ok(());
     }
+    let target = target.to_owned();
+    Err(Unconfirmed::No { target }.into())
 }

@@ -1,0 +1,140 @@
+//! What a decision rests on: all of it is read while the targets are held.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::cli::args::{ImageArgs, LevelChoice};
+use crate::cli::outcome::Declined;
+use crate::cli::output::traces;
+use crate::cli::session::open::Opened;
+use crate::cli::session::select::{Trust, choose, find, refuse_unsure};
+use crate::cli::write::target::Target;
+use crate::image::ReadAt;
+use crate::survey::locate::{IndexChoice, Level, LocateOptions, Located, ScanMode, locate};
+use crate::units::Bytes;
+
+/// Which target, and what of it is meant.
+pub(crate) enum Aim<'a> {
+    /// One resource of an image.
+    Resource {
+        image: &'a ImageArgs,
+        level: Option<LevelChoice>,
+        trust: Trust,
+    },
+    /// The target itself, whatever it holds.
+    Whole {
+        target: &'a Path,
+        index: IndexChoice,
+    },
+}
+
+impl Aim<'_> {
+    /// The target's name.
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::Resource { image, .. } => &image.image,
+            Self::Whole { target, .. } => target,
+        }
+    }
+}
+
+/// The targets as they were found.
+pub(crate) struct Look {
+    pub(crate) path: PathBuf,
+    pub(crate) opened: Opened,
+    /// The levels that were found, where a resource is meant.
+    pub(crate) located: Located,
+    number: Option<usize>,
+    pub(crate) block_device: bool,
+    /// The meta device, where one is named and there.
+    pub(crate) meta: Option<Box<dyn ReadAt>>,
+}
+
+impl Look {
+    /// Looks at what is held.
+    pub(crate) fn at(
+        aim: &Aim<'_>,
+        target: &Target,
+        meta: Option<(&Path, &Target)>,
+        force: bool,
+    ) -> anyhow::Result<Self> {
+        let path = aim.path();
+        let name = || path.display().to_string();
+        let reader = target.reader(path).with_context(name)?;
+        let block_device = target.is_block_device().with_context(name)?;
+        let whole;
+        let args = match aim {
+            Aim::Resource { image, .. } => *image,
+            Aim::Whole { target, index } => {
+                whole = ImageArgs::whole(target, *index);
+                &whole
+            }
+        };
+        let opened = Opened::over(reader, args).with_context(name)?;
+        let (located, number) = match aim {
+            Aim::Resource { level, trust, .. } => {
+                let located = find(&opened, args, *level, ScanMode::Auto)?;
+                refuse_cut_off(&located, args, force)?;
+                let number = choose(&located, args, *level)?;
+                refuse_unsure(&opened, &located, number, (args, *level), *trust)?;
+                (located, Some(number))
+            }
+            Aim::Whole { index, .. } => {
+                let options = LocateOptions {
+                    index: *index,
+                    scan: ScanMode::Never,
+                    stacked: false,
+                };
+                let located = locate(opened.window(), &options).with_context(name)?;
+                refuse_cut_off(&located, args, force)?;
+                (located, None)
+            }
+        };
+        let meta = meta.map(|(path, target)| {
+            let reader = target.reader(path);
+            reader.with_context(|| path.display().to_string())
+        });
+        Ok(Self {
+            path: path.to_owned(),
+            opened,
+            located,
+            number,
+            block_device,
+            meta: meta.transpose()?,
+        })
+    }
+
+    /// The target's name, for messages.
+    pub(crate) fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// The resource that is meant, where one is.
+    pub(crate) fn chosen(&self) -> Option<&Level> {
+        self.located.levels.get(self.number?)
+    }
+
+    /// The resource that is meant, for a command that aims at one.
+    pub(crate) fn level(&self) -> anyhow::Result<&Level> {
+        self.chosen().context("no resource was looked for")
+    }
+
+    /// The size of the device that holds the resource that is meant: the image, or the DRBD device of the level around it.
+    pub(crate) fn holder(&self) -> Bytes {
+        let around = self.number.and_then(|number| number.checked_sub(1));
+        let around = around.and_then(|number| self.located.levels.get(number));
+        let size = around.and_then(|around| around.drbd_device().to_bytes());
+        size.unwrap_or_else(|| self.opened.window().size())
+    }
+}
+
+/// Refuses a target on which a change was interrupted: what stands there is neither what it was nor what it was to be.
+fn refuse_cut_off(located: &Located, args: &ImageArgs, force: bool) -> anyhow::Result<()> {
+    let Some(trace) = located.under_way().filter(|_| !force) else {
+        return Ok(());
+    };
+    let why = format!("{}: {}", args.image.display(), traces::line(args, trace));
+    let go_on = "--force goes on all the same: what is on the disk now is then taken for what it was before";
+    Err(Declined::new(why, &[&traces::undo(args), go_on]).into())
+}

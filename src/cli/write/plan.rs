@@ -1,0 +1,74 @@
+//! What a writing command supplies: a decision, and drafts of what follows from it.
+
+use crate::cli::Streams;
+use crate::cli::write::change::Change;
+use crate::cli::write::look::Look;
+use crate::error::Result;
+use crate::format::layout::MdLayout;
+use crate::transaction::Draft;
+use crate::units::{Bytes, ImagePos};
+
+/// Decides what is to be done.
+pub(crate) trait Job {
+    /// Decides by what was found; warnings and notes of that go out at once.
+    fn decide<'l>(
+        &'l mut self,
+        look: &'l Look,
+        out: &mut Streams<'_>,
+    ) -> anyhow::Result<Box<dyn Plan + 'l>>;
+}
+
+/// One of the files that change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The target that the command is about.
+    Target,
+    /// The meta device; where it is not there yet, it is made this large.
+    Meta { size: Bytes },
+}
+
+/// What is asked before it is done.
+pub(crate) struct Question {
+    /// What is said to be overwritten.
+    pub(crate) what: String,
+    /// Whether it is asked although nothing is at stake.
+    pub(crate) always: bool,
+    /// What would be lost that somebody may want, with the file that has it.
+    pub(crate) stakes: Vec<String>,
+}
+
+/// Where new metadata lies, and on which device DRBD will look for it.
+pub(crate) struct Placed<'a> {
+    pub(crate) part: Part,
+    /// Where in the file the device begins.
+    pub(crate) base: ImagePos,
+    pub(crate) layout: &'a MdLayout,
+    /// The device's size when all is done.
+    pub(crate) device: Bytes,
+}
+
+/// What was decided.
+pub(crate) trait Plan {
+    /// The files that change, in the order in which they are written.
+    fn parts(&self) -> Vec<Part> {
+        vec![Part::Target]
+    }
+
+    /// Drafts the change of one of them.
+    fn draft(&mut self, part: Part, draft: &mut Draft<'_>) -> Result<()>;
+
+    /// What will happen, a line each; asked for when all is drafted.
+    fn words(&self) -> Vec<String>;
+
+    /// What is asked.
+    fn question(&self) -> Question;
+
+    /// Where the metadata is that the change leaves: each superblock that is drafted is one of these.
+    fn placed(&self) -> Vec<Placed<'_>>;
+
+    /// Prints what was changed, or would be.
+    fn report(&self, changes: &[Change], out: &mut Streams<'_>) -> anyhow::Result<()>;
+
+    /// What to do next, when it is done.
+    fn next(&self) -> Vec<String>;
+}
