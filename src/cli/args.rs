@@ -98,6 +98,10 @@ impl From<Scan> for ScanMode {
 
 /// What every command that writes takes.
 #[derive(Args, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches of a command line, each on its own"
+)]
 pub(crate) struct WritingArgs {
     /// Write what was there before to this new file [default: a name made of the target's and the time]
     #[arg(long, value_name = "FILE")]

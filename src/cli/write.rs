@@ -22,13 +22,14 @@ pub(crate) mod look;
 pub(crate) mod plan;
 pub(crate) mod show;
 pub(crate) mod undo_name;
+pub(crate) mod undoing;
 
 mod basis;
 mod draw;
 mod judge;
 mod target;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 
@@ -36,9 +37,9 @@ use crate::cli::Streams;
 use crate::cli::args::WritingArgs;
 use crate::cli::outcome::Outcome;
 use crate::cli::write::basis::Basis;
-use crate::cli::write::blame::{Blamed, blame};
+use crate::cli::write::blame::blame;
 use crate::cli::write::confirm::confirm;
-use crate::cli::write::draw::{Canvas, Drawing};
+use crate::cli::write::draw::{Asked, Canvas, Drawing};
 use crate::cli::write::target::Target;
 
 pub(crate) use change::{Change, Written, tell_how_to_undo};
@@ -76,24 +77,25 @@ pub(crate) fn run(
         Some(Basis::of(&look).map_err(|error| blame(error, path, None, Vec::new()))?)
     };
     let mut plan = job.decide(&look, out)?;
-    let drawings = draft(&mut *plan, &look, request, meta.as_ref())?;
-    let superblocks = drawings.iter().flat_map(|one| &one.superblocks);
+    let drawing = draft(&mut *plan, &look, request, meta.as_ref())?;
+    let superblocks = drawing.superblocks.iter();
     judge::judge(superblocks, &plan.placed(), &look, force, out)?;
-    let nothing = drawings.iter().all(|one| one.summary.is_nothing());
+    let nothing = drawing.summary.is_nothing();
     let changes = if dry_run {
         if !nothing {
             tell_of_dry_run(&*plan, out);
         }
-        drawings.iter().map(Drawing::shown).collect()
+        drawing.shown()
     } else {
         if !nothing {
-            ask(&*plan, &drawings, &look, request, out)?;
+            ask(&*plan, &drawing, &look, request, out)?;
         }
         if let Some(basis) = basis {
             let compared = basis.compare(look.opened.image());
             compared.map_err(|error| blame(error, path, None, Vec::new()))?;
         }
-        make(drawings, &mut target, meta.as_mut())?
+        let there = [Some(&mut target), meta.as_mut()].into_iter().flatten();
+        drawing.make(there.filter_map(Target::ours).collect())?
     };
     let printed = plan.report(&changes, out);
     // It was written, whether or not that can be printed.
@@ -110,47 +112,41 @@ pub(crate) fn run(
     Ok(Outcome::Done)
 }
 
-/// Drafts every part before any is written: most of what can fail does so in time.
+/// Drafts the change of every file, before any is written to: most of what can fail does so in time.
 fn draft(
     plan: &mut dyn Plan,
     look: &Look,
     request: &Request<'_>,
     meta: Option<&Target>,
-) -> anyhow::Result<Vec<Drawing>> {
-    let undo = request.writing.undo.as_deref();
-    let beside = undo.map(beside);
-    let mut drawings = Vec::new();
+) -> anyhow::Result<Drawing> {
+    let mut canvases = Vec::new();
     for part in plan.parts() {
-        let (path, there, undo, block_device) = match part {
-            Part::Target => (
-                request.aim.path(),
-                Some(look.opened.image()),
-                undo,
-                look.block_device,
-            ),
+        canvases.push(match part {
+            Part::Target => Canvas {
+                part,
+                path: request.aim.path(),
+                there: Some(look.opened.image()),
+                block_device: look.block_device,
+            },
             Part::Meta { .. } => {
                 let path = request.meta.context("no meta device was named")?;
                 let block_device = meta.map_or(Ok(false), Target::is_block_device);
-                (
+                Canvas {
+                    part,
                     path,
-                    look.meta.as_deref(),
-                    beside.as_deref(),
-                    block_device.with_context(|| path.display().to_string())?,
-                )
+                    there: look.meta.as_deref(),
+                    block_device: block_device.with_context(|| path.display().to_string())?,
+                }
             }
-        };
-        let canvas = Canvas {
-            path,
-            dump: request.dump,
-            undo,
-            command_line: request.command_line,
-            there,
-            block_device,
-            dry_run: request.writing.dry_run,
-        };
-        drawings.push(Drawing::of(&canvas, part, plan)?);
+        });
     }
-    Ok(drawings)
+    let asked = Asked {
+        dump: request.dump,
+        undo: request.writing.undo.as_deref(),
+        command_line: request.command_line,
+        dry_run: request.writing.dry_run,
+    };
+    Drawing::of(&canvases, &asked, plan)
 }
 
 /// Says what would happen, of which nothing is written.
@@ -168,7 +164,7 @@ fn tell_of_dry_run(plan: &dyn Plan, out: &mut Streams<'_>) {
 /// Shows what will happen and asks, where nobody said yes before.
 fn ask(
     plan: &dyn Plan,
-    drawings: &[Drawing],
+    drawing: &Drawing,
     look: &Look,
     request: &Request<'_>,
     out: &mut Streams<'_>,
@@ -178,48 +174,7 @@ fn ask(
         return Ok(());
     }
     // Nobody can say yes to what is not shown; and that nobody reads it would be no error, with nothing written.
-    show::show(&plan.words(), drawings, out.stderr)
+    show::show(&plan.words(), drawing, out.stderr)
         .map_err(|error| anyhow::anyhow!("cannot show what would be written: {error}"))?;
     confirm(&look.name(), &question.what, out)
-}
-
-/// Makes what was drafted.
-fn make(
-    drawings: Vec<Drawing>,
-    target: &mut Target,
-    meta: Option<&mut Target>,
-) -> anyhow::Result<Vec<Change>> {
-    let mut meta = meta.and_then(Target::ours);
-    let mut made: Vec<Change> = Vec::new();
-    for drawing in drawings {
-        let change = match drawing.part {
-            Part::Target => drawing.make(target.ours()),
-            Part::Meta { .. } => drawing.make(meta.take()),
-        };
-        made.push(change.map_err(|error| with_made(error, &made))?);
-    }
-    Ok(made)
-}
-
-/// Adds to an error how a change is taken back that was made before.
-fn with_made(mut error: anyhow::Error, made: &[Change]) -> anyhow::Error {
-    if let Some(blamed) = error.downcast_mut::<Blamed>() {
-        for change in made {
-            if let Some(undo) = &change.undo {
-                blamed.hints.push(format!(
-                    "mdtool undo {} puts {} back, which was changed already",
-                    undo.display(),
-                    change.target.display()
-                ));
-            }
-        }
-    }
-    error
-}
-
-/// The name of the meta device's undo file.
-fn beside(undo: &Path) -> PathBuf {
-    let mut name = undo.as_os_str().to_owned();
-    name.push(".meta");
-    name.into()
 }

@@ -86,5 +86,7 @@ mod traces;
 mod undo_names;
 /// Windows into images of whole disks.
 mod windows;
+/// The one way in which every command writes.
+mod writing;
 /// The JSON documents of commands that write.
 mod writing_json;

@@ -179,21 +179,17 @@ impl Adopted<'_> {
 impl Plan for Adopted<'_> {
     fn parts(&self) -> Vec<Part> {
         match &self.way {
-            // Till the meta device is written, the image is as it was.
-            Way::External(device) => vec![device.part(), Part::Target],
+            Way::External(device) => vec![Part::Target, device.part()],
             Way::Relocate(_) | Way::Truncate(_) => vec![Part::Target],
         }
     }
 
-    fn draft(&mut self, part: Part, draft: &mut Draft<'_>) -> Result<()> {
-        match (&self.way, part) {
-            (Way::Relocate(layout), _) => self.adoption.draft_here(draft, layout),
-            (Way::Truncate(truncation), _) => self.adoption.draft_cut(draft, truncation.size),
-            (Way::External(_), Part::Target) => self.adoption.draft_retirement(draft),
-            (Way::External(_), Part::Meta { .. }) => {
-                let meta = crate::image::Window::whole(draft.target());
-                self.adoption.draft_meta(draft, meta)
-            }
+    fn draft(&mut self, draft: &mut Draft<'_>) -> Result<()> {
+        match &self.way {
+            Way::Relocate(layout) => self.adoption.draft_here(draft, layout),
+            Way::Truncate(truncation) => self.adoption.draft_cut(draft, truncation.size),
+            // By the numbers of `parts`.
+            Way::External(_) => self.adoption.draft_external(draft, 0, 1),
         }
     }
 

@@ -100,7 +100,7 @@ impl Applied<'_> {
 }
 
 impl Plan for Applied<'_> {
-    fn draft(&mut self, _: Part, drafting: &mut Draft<'_>) -> crate::error::Result<()> {
+    fn draft(&mut self, drafting: &mut Draft<'_>) -> crate::error::Result<()> {
         let window = self.look.opened.window();
         self.gained = draft(drafting, window, self.level, &self.marking)?;
         Ok(())

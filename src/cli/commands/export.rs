@@ -30,7 +30,7 @@ pub(crate) fn run(
     command_line: &str,
     out: &mut Streams<'_>,
 ) -> anyhow::Result<Outcome> {
-    let chosen = Chosen::open(&args.image, args.level, ScanMode::Auto)?;
+    let chosen = Chosen::open_sure(&args.image, args.level, ScanMode::Auto)?;
     let (opened, level) = (&chosen.opened, chosen.level());
     let name = || args.image.image.display().to_string();
     refuse_unclean(opened, level, args.force || args.apply_al).with_context(name)?;

@@ -94,7 +94,7 @@ struct Imported<'l, 'a> {
 }
 
 impl Plan for Imported<'_, '_> {
-    fn draft(&mut self, _: Part, draft: &mut Draft<'_>) -> Result<()> {
+    fn draft(&mut self, draft: &mut Draft<'_>) -> Result<()> {
         let text = source_size(&self.args.dump).unwrap_or(Bytes::ZERO);
         let work = || {
             let device = Window::whole(draft.target());

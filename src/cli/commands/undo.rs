@@ -8,38 +8,75 @@ use anyhow::Context;
 use serde_json::{Value, json};
 
 use crate::cli::Streams;
+use crate::cli::commands::adopt::view::summary;
 use crate::cli::commands::undo::args::UndoArgs;
-use crate::cli::write::confirm::confirm;
 use crate::cli::outcome::Outcome;
 use crate::cli::output::change::regions;
-use crate::error::{EditRefusal, Error};
+use crate::cli::write::undoing::{Ended, Undoing};
 use crate::format::superblock::Superblock;
-use crate::image::{ImageFile, ReadAt, WritableFile, WriteAt};
-use crate::transaction::{Phase, UndoFile, UndoState, Undone};
+use crate::image::ImageFile;
+use crate::transaction::{Phase, UndoFile, Undone};
 use crate::units::Bytes;
 
 /// What `undo --help` says of its statuses.
 pub(crate) const STATUSES: &str = "Exit status: 0 everything is as it was before; 2 refused, or could not: it can be run again.";
 
-pub(crate) fn run(args: &UndoArgs, _command_line: &str, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
+pub(crate) fn run(
+    args: &UndoArgs,
+    command_line: &str,
+    out: &mut Streams<'_>,
+) -> anyhow::Result<Outcome> {
     let file_name = || args.file.display().to_string();
     let file = ImageFile::open(&args.file).with_context(file_name)?;
     let undo = UndoFile::open(file).with_context(file_name)?;
-    let path = args
-        .target
-        .clone()
-        .or_else(|| Some(undo.identity().targets.first()?.path.clone()))
-        .unwrap_or_default();
-    let undone = put_back(args, &undo, &path, out).with_context(|| path.display().to_string())?;
-    if undone == Undone::Nothing {
+    let undoing = Undoing {
+        undo: &undo,
+        file: &args.file,
+        target: args.target.as_deref(),
+        writing: &args.writing,
+        command_line,
+    };
+    let paths = undoing.paths();
+    let path = paths.first().map_or(Path::new(""), |path| path.as_path());
+    let ended = undoing.run(out)?;
+    let printed = print(args, &undo, path, &ended, out);
+    // It was written, whether or not that can be printed.
+    if ended.undone == Undone::Nothing && !ended.dry_run {
         out.tell(format_args!(
             "mdtool: note: {}: is as it was before already, nothing was written",
             path.display()
         ));
     }
-    if args.json {
-        writeln!(out.stdout, "{:#}", json(args, &undo, &path, undone)?)?;
-    } else if let Undone::Restored { bytes } = undone {
+    if let Some(kept) = &ended.kept {
+        out.tell(format_args!(
+            "hint: mdtool undo {} puts back what was overwritten now",
+            kept.display()
+        ));
+    }
+    if ended.undone != Undone::Nothing {
+        out.tell(format_args!("next: mdtool probe {}", path.display()));
+    }
+    printed?;
+    Ok(Outcome::Done)
+}
+
+/// Prints what was put back, or would be.
+fn print(
+    args: &UndoArgs,
+    undo: &UndoFile<ImageFile>,
+    path: &Path,
+    ended: &Ended,
+    out: &mut Streams<'_>,
+) -> anyhow::Result<()> {
+    if args.writing.json {
+        writeln!(out.stdout, "{:#}", json(args, undo, path, ended)?)?;
+    } else if ended.dry_run {
+        let targets = undo.identity().targets.iter().enumerate();
+        for (number, target) in targets {
+            let path = if number == 0 { path } else { &target.path };
+            summary(out.stdout, path, &ended.summary.of_target(number))?;
+        }
+    } else if let Undone::Restored { bytes } = ended.undone {
         writeln!(
             out.stdout,
             "{}: {bytes} are as they were before `{}`",
@@ -47,7 +84,7 @@ pub(crate) fn run(args: &UndoArgs, _command_line: &str, out: &mut Streams<'_>) -
             undo.identity().command
         )?;
     }
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// What was put back, and which superblocks stand again.
@@ -55,7 +92,7 @@ fn json(
     args: &UndoArgs,
     undo: &UndoFile<ImageFile>,
     path: &Path,
-    undone: Undone,
+    ended: &Ended,
 ) -> anyhow::Result<Value> {
     let mut superblocks = Vec::new();
     undo.changes(&mut |change| {
@@ -73,51 +110,33 @@ fn json(
         }
         Ok(())
     })?;
-    let (outcome, bytes) = match undone {
+    let (outcome, bytes) = match ended.undone {
+        _ if ended.dry_run => ("dry-run", Bytes::ZERO),
         Undone::Nothing => ("nothing", Bytes::ZERO),
         Undone::Restored { bytes } => ("done", bytes),
     };
+    let of_target = |number: usize| regions(undo.regions().filter(move |one| one.target == number));
+    let targets = undo.identity().targets.iter().enumerate();
+    let targets: Vec<Value> = targets
+        .map(|(number, target)| {
+            let path = if number == 0 { path } else { &target.path };
+            json!({
+                "target": path.to_string_lossy(),
+                "target_bytes": target.size.get(),
+                "regions": of_target(number),
+            })
+        })
+        .collect();
     Ok(json!({
         "outcome": outcome,
         "target": path.to_string_lossy(),
         "target_bytes": undo.identity().targets.first().map(|target| target.size.get()),
         "undo_file": args.file.to_string_lossy(),
+        "kept_in": ended.kept.as_ref().map(|kept| kept.to_string_lossy()),
         "command": undo.identity().command,
         "written_bytes": bytes.get(),
-        "regions": regions(undo.regions()),
+        "regions": of_target(0),
+        "targets": targets,
         "superblocks": superblocks,
     }))
-}
-
-fn put_back(
-    args: &UndoArgs,
-    undo: &UndoFile<ImageFile>,
-    path: &Path,
-    out: &mut Streams<'_>,
-) -> anyhow::Result<Undone> {
-    let mut targets = Vec::new();
-    for (number, identity) in undo.identity().targets.iter().enumerate() {
-        let path = if number == 0 { path } else { &identity.path };
-        let target = WritableFile::open(path)?;
-        let found = target.is_block_device()?;
-        if found != identity.block_device && args.target.is_none() {
-            return Err(Error::from(EditRefusal::TargetKind { found }).into());
-        }
-        targets.push(target);
-    }
-    let readers: Vec<&dyn ReadAt> = targets.iter().map(|target| -> &dyn ReadAt { target }).collect();
-    let check = undo.check_all(&readers)?;
-    let mut force = args.yes;
-    if check.state == UndoState::ChangedSince && !force {
-        let mut what = format!("{} place(s) written since", check.changed_count);
-        if let Some(first) = check.changed.first() {
-            what = format!("{what}, the first at {first},");
-        }
-        let name = path.display().to_string();
-        confirm(&name, &format!("{name}: {what}"), out)?;
-        force = true;
-    }
-    let mut targets: Vec<&mut dyn WriteAt> =
-        targets.iter_mut().map(|target| -> &mut dyn WriteAt { target }).collect();
-    Ok(undo.undo_all(&mut targets, force)?)
 }

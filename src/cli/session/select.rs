@@ -39,6 +39,24 @@ impl Chosen {
         })
     }
 
+    /// The same, but that nothing damaged is passed over.
+    pub(crate) fn open_sure(
+        args: &ImageArgs,
+        level: Option<LevelChoice>,
+        scan: ScanMode,
+    ) -> anyhow::Result<Self> {
+        let opened = Opened::open(args)?;
+        let located = find(&opened, args, level, scan)?;
+        refuse_damaged_inner(&opened, &located, args, level)?;
+        let number = choose(&located, args, level)?;
+        refuse_unsure(&opened, &located, number, (args, level), Trust::Found)?;
+        Ok(Self {
+            opened,
+            located,
+            number,
+        })
+    }
+
     /// The level that is meant.
     pub(crate) fn level(&self) -> &Level {
         // OK to expect: the number was chosen among these levels, which do not change.
@@ -158,6 +176,36 @@ pub(crate) fn refuse_unsure(
         return Err(Declined::new(why, &[&take]).into());
     }
     Ok(())
+}
+
+/// Refuses to say that there is no inner resource, or to take another, where a damaged one stands in its place.
+pub(crate) fn refuse_damaged_inner(
+    opened: &Opened,
+    located: &Located,
+    args: &ImageArgs,
+    choice: Option<LevelChoice>,
+) -> anyhow::Result<()> {
+    let inner = args.stacked && choice.is_none() || choice == Some(LevelChoice::Inner);
+    let [outer] = located.levels.as_slice() else {
+        return Ok(());
+    };
+    if !inner || outer.found_by == FoundBy::Scan || args.at.is_some() {
+        return Ok(());
+    }
+    let name = args.image.display();
+    let standing = in_place(opened.window(), located, args.index);
+    let mut standing = standing.with_context(|| name.to_string())?.into_iter();
+    let Some(damaged) = standing.find(|one| one.inside == Some(0)) else {
+        return Ok(());
+    };
+    let why = format!(
+        "{name}: the {} superblock at {}, where DRBD looks, is damaged: it is the inner resource's",
+        damaged.superblock.format(),
+        opened.image_pos(damaged.at)
+    );
+    let look = "`mdtool check` judges what stands where DRBD looks, and says what to do";
+    let outer = "without --stacked the outer resource is meant, or --level 0";
+    Err(Declined::new(why, &[look, outer]).into())
 }
 
 /// What stands where a level was expected that a search then found elsewhere.

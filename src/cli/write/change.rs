@@ -37,24 +37,11 @@ impl Change {
     }
 }
 
-/// Says how changes are taken back: the last that was made first.
+/// Says how a change is taken back: one undo file has all of its files.
 pub(crate) fn tell_how_to_undo(changes: &[Change], out: &mut Streams<'_>) {
-    let mut made = changes
-        .iter()
-        .rev()
-        .filter_map(|change| Some((&change.target, change.undo.as_ref()?)));
-    match (made.next(), made.next()) {
-        (Some((_, undo)), None) => out.tell(format_args!("hint: {}", how_to_undo(undo))),
-        (Some(first), Some(second)) => {
-            for ((target, undo), when) in [(first, "first"), (second, "after that")] {
-                out.tell(format_args!(
-                    "hint: {when}, mdtool undo {} puts {} back",
-                    undo.display(),
-                    target.display()
-                ));
-            }
-        }
-        (None, _) => {}
+    let undo = changes.iter().find_map(|change| change.undo.as_ref());
+    if let Some(undo) = undo {
+        out.tell(format_args!("hint: {}", how_to_undo(undo)));
     }
 }
 

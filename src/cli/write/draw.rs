@@ -1,4 +1,4 @@
-//! Drafting a change of one file, with an undo file that has no name yet, and making it.
+//! Drafting a change of every file at once, with one undo file that has no name yet, and making it.
 
 use std::path::{Path, PathBuf};
 
@@ -11,16 +11,34 @@ use crate::cli::write::judge::Drafted;
 use crate::cli::write::plan::{Part, Plan};
 use crate::cli::write::undo_name;
 use crate::error::{Error, TargetState};
-use crate::image::{Access, MemImage, NewFile, ReadAt, Watched, WritableFile};
-use crate::transaction::{self, Phase, Prepared, Summary, prepare_showing, preview};
+use crate::image::{Access, MemImage, NewFile, ReadAt, Watched, WritableFile, WriteAt};
+use crate::transaction::{
+    self, Identity, Phase, Prepared, Summary, prepare_all_showing, preview_all,
+};
 use crate::units::Bytes;
 
-/// One file that is to change.
-pub(crate) struct Drawing {
+/// A file that is to change, as it was found.
+pub(crate) struct Canvas<'a> {
     pub(crate) part: Part,
-    pub(crate) path: PathBuf,
+    pub(crate) path: &'a Path,
+    /// What is there; `None` where it is yet to be made.
+    pub(crate) there: Option<&'a dyn ReadAt>,
+    pub(crate) block_device: bool,
+}
+
+/// How a change was asked for.
+pub(crate) struct Asked<'a> {
+    /// The dump that it comes from, if any: what is wrong with that is told of it.
+    pub(crate) dump: Option<&'a Path>,
+    pub(crate) undo: Option<&'a Path>,
+    pub(crate) command_line: &'a str,
+    pub(crate) dry_run: bool,
+}
+
+/// A change that is drafted; the first file is the one that the command is about.
+pub(crate) struct Drawing {
+    files: Vec<File>,
     dump: Option<PathBuf>,
-    pub(crate) size: Bytes,
     pub(crate) summary: Summary,
     /// The undo file, and the name that it will get; none where the change is only shown.
     prepared: Option<(Prepared<NewFile>, PathBuf)>,
@@ -28,60 +46,73 @@ pub(crate) struct Drawing {
     pub(crate) superblocks: Vec<Drafted>,
 }
 
-/// What a file is drafted for.
-pub(crate) struct Canvas<'a> {
-    pub(crate) path: &'a Path,
-    /// The dump that it comes from, if any: what is wrong with that is told of it.
-    pub(crate) dump: Option<&'a Path>,
-    pub(crate) undo: Option<&'a Path>,
-    pub(crate) command_line: &'a str,
-    /// What is there; `None` where it is yet to be made.
-    pub(crate) there: Option<&'a dyn ReadAt>,
-    pub(crate) block_device: bool,
-    pub(crate) dry_run: bool,
+struct File {
+    path: PathBuf,
+    size: Bytes,
+    is_new: bool,
 }
 
 impl Drawing {
-    /// Drafts the change of one file; nothing of that changes.
-    pub(crate) fn of(canvas: &Canvas<'_>, part: Part, plan: &mut dyn Plan) -> anyhow::Result<Self> {
-        let nothing;
-        let target = match (canvas.there, part) {
-            (Some(there), _) => there,
-            (None, Part::Meta { size }) => {
-                nothing = MemImage::new(size);
-                &nothing
-            }
-            (None, Part::Target) => anyhow::bail!("{}: is not there", canvas.path.display()),
-        };
-        let size = target.size();
+    /// Drafts the change; nothing of the files changes.
+    pub(crate) fn of(
+        canvases: &[Canvas<'_>],
+        asked: &Asked<'_>,
+        plan: &mut dyn Plan,
+    ) -> anyhow::Result<Self> {
+        let first = canvases.first().context("there is nothing to change")?;
+        let blank: Vec<MemImage> = canvases.iter().map(Canvas::blank).collect();
+        let targets = canvases.iter().zip(&blank);
+        let targets: Vec<&dyn ReadAt> = targets
+            .map(|(canvas, blank)| canvas.there.unwrap_or(blank))
+            .collect();
         let mut superblocks = Vec::new();
         let mut show = |change: &transaction::Change<'_>| {
-            if let (Phase::Commit, Some(block)) = (change.phase, change.after.first_chunk()) {
+            let part = canvases.get(change.target).map(|canvas| canvas.part);
+            let block = change.after.first_chunk();
+            if let (Phase::Commit, Some(part), Some(block)) = (change.phase, part, block) {
                 let (at, block) = (change.at, *block);
                 superblocks.push(Drafted { part, at, block });
             }
         };
-        let draft = |drafting: &mut transaction::Draft<'_>| plan.draft(part, drafting);
-        let blame = |error: Error| blame(error, canvas.path, canvas.dump, Vec::new());
-        let (summary, prepared) = if canvas.dry_run {
-            (preview(target, &mut show, draft).map_err(blame)?, None)
+        let draft = |drafting: &mut transaction::Draft<'_>| plan.draft(drafting);
+        let blame = |error: Error| blame(error, first.path, asked.dump, Vec::new());
+        let (summary, prepared) = if asked.dry_run {
+            (
+                preview_all(&targets, &mut show, draft).map_err(blame)?,
+                None,
+            )
         } else {
-            let (store, undo) = undo_name::begin(canvas.undo, canvas.path, canvas.block_device)?;
-            let identity =
-                undo_name::identity(canvas.path, canvas.block_device, size, canvas.command_line);
-            let prepared = prepare_showing(target, &identity, store, &mut show, draft);
+            let (store, undo) = undo_name::begin(asked.undo, first.path, first.block_device)?;
+            let identities = canvases.iter().zip(&targets);
+            let identities = identities.map(|(canvas, target)| {
+                undo_name::target(canvas.path, canvas.block_device, target.size())
+            });
+            let identity = Identity {
+                command: asked.command_line.to_owned(),
+                targets: identities.collect(),
+            };
+            let prepared = prepare_all_showing(&targets, &identity, store, &mut show, draft);
             let prepared = prepared.map_err(blame)?;
             (prepared.summary().clone(), Some((prepared, undo)))
         };
-        Ok(Self {
-            part,
+        let files = canvases.iter().zip(&targets).map(|(canvas, target)| File {
             path: canvas.path.to_owned(),
-            dump: canvas.dump.map(Path::to_owned),
-            size,
+            size: target.size(),
+            is_new: canvas.there.is_none(),
+        });
+        Ok(Self {
+            files: files.collect(),
+            dump: asked.dump.map(Path::to_owned),
             summary,
             prepared,
             superblocks,
         })
+    }
+
+    /// Each file, with what it comes to there: the one that is about to be used first, the command's own last.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (&Path, Summary)> {
+        let files = self.files.iter().enumerate().rev();
+        files.map(|(number, file)| (&*file.path, self.summary.of_target(number)))
     }
 
     /// The name that the undo file will get.
@@ -91,82 +122,110 @@ impl Drawing {
     }
 
     /// What it comes to, where it is only shown.
-    pub(crate) fn shown(&self) -> Change {
+    pub(crate) fn shown(&self) -> Vec<Change> {
         let nothing = self.summary.is_nothing();
-        let written = if nothing {
-            Written::Nothing
-        } else {
-            Written::DryRun
-        };
-        self.change(written, None)
+        self.changes(
+            if nothing {
+                Written::Nothing
+            } else {
+                Written::DryRun
+            },
+            None,
+        )
     }
 
-    /// Makes it in `target`, or in a new file where there is none. Where it is left half done, the error says how it is taken back.
-    pub(crate) fn make(self, target: Option<&mut WritableFile>) -> anyhow::Result<Change> {
-        match target {
-            Some(target) => self.make_in(target),
-            None => {
-                let (path, size) = (self.path.clone(), self.size);
-                let made = WritableFile::create_new(&path, size);
-                let mut made = made.with_context(|| path.display().to_string())?;
-                let change = self.make_in(&mut made);
-                if change.as_ref().is_err_and(is_as_before) {
-                    made.remove(&path)
-                        .with_context(|| path.display().to_string())?;
-                }
-                change
-            }
-        }
-    }
-
-    fn make_in(mut self, target: &mut WritableFile) -> anyhow::Result<Change> {
+    /// Makes it in the files that are there, and in new ones. Where it is left half done, the error says how it is taken back.
+    pub(crate) fn make(mut self, there: Vec<&mut WritableFile>) -> anyhow::Result<Vec<Change>> {
         let Some((prepared, undo)) = self.prepared.take() else {
             return Ok(self.shown());
         };
+        if self.summary.is_nothing() {
+            return Ok(self.changes(Written::Nothing, None));
+        }
+        let mut made = self.make_files()?;
         let progress = Progress::new();
-        let mut watched = Watched::new(target, |access, bytes| {
-            if access == Access::Written {
-                progress.advance(bytes);
-            }
-        });
-        let work = || prepared.apply(&mut watched);
-        match progress.during("writing", self.summary.written(), work) {
-            Ok(None) => Ok(self.change(Written::Nothing, None)),
-            Ok(Some(_)) => Ok(self.change(Written::Done, Some(undo))),
+        let applied = {
+            let watch = |access: Access, bytes: Bytes| {
+                if access == Access::Written {
+                    progress.advance(bytes);
+                }
+            };
+            let all = there
+                .into_iter()
+                .chain(made.iter_mut().map(|(_, file)| file));
+            let mut watched: Vec<_> = all.map(|file| Watched::new(file, watch)).collect();
+            let mut targets: Vec<&mut dyn WriteAt> = watched
+                .iter_mut()
+                .map(|one| -> &mut dyn WriteAt { one })
+                .collect();
+            let work = || prepared.apply_all(&mut targets);
+            progress.during("writing", self.summary.written(), work)
+        };
+        match applied {
+            Ok(None) => Ok(self.changes(Written::Nothing, None)),
+            Ok(Some(_)) => Ok(self.changes(Written::Done, Some(&undo))),
             Err(error) => {
-                let half = state(&error) == Some(TargetState::NeedsUndo);
+                let half =
+                    matches!(&error, Error::Edit(edit) if edit.state == TargetState::NeedsUndo);
                 let hint = half.then(|| how_to_undo(&undo));
+                if !half {
+                    remove(made);
+                }
+                let path = self.files.first().map(|file| file.path.clone());
+                let dump = self.dump.as_deref();
                 Err(blame(
                     error,
-                    &self.path,
-                    self.dump.as_deref(),
+                    &path.unwrap_or_default(),
+                    dump,
                     hint.into_iter().collect(),
                 ))
             }
         }
     }
 
-    fn change(&self, written: Written, undo: Option<PathBuf>) -> Change {
-        Change {
-            target: self.path.clone(),
-            size: self.size,
-            summary: self.summary.clone(),
-            written,
-            undo,
+    /// Makes the files that are not there yet.
+    fn make_files(&self) -> anyhow::Result<Vec<(PathBuf, WritableFile)>> {
+        let mut made = Vec::new();
+        for file in self.files.iter().filter(|file| file.is_new) {
+            match WritableFile::create_new(&file.path, file.size) {
+                Ok(new) => made.push((file.path.clone(), new)),
+                Err(error) => {
+                    remove(made);
+                    return Err(blame(error, &file.path, None, Vec::new()));
+                }
+            }
         }
+        Ok(made)
+    }
+
+    /// One change for each file, in the order of [`Self::parts`].
+    fn changes(&self, written: Written, undo: Option<&Path>) -> Vec<Change> {
+        let files = self.files.iter().enumerate().rev();
+        let change = |(number, file): (usize, &File)| Change {
+            target: file.path.clone(),
+            size: file.size,
+            summary: self.summary.of_target(number),
+            written,
+            undo: undo.map(Path::to_owned),
+        };
+        files.map(change).collect()
     }
 }
 
-/// How an error says that a target was left.
-fn state(error: &Error) -> Option<TargetState> {
-    match error {
-        Error::Edit(edit) => Some(edit.state),
-        _ => None,
+impl Canvas<'_> {
+    /// What a file that is yet to be made is like.
+    fn blank(&self) -> MemImage {
+        MemImage::new(match self.part {
+            Part::Meta { size } => size,
+            Part::Target => Bytes::ZERO,
+        })
     }
 }
 
-/// Whether nothing of a change is left.
-fn is_as_before(error: &anyhow::Error) -> bool {
-    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref());
-    causes.find_map(state) != Some(TargetState::NeedsUndo)
+/// Removes files that were made for nothing.
+fn remove(made: Vec<(PathBuf, WritableFile)>) {
+    for (path, file) in made {
+        // What is left has holes only.
+        let _ = file.remove(&path);
+    }
 }

@@ -49,13 +49,13 @@ pub(crate) struct Placed<'a> {
 
 /// What was decided.
 pub(crate) trait Plan {
-    /// The files that change, in the order in which they are written.
+    /// The files that change, the one that the command is about first: the targets of the draft, by number.
     fn parts(&self) -> Vec<Part> {
         vec![Part::Target]
     }
 
-    /// Drafts the change of one of them.
-    fn draft(&mut self, part: Part, draft: &mut Draft<'_>) -> Result<()>;
+    /// Drafts the change.
+    fn draft(&mut self, draft: &mut Draft<'_>) -> Result<()>;
 
     /// What will happen, a line each; asked for when all is drafted.
     fn words(&self) -> Vec<String>;

@@ -1,33 +1,37 @@
 //! Showing what will happen, before anybody is asked.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use crate::cli::commands::import::view::regions;
 use crate::cli::output::human::bytes_and_decimal;
 use crate::cli::write::draw::Drawing;
 use crate::cli::write::look::Look;
 use crate::survey::locate::{FoundBy, Level};
+use crate::transaction::Summary;
 
 /// What is shown to whoever is to say yes: in words, then in numbers, then where the way back will be.
-pub(crate) fn show(words: &[String], drawings: &[Drawing], out: &mut dyn Write) -> io::Result<()> {
-    self::words(words, out)?;
-    for drawing in drawings.iter().filter(|one| !one.summary.is_nothing()) {
-        writeln!(out, "\n{}:", drawing.path.display())?;
-        regions(out, &drawing.summary)?;
+pub(crate) fn show(words: &[String], drawing: &Drawing, out: &mut dyn Write) -> io::Result<()> {
+    for line in words {
+        writeln!(out, "{line}")?;
+    }
+    for (path, summary) in drawing.parts() {
+        table(path, &summary, out)?;
     }
     writeln!(out)?;
-    for undo in drawings.iter().filter_map(Drawing::undo) {
+    if let Some(undo) = drawing.undo() {
         writeln!(out, "undo file: {}", undo.display())?;
     }
     Ok(())
 }
 
-/// What will happen, a line each.
-pub(crate) fn words(words: &[String], out: &mut dyn Write) -> io::Result<()> {
-    for line in words {
-        writeln!(out, "{line}")?;
+/// What changes where in one file.
+pub(crate) fn table(path: &Path, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
+    if summary.regions.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    writeln!(out, "\n{}:", path.display())?;
+    regions(out, summary)
 }
 
 /// Which resource is meant, how large its DRBD device is, and of which generation.

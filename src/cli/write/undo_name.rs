@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use crate::error::{Error, Refused};
 use crate::image::{NewFile, names_in};
-use crate::transaction::{Identity, TargetIdentity};
+use crate::transaction::TargetIdentity;
 use crate::units::Bytes;
 
 /// Tries in one second; scripts are fast.
@@ -76,13 +76,11 @@ fn newest_in(directory: &Path, target: &Path) -> Option<PathBuf> {
     Some(path.strip_prefix(".").map_or(path.clone(), Path::to_owned))
 }
 
-/// What the undo file says of its target: a path that holds wherever it is read.
-pub(crate) fn identity(target: &Path, block_device: bool, size: Bytes, command: &str) -> Identity {
-    let path = std::path::absolute(target).unwrap_or_else(|_| target.to_owned());
-    let target = TargetIdentity {
-        path,
+/// What the undo file says of a target: a path that holds wherever it is read.
+pub(crate) fn target(target: &Path, block_device: bool, size: Bytes) -> TargetIdentity {
+    TargetIdentity {
+        path: std::path::absolute(target).unwrap_or_else(|_| target.to_owned()),
         block_device,
         size,
-    };
-    Identity::one(target, command)
+    }
 }

@@ -39,6 +39,27 @@ impl DeviceFlags {
         )
     }
 
+    /// The flags of these names, as DRBD has them, with or without `MDF_`; `None` where one is none of them.
+    #[must_use]
+    pub fn of_names<'n>(names: impl Iterator<Item = &'n str>) -> Option<Self> {
+        let bit = |name: &str| {
+            let name = name.trim();
+            let bare = name.strip_prefix("MDF_").unwrap_or(name);
+            let mut known = DEVICE_FLAG_NAMES.into_iter();
+            known.find_map(|(bit, known, _)| known.eq_ignore_ascii_case(bare).then_some(bit))
+        };
+        let mut bits = 0;
+        for name in names {
+            bits |= bit(name)?;
+        }
+        Some(Self(bits))
+    }
+
+    /// Every name that a flag has, lowest bit first.
+    pub fn all_names() -> impl Iterator<Item = &'static str> {
+        DEVICE_FLAG_NAMES.into_iter().map(|(_, name, _)| name)
+    }
+
     /// Whether all bits of `other` are set here.
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {

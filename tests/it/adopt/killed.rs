@@ -8,7 +8,7 @@ use super::{MIB, dirty, ok, stack, text, v09, whole};
 use crate::import::save;
 use crate::support::mdtool_command;
 
-/// Undoes what there is an undo file of: the image first.
+/// Undoes what there is an undo file of.
 fn undo(files: &[&Path]) {
     for file in files.iter().filter(|file| file.exists()) {
         ok(&["undo", text(file)]);
@@ -19,11 +19,7 @@ fn undo(files: &[&Path]) {
 #[test]
 fn a_kill_at_any_moment_is_undone() {
     let stack = stack(&[v09(31), dirty(v09(31))], 128 * MIB, "v09");
-    let (undo_file, on_meta, meta) = (
-        stack.file("undo"),
-        stack.file("undo.meta"),
-        stack.file("meta"),
-    );
+    let (undo_file, meta) = (stack.file("undo"), stack.file("meta"));
     save(&meta, &vec![0x5A; 1 << 20]);
     let before = [whole(&stack.image), whole(&meta)];
     for (strategy, kills) in [("relocate", 14), ("truncate", 10), ("external", 14)] {
@@ -38,7 +34,7 @@ fn a_kill_at_any_moment_is_undone() {
         let started = Instant::now();
         stack.ok(&words);
         let took = started.elapsed();
-        undo(&[&undo_file, &on_meta]);
+        undo(&[&undo_file]);
         assert_eq!([whole(&stack.image), whole(&meta)], before);
         let mut interrupted = 0;
         for kill in 0..kills {
@@ -50,7 +46,7 @@ fn a_kill_at_any_moment_is_undone() {
             std::thread::sleep(took.mul_f64(f64::from(kill) / f64::from(kills)));
             child.kill().unwrap();
             interrupted += u32::from(child.wait().unwrap().code().is_none());
-            undo(&[&undo_file, &on_meta]);
+            undo(&[&undo_file]);
             let now = [whole(&stack.image), whole(&meta)];
             assert!(now == before, "{strategy}, kill {kill}");
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::args::{WritingArgs};
+use crate::cli::args::WritingArgs;
 use crate::format::superblock::DeviceFlags;
 use crate::survey::locate::IndexChoice;
 
@@ -25,7 +25,7 @@ pub(crate) struct ImportArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=31))]
     pub(crate) node_id: Option<u8>,
     /// Write these flags instead of the dump's
-    #[arg(long, value_name = "0x…", value_parser = flags)]
+    #[arg(long, value_name = "0x…|NAME,…", value_parser = flags)]
     pub(crate) flags: Option<DeviceFlags>,
     /// Where the device is larger than fits, make it as large as fits
     #[arg(long)]
@@ -34,13 +34,50 @@ pub(crate) struct ImportArgs {
     pub(crate) writing: WritingArgs,
 }
 
-/// Flags as dumps print them, in hex or decimal.
+/// Flags as dumps print them, in hex, or by their names. A number without 0x may be meant either way, and is refused.
 fn flags(text: &str) -> Result<DeviceFlags, String> {
-    let number = match text.strip_prefix("0x") {
-        Some(digits) => u32::from_str_radix(digits, 16),
-        None => text.parse(),
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    let found = match digits {
+        // The parser takes a sign.
+        Some(digits) if !digits.starts_with(['+', '-']) => {
+            u32::from_str_radix(digits, 16).ok().map(DeviceFlags)
+        }
+        Some(_) => None,
+        None => DeviceFlags::of_names(text.split(',')),
     };
-    number
-        .map(DeviceFlags)
-        .map_err(|_| "expected a number of 32 bits: 0x00000091, 145".to_owned())
+    found.ok_or_else(|| {
+        let names: Vec<&str> = DeviceFlags::all_names().collect();
+        format!(
+            "expected 0x and up to 8 hex digits (0x00000091), or names with commas between them, of {}",
+            names.join(", ")
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_hex_or_names_and_never_a_guess() {
+        for (text, found) in [
+            ("0x91", Some(0x91)),
+            ("0X00000091", Some(0x91)),
+            ("CONSISTENT,WAS_UP_TO_DATE,AL_CLEAN", Some(0x91)),
+            ("MDF_CONSISTENT, mdf_primary_ind", None),
+            ("MDF_CONSISTENT, primary_ind", Some(3)),
+            ("91", None),
+            ("145", None),
+            ("0", None),
+            ("", None),
+            ("0x", None),
+            ("0x1FFFFFFFF", None),
+            ("0x-1", None),
+            ("0x+1", None),
+            ("CONSISTENT,", None),
+            ("CLEAN", None),
+        ] {
+            assert_eq!(flags(text).ok().map(|flags| flags.0), found, "{text:?}");
+        }
+    }
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::args::WritingArgs;
+
 #[derive(Args, Debug)]
 pub(crate) struct UndoArgs {
     /// Undo file of an earlier command
@@ -11,10 +13,6 @@ pub(crate) struct UndoArgs {
     /// The disk is found under this name now
     #[arg(long, value_name = "PATH")]
     pub(crate) target: Option<PathBuf>,
-    /// Put it back even over what was written since
-    #[arg(long)]
-    pub(crate) yes: bool,
-    /// Print one JSON document
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) writing: WritingArgs,
 }

@@ -1,0 +1,214 @@
+//! The same way for `undo`, whose draft is an undo file: lock, look, decide, draft, show, ask, write, and what comes next.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::cli::Streams;
+use crate::cli::args::WritingArgs;
+use crate::cli::write::blame::blame;
+use crate::cli::write::confirm::confirm;
+use crate::cli::write::show::table;
+use crate::cli::write::target::Target;
+use crate::cli::write::undo_name;
+use crate::error::{EditError, EditRefusal, Error, Result, TargetState};
+use crate::image::{ImageFile, ReadAt, WriteAt};
+use crate::transaction::{Identity, Summary, UndoCheck, UndoFile, UndoState, Undone};
+
+/// An undo file, and how undoing it was asked for.
+pub(crate) struct Undoing<'a> {
+    pub(crate) undo: &'a UndoFile<ImageFile>,
+    /// The undo file's name.
+    pub(crate) file: &'a Path,
+    /// Where its first target is now, where that is somewhere else.
+    pub(crate) target: Option<&'a Path>,
+    pub(crate) writing: &'a WritingArgs,
+    pub(crate) command_line: &'a str,
+}
+
+/// How it ended.
+pub(crate) struct Ended {
+    pub(crate) undone: Undone,
+    /// What was written, or would be.
+    pub(crate) summary: Summary,
+    pub(crate) dry_run: bool,
+    /// The undo file of the undoing itself, where it overwrote what nobody else has.
+    pub(crate) kept: Option<PathBuf>,
+}
+
+impl Undoing<'_> {
+    /// Where its targets are, the one that the command was about first.
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+        let targets = self.undo.identity().targets.iter().enumerate();
+        let path = |(number, known): (usize, &crate::transaction::TargetIdentity)| {
+            let given = self.target.filter(|_| number == 0);
+            given.map_or_else(|| known.path.clone(), Path::to_owned)
+        };
+        targets.map(path).collect()
+    }
+
+    /// Undoes it, from the first look to the last word.
+    pub(crate) fn run(&self, out: &mut Streams<'_>) -> anyhow::Result<Ended> {
+        let paths = self.paths();
+        let first = paths.first().context("the undo file has no target")?;
+        let name = first.display().to_string();
+        let blamed = |error: Error| blame(error, first, None, Vec::new());
+        let mut targets = self.take(&paths)?;
+        let readers = paths.iter().zip(&targets);
+        let readers: Result<Vec<Box<dyn ReadAt>>> =
+            readers.map(|(path, target)| target.reader(path)).collect();
+        let readers = readers.map_err(blamed)?;
+        let looked: Vec<&dyn ReadAt> = readers.iter().map(|reader| &**reader).collect();
+        let check = self.undo.check_all(&looked).map_err(blamed)?;
+        // Another disk is refused, whoever says yes.
+        check
+            .allow(true)
+            .map_err(|refusal| blamed(EditError::untouched(refusal.into()).into()))?;
+        let summary = self.undo.preview_undo(&looked, &mut |_| {});
+        let summary = summary.map_err(blamed)?;
+        if self.writing.dry_run {
+            return Ok(self.shown(&name, &check, summary, out));
+        }
+        let mut force = self.writing.yes || self.writing.force;
+        if check.state == UndoState::ChangedSince && !force {
+            self.ask(&name, &check, &summary, out)?;
+            force = true;
+        }
+        let (undone, kept) = self.write(&paths, &looked, &check, &mut targets, force)?;
+        Ok(Ended {
+            undone,
+            summary,
+            dry_run: false,
+            kept,
+        })
+    }
+
+    /// Holds every target.
+    fn take(&self, paths: &[PathBuf]) -> anyhow::Result<Vec<Target>> {
+        let mut targets = Vec::new();
+        for (path, known) in paths.iter().zip(&self.undo.identity().targets) {
+            let target = Target::take(path, self.writing.dry_run)?;
+            let name = || path.display().to_string();
+            let found = target.is_block_device().with_context(name)?;
+            if found != known.block_device && self.target.is_none() {
+                return Err(Error::from(EditRefusal::TargetKind { found })).with_context(name);
+            }
+            targets.push(target);
+        }
+        Ok(targets)
+    }
+
+    /// What it is, in words.
+    fn words(&self, name: &str, check: &UndoCheck) -> Vec<String> {
+        let state = match check.state {
+            UndoState::NothingToDo => "is as it was before already",
+            UndoState::Applied => "is as the change left it, and becomes what it was before",
+            UndoState::Interrupted => "is half changed, and becomes what it was before",
+            UndoState::ChangedSince => {
+                "was written to since the change; that is overwritten, and kept in an undo file of its own"
+            }
+        };
+        vec![
+            format!("{name}: {state}"),
+            format!("the change: `{}`", self.undo.identity().command),
+        ]
+    }
+
+    fn shown(
+        &self,
+        name: &str,
+        check: &UndoCheck,
+        summary: Summary,
+        out: &mut Streams<'_>,
+    ) -> Ended {
+        for line in self.words(name, check) {
+            out.tell(line);
+        }
+        out.tell("mdtool: note: --dry-run: nothing was written");
+        Ended {
+            undone: Undone::Nothing,
+            summary,
+            dry_run: true,
+            kept: None,
+        }
+    }
+
+    fn ask(
+        &self,
+        name: &str,
+        check: &UndoCheck,
+        summary: &Summary,
+        out: &mut Streams<'_>,
+    ) -> anyhow::Result<()> {
+        for line in self.words(name, check) {
+            writeln!(out.stderr, "{line}")?;
+        }
+        let mut paths = self.paths();
+        paths.reverse();
+        let last = paths.len().saturating_sub(1);
+        for (number, path) in paths.iter().enumerate() {
+            table(
+                path,
+                &summary.of_target(last.saturating_sub(number)),
+                out.stderr,
+            )?;
+        }
+        writeln!(out.stderr)?;
+        let asked = self.writing.undo.as_deref();
+        let undo = asked.map_or_else(
+            || format!("beside {name}, or here: NAME.mdtool-undo-TIME"),
+            |undo| undo.display().to_string(),
+        );
+        writeln!(out.stderr, "undo file: {undo}")?;
+        let mut what = format!("{} place(s) written since", check.changed_count);
+        if let Some(first) = check.changed.first() {
+            what = format!("{what}, the first at {first},");
+        }
+        confirm(name, &format!("{name}: {what}"), out)
+    }
+
+    /// Writes, with an undo file of its own where what is overwritten is known to nobody else.
+    fn write(
+        &self,
+        paths: &[PathBuf],
+        looked: &[&dyn ReadAt],
+        check: &UndoCheck,
+        targets: &mut [Target],
+        force: bool,
+    ) -> anyhow::Result<(Undone, Option<PathBuf>)> {
+        let path = paths.first().map_or(Path::new(""), PathBuf::as_path);
+        let again = |error: Error| {
+            let half = matches!(&error, Error::Edit(edit) if edit.state == TargetState::NeedsUndo);
+            let hint = format!("mdtool undo {} can be run again", self.file.display());
+            let hints = half.then_some(hint).into_iter().collect();
+            blame(error, path, None, hints)
+        };
+        let devices: Vec<bool> = targets
+            .iter()
+            .map(Target::is_block_device)
+            .collect::<Result<_>>()
+            .map_err(again)?;
+        let mut files: Vec<&mut dyn WriteAt> = targets
+            .iter_mut()
+            .filter_map(Target::ours)
+            .map(|file| -> &mut dyn WriteAt { file })
+            .collect();
+        if check.state != UndoState::ChangedSince && self.writing.undo.is_none() {
+            let undone = self.undo.undo_all(&mut files, force).map_err(again)?;
+            return Ok((undone, None));
+        }
+        let device = devices.first().copied().unwrap_or(false);
+        let (store, name) = undo_name::begin(self.writing.undo.as_deref(), path, device)?;
+        let identities = paths.iter().zip(&devices).zip(looked);
+        let identity = Identity {
+            command: self.command_line.to_owned(),
+            targets: identities
+                .map(|((path, device), target)| undo_name::target(path, *device, target.size()))
+                .collect(),
+        };
+        let prepared = self.undo.prepare_undo(looked, identity, store);
+        let prepared = prepared.map_err(again)?;
+        let (undone, kept) = prepared.apply_all(&mut files, force).map_err(again)?;
+        Ok((undone, kept.map(|_| name)))
+    }
+}
