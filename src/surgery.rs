@@ -9,3 +9,4 @@ pub mod import;
 mod node;
 pub mod place;
 pub mod stakes;
+pub mod wipe;
