@@ -50,7 +50,16 @@ pub fn place(
     place_over(draft, window, layout, header, None, bitmap)
 }
 
-/// As [`place`], over the resource's superblock of before, where there is one: what of it is not known survives.
+/// What a resource had before it is placed anew.
+#[derive(Clone, Debug)]
+pub struct Former<'a> {
+    /// Its superblock: what of it is not known survives.
+    pub superblock: &'a Superblock,
+    /// Its activity log, on its device, which is carried over as it is; initialised where there is none.
+    pub log: Option<(Window<'a>, Range<DevPos>)>,
+}
+
+/// As [`place`], over what the resource had before, where it had something.
 ///
 /// # Errors
 ///
@@ -60,7 +69,7 @@ pub fn place_over(
     window: Window<'_>,
     layout: &MdLayout,
     header: &Header,
-    before: Option<&Superblock>,
+    former: Option<&Former<'_>>,
     bitmap: &mut dyn Bitmap,
 ) -> Result<()> {
     if header.geometry != layout.geometry {
@@ -73,8 +82,8 @@ pub fn place_over(
         }
         .into());
     }
-    let superblock = match before {
-        Some(before) => header.rewrite(before, layout),
+    let superblock = match former {
+        Some(former) => header.rewrite(former.superblock, layout),
         None => header.compose(layout),
     };
     let superblock = superblock.map_err(PlaceRefusal::Layout)?;
@@ -82,7 +91,10 @@ pub fn place_over(
         draft.retire("old superblock", image_pos(window, place)?)?;
     }
     bitmap::draft(draft, window, layout, header, bitmap)?;
-    draft_log(draft, window, layout, header.format())?;
+    match former.and_then(|former| former.log.as_ref()) {
+        Some((device, log)) => carry_log(draft, window, layout, (*device, log))?,
+        None => draft_log(draft, window, layout, header.format())?,
+    }
     let at = image_pos(window, layout.md)?;
     draft.commit("superblock", at, &superblock.to_bytes())
 }
@@ -165,6 +177,32 @@ fn draft_log(
     let block = initialised_block();
     for _ in 0..length.whole_units(MD_BLOCK) {
         area.put(&block)?;
+    }
+    Ok(())
+}
+
+/// Bytes of a log that are carried over at once.
+const LOG_PIECE: Bytes = Bytes::new(256 << 10);
+
+/// Drafts the log as it was elsewhere.
+fn carry_log(
+    draft: &mut Draft<'_>,
+    window: Window<'_>,
+    layout: &MdLayout,
+    (device, log): (Window<'_>, &Range<DevPos>),
+) -> Result<()> {
+    if range_len(log) != range_len(&layout.al) {
+        return Err(PlaceRefusal::Geometry.into());
+    }
+    let mut area = draft.body("activity log", image_range(window, &layout.al)?)?;
+    let mut at = log.start;
+    let mut bytes = Vec::new();
+    while let Some(rest) = log.end.bytes_since(at).filter(|rest| *rest > Bytes::ZERO) {
+        let piece = rest.min(LOG_PIECE);
+        bytes.resize(piece.to_usize().unwrap_or(0), 0);
+        device.read_exact_at(at, &mut bytes)?;
+        area.put(&bytes)?;
+        at = at.checked_add(piece).unwrap_or(log.end);
     }
     Ok(())
 }

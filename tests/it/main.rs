@@ -37,6 +37,8 @@ mod contracts;
 mod devices;
 /// The dump parser, held against `drbdmeta verify-dump`.
 mod dump_parse;
+/// `edit` and `wipe`.
+mod edit;
 /// What the dump of every resource looks like, held against `drbdmeta dump-md`.
 mod export_drbdmeta;
 /// Faults in reading, and outputs that are full.

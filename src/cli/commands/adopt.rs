@@ -69,6 +69,7 @@ impl Job for Adopting<'_> {
         let options = AdoptOptions {
             node_id: args.node_id.map(NodeId::new),
             apply_al: args.apply_al,
+            same_node: false,
         };
         let window = look.opened.window();
         let adoption = Adoption::new(window, &look.located, level, options);

@@ -128,7 +128,7 @@ fn compat(args: &ExportArgs) -> Compat {
 }
 
 /// When and by what the dump was made.
-fn preamble(command_line: &str) -> Preamble {
+pub(crate) fn preamble(command_line: &str) -> Preamble {
     let now = jiff::Zoned::now();
     let host = rustix::system::uname();
     Preamble {

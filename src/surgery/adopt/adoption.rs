@@ -10,7 +10,7 @@ use crate::format::metadata::{Generation, Header};
 use crate::format::superblock::{AlState, DeviceFlags};
 use crate::image::Window;
 use crate::surgery::apply_al::{Applied, Marking, can_be_clean};
-use crate::surgery::place::place_over;
+use crate::surgery::place::{Former, place_over};
 use crate::survey::locate::{Level, Located, superblocks_in};
 use crate::survey::log::LogState;
 use crate::transaction::Draft;
@@ -26,6 +26,8 @@ pub struct AdoptOptions {
     pub node_id: Option<NodeId>,
     /// Whether an unclean log is applied to the bitmap.
     pub apply_al: bool,
+    /// The disk never left its node: node id, flags and log stay as they are, unclean stays unclean.
+    pub same_node: bool,
 }
 
 /// A resource ready to be placed: what its new superblock says, and what is out of sync.
@@ -37,6 +39,8 @@ pub struct Adoption<'a> {
     header: Header,
     marking: Marking,
     source: Option<NodeId>,
+    /// The log is carried over.
+    same_node: bool,
     /// The peer whose disk was noted as seen.
     seen: Option<NodeId>,
 }
@@ -62,8 +66,12 @@ impl<'a> Adoption<'a> {
         }
         let mut header = Header::of(&level.superblock);
         header.la_size = header.la_size.min(level.layout.usable);
-        let source = move_to(&mut header, options.node_id)?;
-        let marking = apply(device, level, &mut header, options.apply_al)?;
+        let (source, marking) = if options.same_node {
+            (None, Marking::default())
+        } else {
+            let source = move_to(&mut header, options.node_id)?;
+            (source, apply(device, level, &mut header, options.apply_al)?)
+        };
         Ok(Self {
             remnants: remnants(device, located, level)?,
             level,
@@ -71,6 +79,7 @@ impl<'a> Adoption<'a> {
             header,
             marking,
             source,
+            same_node: options.same_node,
             seen: None,
         })
     }
@@ -195,8 +204,12 @@ impl<'a> Adoption<'a> {
     fn place(&self, draft: &mut Draft<'_>, on: Window<'_>, layout: &MdLayout) -> Result<()> {
         let bitmap = self.level.bitmap(self.device);
         let mut bitmap = Applied::new(bitmap, &self.marking);
-        let before = Some(&self.level.superblock);
-        place_over(draft, on, layout, &self.header, before, &mut bitmap)
+        let log = self.level.layout.al.clone();
+        let former = Former {
+            superblock: &self.level.superblock,
+            log: self.same_node.then_some((self.device, log)),
+        };
+        place_over(draft, on, layout, &self.header, Some(&former), &mut bitmap)
     }
 
     /// Takes the magic from the level itself and from those around it, before anything else changes.

@@ -4,7 +4,7 @@ use super::{ChangeRefusal, Edited};
 use crate::error::{EditRefusal, Result};
 use crate::format::layout::MdLayout;
 use crate::image::Window;
-use crate::surgery::place::place_over;
+use crate::surgery::place::{Former, place_over};
 use crate::survey::locate::Level;
 use crate::transaction::Draft;
 use crate::units::{Bytes, ImagePos, MD_BLOCK, Sectors, range_len};
@@ -62,8 +62,12 @@ impl Edited {
         if self.changes_bits() || self.before.geometry != self.header.geometry {
             let slots = level.bitmap(device);
             let mut bitmap = self.bitmap(&slots);
-            let before = Some(&level.superblock);
-            return place_over(draft, device, &layout, &self.header, before, &mut bitmap);
+            let former = Former {
+                superblock: &level.superblock,
+                log: None,
+            };
+            let former = Some(&former);
+            return place_over(draft, device, &layout, &self.header, former, &mut bitmap);
         }
         let superblock = self
             .header

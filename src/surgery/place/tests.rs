@@ -259,7 +259,8 @@ fn superblocks_are_retired_where_drbd_looks_and_nowhere_else() {
     );
     // v07's fixed place is retired where v07 would find itself there.
     put(&mut target, MdIndex::Internal, &v07);
-    assert_eq!(found(&target, MdIndex::FlexInternal), [472 * MIB, end]);
+    // What DRBD would attach goes first.
+    assert_eq!(found(&target, MdIndex::FlexInternal), [end, 472 * MIB]);
     let at = ImagePos::new(472 * MIB + 44);
     target.write_at(at, &[1]).unwrap();
     assert_eq!(found(&target, MdIndex::FlexInternal), [end]);

@@ -138,6 +138,7 @@ fn adopting_cut_off_anywhere_leaves_no_mixture() {
     let options = AdoptOptions {
         node_id: None,
         apply_al: true,
+        same_node: false,
     };
     for (outer, inner, node_id) in [
         (Spec::v08(), Spec::v08(), None),

@@ -1,0 +1,135 @@
+//! `mdtool wipe`.
+
+pub(crate) mod args;
+
+use serde_json::json;
+
+use crate::cli::Streams;
+use crate::cli::commands::import::view::regions;
+use crate::cli::commands::wipe::args::WipeArgs;
+use crate::cli::outcome::Outcome;
+use crate::cli::output::change::{self, Metadata};
+use crate::cli::output::human::bytes_and_decimal;
+use crate::cli::session::select::Trust;
+use crate::cli::write::{self, Aim, Change, Job, Look, Part, Placed, Plan, Question, Request, show};
+use crate::error::Result;
+use crate::surgery::wipe;
+use crate::survey::locate::{Level, Why};
+use crate::transaction::Draft;
+use crate::units::DevPos;
+
+/// What `wipe --help` says of its statuses.
+pub(crate) const STATUSES: &str = "Exit status: 0 done; 1 there is no metadata, or no such level, and nothing was written; 2 refused, or could not: the disk is as it was, or the message names the undo file.";
+
+pub(crate) fn run(
+    args: &WipeArgs,
+    command_line: &str,
+    out: &mut Streams<'_>,
+) -> anyhow::Result<Outcome> {
+    let request = Request {
+        aim: Aim::Resource {
+            image: &args.image,
+            level: args.level,
+            trust: Trust::InPlace,
+        },
+        meta: None,
+        writing: &args.writing,
+        command_line,
+        dump: None,
+    };
+    write::run(&mut Wiping { args }, &request, out)
+}
+
+/// The command.
+struct Wiping<'a> {
+    args: &'a WipeArgs,
+}
+
+impl Job for Wiping<'_> {
+    fn decide<'l>(
+        &'l mut self,
+        look: &'l Look,
+        _out: &mut Streams<'_>,
+    ) -> anyhow::Result<Box<dyn Plan + 'l>> {
+        let level = look.level()?;
+        let count = look.located.levels.len();
+        anyhow::ensure!(
+            count < 2 || self.args.level.is_some(),
+            "{}: is a stack of {count} resources, expected --level: `wipe` takes one of them away",
+            look.name()
+        );
+        let stale = |why: &Why| matches!(why, Why::Stale { .. } | Why::Leftover { .. });
+        let copies = look.located.rejected.iter();
+        let copies = copies.filter(|rejected| self.args.stale && stale(&rejected.why));
+        Ok(Box::new(Wiped {
+            args: self.args,
+            look,
+            level,
+            stale: copies.map(|rejected| rejected.at).collect(),
+        }))
+    }
+}
+
+/// What goes.
+struct Wiped<'l> {
+    args: &'l WipeArgs,
+    look: &'l Look,
+    level: &'l Level,
+    stale: Vec<DevPos>,
+}
+
+impl Plan for Wiped<'_> {
+    fn draft(&mut self, _: Part, draft: &mut Draft<'_>) -> Result<()> {
+        wipe::draft(draft, self.look.opened.window(), self.level, &self.stale)
+    }
+
+    fn words(&self) -> Vec<String> {
+        let mut words = show::resource(self.look, self.level);
+        words.push(format!(
+            "superblock, activity log and bitmap become zeros: {}; the data stays as it is, and is no DRBD device any more",
+            bytes_and_decimal(wipe::size(self.level))
+        ));
+        if self.args.stale {
+            words.push(match self.stale.len() {
+                0 => "no old copies of superblocks were found".to_owned(),
+                1 => "one old copy of a superblock becomes zeros".to_owned(),
+                count => format!("{count} old copies of superblocks become zeros"),
+            });
+        }
+        words
+    }
+
+    fn question(&self) -> Question {
+        Question {
+            what: format!("{}: all of this metadata", self.look.name()),
+            always: true,
+            stakes: Vec::new(),
+        }
+    }
+
+    fn placed(&self) -> Vec<Placed<'_>> {
+        Vec::new()
+    }
+
+    fn report(&self, changes: &[Change], out: &mut Streams<'_>) -> anyhow::Result<()> {
+        let Some(change) = changes.first() else {
+            return Ok(());
+        };
+        if self.args.writing.json {
+            let metadata = Metadata {
+                image: &self.look.path,
+                base: self.look.opened.image_pos(DevPos::START),
+                superblock: &self.level.superblock,
+                layout: &self.level.layout,
+            };
+            change::print(out.stdout, changes, &metadata, json!({ "wiped": true }))?;
+            return Ok(());
+        }
+        regions(out.stdout, &change.summary)?;
+        Ok(())
+    }
+
+    fn next(&self) -> Vec<String> {
+        vec!["nothing has to be done; `drbdadm create-md` makes new metadata here".to_owned()]
+    }
+}
