@@ -18,7 +18,7 @@ macro_rules! commands {
 
         #[derive(Debug, Subcommand)]
         pub(crate) enum Command {
-            $($($(#[$meta])* #[command(name = $name)] $variant($module::args::$args),)+)+
+            $($($(#[$meta])* #[command(name = $name)] $variant(Box<$module::args::$args>),)+)+
         }
 
         /// The commands by what a person wants; those of the group without a name are not listed.

@@ -25,10 +25,8 @@ fn v09(drbdmeta: &Drbdmeta, image: &Path) {
     let edited = with_peer(&edited, 1, "bitmap-index 0;", "0x00010010");
     let bits =
         "{\n    0x00000000000000FF; 0x0000000000000000;\n    252 times 0x0000000000000000;\n}";
-    let mut body = String::new();
-    for slot in 0..3 {
-        body.push_str(&format!("bitmap[{slot}] {bits}\n"));
-    }
+    let slots = (0..3).map(|slot| format!("bitmap[{slot}] {bits}\n"));
+    let body: String = slots.collect();
     let head = edited.split("bitmap[0]").next().unwrap();
     let dump = image.with_extension("start.md");
     save(&dump, format!("{head}{body}").as_bytes());
@@ -47,6 +45,16 @@ fn with_peer(dump: &str, node: u8, index: &str, flags: &str) -> String {
         )
         .replace("flags 0x00000000;", &format!("flags {flags};"));
     format!("{}{block}{}", &dump[..start], &dump[end..])
+}
+
+/// What drbd-utils 9.22 and ours both say: before 9.33 no flags of v08, before 9.27 no members.
+fn comparable(dump: &str) -> Vec<&str> {
+    let v08 = dump.contains("version \"v08\"");
+    let lines = content_of(dump).into_iter();
+    lines
+        .filter(|line| !line.contains("> drbdmeta") && !line.starts_with("members "))
+        .filter(|line| !(v08 && line.trim_start().starts_with("flags ")))
+        .collect()
 }
 
 fn edit(image: &Path, changes: &[&str]) -> Run {
@@ -136,26 +144,14 @@ fn an_edited_dump_is_what_the_edited_disk_says() {
             "v09"
         };
         let theirs = drbdmeta.ok(format, &disk, "internal", &["dump-md"]);
-        let mut ours: Vec<String> = content_of(&printed.stdout)
-            .iter()
-            .map(|line| (*line).to_owned())
-            .collect();
-        if format == "v08" {
-            // drbd-utils before 9.33 print no flags of v08.
-            ours.iter_mut().for_each(|line| {
-                if line.trim_start().starts_with("flags ") {
-                    "    flags 0x00000000;".clone_into(line);
-                }
-            });
-        }
-        let theirs: Vec<String> = content_of(&theirs)
-            .iter()
-            .map(|line| (*line).to_owned())
-            .collect();
-        assert_eq!(ours, theirs, "{changes:?}");
         assert_eq!(
-            content_of(&export(&disk, "internal")),
-            content_of(&printed.stdout)
+            comparable(&printed.stdout),
+            comparable(&theirs),
+            "{changes:?}"
+        );
+        assert_eq!(
+            comparable(&export(&disk, "internal")),
+            comparable(&printed.stdout)
         );
         assert_eq!(peek(&disk, 0, 4096), peek(&image, 0, 4096), "data");
     }

@@ -124,7 +124,7 @@ struct Planned<'l> {
 }
 
 impl Plan for Planned<'_> {
-    fn draft(&mut self, _: Part, draft: &mut Draft<'_>) -> Result<()> {
+    fn draft(&mut self, draft: &mut Draft<'_>) -> Result<()> {
         self.edited
             .draft(draft, self.look.opened.window(), self.level)
     }
@@ -184,7 +184,9 @@ impl Plan for Planned<'_> {
             return Ok(());
         }
         let before = Header::of(&self.level.superblock);
-        show::words(&text::differences(&before, &self.edited), out.stdout)?;
+        for line in text::differences(&before, &self.edited) {
+            writeln!(out.stdout, "{line}")?;
+        }
         regions(out.stdout, &change.summary)?;
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::cli::outcome::Outcome;
 use crate::cli::output::change::{self, Metadata};
 use crate::cli::output::human::bytes_and_decimal;
 use crate::cli::session::select::Trust;
-use crate::cli::write::{self, Aim, Change, Job, Look, Part, Placed, Plan, Question, Request, show};
+use crate::cli::write::{self, Aim, Change, Job, Look, Placed, Plan, Question, Request, show};
 use crate::error::Result;
 use crate::surgery::wipe;
 use crate::survey::locate::{Level, Why};
@@ -79,7 +79,7 @@ struct Wiped<'l> {
 }
 
 impl Plan for Wiped<'_> {
-    fn draft(&mut self, _: Part, draft: &mut Draft<'_>) -> Result<()> {
+    fn draft(&mut self, draft: &mut Draft<'_>) -> Result<()> {
         wipe::draft(draft, self.look.opened.window(), self.level, &self.stale)
     }
 

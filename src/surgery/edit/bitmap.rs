@@ -6,10 +6,12 @@
 
 use super::Recipe;
 use crate::error::Result;
-use crate::format::bitmap::{WORD_BITS, low_bits};
+use crate::format::bitmap::{WORD_BITS, low_bits, slot_len};
 use crate::format::metadata::{Bitmap, Header, Run, SlotWords};
-use crate::units::BitmapIndex;
+use crate::units::{BitmapIndex, Bytes};
 
+/// Bytes of a word.
+const WORD: Bytes = Bytes::new(4);
 /// Words that are worked on at once.
 const PIECE: usize = 16 << 10;
 
@@ -53,12 +55,48 @@ impl<'a> EditedBitmap<'a> {
     }
 }
 
+impl EditedBitmap<'_> {
+    /// How many words the slot has on disk: the area is rounded up to 4 KiB.
+    fn slot_words(&self, slot: BitmapIndex) -> u64 {
+        let geometry = &self.after.geometry;
+        let area = geometry.bitmap_size(self.after.la_size);
+        let words = area.unwrap_or(Bytes::ZERO).whole_units(WORD);
+        slot_len(words, u64::from(slot.get()), u64::from(geometry.max_peers))
+    }
+}
+
+/// Words, and zeros after them up to as many as there are on disk.
+struct Padded<'a> {
+    words: Regrained<'a>,
+    left: u64,
+}
+
+impl SlotWords for Padded<'_> {
+    fn next_run(&mut self) -> Result<Option<Run<'_>>> {
+        let run = self.words.next_run()?;
+        let count = match &run {
+            Some(Run::Words(words)) => Bytes::of_len(words.len()).get(),
+            Some(Run::Repeat { count, .. }) => *count,
+            None => self.left,
+        };
+        self.left = self.left.saturating_sub(count);
+        Ok(match run {
+            None if count > 0 => Some(Run::Repeat { count, word: 0 }),
+            run => run,
+        })
+    }
+}
+
 impl Bitmap for EditedBitmap<'_> {
     fn slot(&mut self, slot: BitmapIndex) -> Result<Box<dyn SlotWords + '_>> {
         let all = Recipe::all();
         let recipe = self.recipes.get(usize::from(slot.get())).unwrap_or(&all);
         let union = Union::open(self.before, recipe, self.slots)?;
-        Ok(Box::new(Regrained::new(union, self.before, self.after)))
+        let regrained = Regrained::new(union, self.before, self.after);
+        Ok(Box::new(Padded {
+            words: regrained,
+            left: self.slot_words(slot),
+        }))
     }
 }
 

@@ -83,7 +83,7 @@ pub(crate) struct ChangeArgs {
     /// Begin a new generation, as new-current-uuid does where nobody is connected
     #[arg(long)]
     new_generation: bool,
-    /// With --new-generation: clear every slot, and declare the disk UpToDate
+    /// With --new-generation: clear every slot, and declare the disk up to date
     #[arg(long, requires = "new_generation")]
     clear_bitmap: bool,
     /// Give a clone an identity of its own: device UUID, slots, node id; keep its generation or begin a new one
@@ -190,19 +190,19 @@ impl ChangeArgs {
     fn of_shape(&self, changes: &mut Vec<Change>) -> Result<(), String> {
         changes.extend(self.al_stripes.map(Change::AlStripes));
         if let Some(size) = self.al_stripe_size {
-            let blocks = size.bytes().whole_units(crate::units::MD_BLOCK);
-            let whole = crate::units::MD_BLOCK.checked_mul(blocks) == Some(size.bytes());
+            let blocks = size.0.whole_units(crate::units::MD_BLOCK);
+            let whole = crate::units::MD_BLOCK.checked_mul(blocks) == Some(size.0);
             let blocks = u32::try_from(blocks).ok().filter(|_| whole);
             let blocks = blocks.ok_or("--al-stripe-size: expected a multiple of 4096 bytes")?;
             changes.push(Change::AlStripeSize4k(blocks));
         }
         if let Some(size) = self.bytes_per_bit {
-            let bytes = u32::try_from(size.bytes().get());
+            let bytes = u32::try_from(size.0.get());
             let bytes = bytes.map_err(|_| "--bytes-per-bit: expected 4KiB to 1MiB")?;
             changes.push(Change::BytesPerBit(bytes));
         }
         if let Some(size) = self.la_size {
-            let sectors = size.bytes().to_sectors_exact();
+            let sectors = size.0.to_sectors_exact();
             let sectors = sectors.ok_or("--la-size: expected whole sectors of 512 bytes")?;
             changes.push(Change::LaSize(sectors));
         }
