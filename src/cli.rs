@@ -19,6 +19,7 @@ use clap::FromArgMatches;
 
 pub use args::Cli;
 use outcome::{Outcome, is_broken_pipe};
+use output::document::print_error;
 
 /// Runs the program as the shell called it.
 #[must_use]
@@ -52,12 +53,53 @@ impl Streams<'_> {
 /// What goes wrong is told on stderr and is in the status.
 pub fn run(args: &[OsString], out: &mut Streams<'_>) -> Outcome {
     let parsed = groups::command().try_get_matches_from(args);
+    let json = wants_json(args);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, out),
     };
-    let result = cli
-        .command
+    let mut counted = Counted {
+        out: &mut *out.stdout,
+        written: false,
+    };
+    let mut streams = Streams {
+        stdout: &mut counted,
+        stderr: &mut *out.stderr,
+    };
+    let outcome = run_command(&cli, args, &mut streams);
+    let written = counted.written;
+    match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => tell_error(error, json && !written, out),
+    }
+}
+
+/// Whether a document was asked for.
+fn wants_json(args: &[OsString]) -> bool {
+    let words = args.iter().take_while(|arg| *arg != "--");
+    words.into_iter().any(|arg| arg == "--json")
+}
+
+/// A stream that knows whether anything was written to it.
+struct Counted<'a> {
+    out: &'a mut dyn Write,
+    written: bool,
+}
+
+impl Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.written |= !bytes.is_empty();
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Runs a command, and sees to it that all of its output is out.
+fn run_command(cli: &Cli, args: &[OsString], out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
+    cli.command
         .run(&command_line(args), out)
         .and_then(|outcome| {
             match out.stdout.flush() {
@@ -70,21 +112,31 @@ pub fn run(args: &[OsString], out: &mut Streams<'_>) -> Outcome {
                 }
                 flushed => Ok(flushed.map(|()| outcome)?),
             }
-        });
-    result.unwrap_or_else(|error| {
-        if is_broken_pipe(&error) {
-            return Outcome::Done;
-        }
-        let error = outcome::placed(error);
-        out.tell(format_args!("mdtool: {error:#}"));
-        if let Some(excerpt) = outcome::excerpt(&error) {
-            out.tell(excerpt);
-        }
-        for hint in outcome::hints(&error) {
-            out.tell(format_args!("hint: {hint}"));
-        }
-        outcome::of_error(&error)
-    })
+        })
+}
+
+/// Tells what went wrong: on stderr, and where a document was asked for and none was begun, as one.
+fn tell_error(error: anyhow::Error, document: bool, out: &mut Streams<'_>) -> Outcome {
+    if is_broken_pipe(&error) {
+        return Outcome::Done;
+    }
+    let error = outcome::placed(error);
+    let outcome = outcome::of_error(&error);
+    let hints = outcome::hints(&error);
+    if document {
+        // That it cannot be printed is in the status, too.
+        let message = format!("{error:#}");
+        let printed = print_error(out.stdout, &message, &hints, outcome.code());
+        let _ = printed.and_then(|()| out.stdout.flush());
+    }
+    out.tell(format_args!("mdtool: {error:#}"));
+    if let Some(excerpt) = outcome::excerpt(&error) {
+        out.tell(excerpt);
+    }
+    for hint in hints {
+        out.tell(format_args!("hint: {hint}"));
+    }
+    outcome
 }
 
 /// Prints what clap has to say: help on stdout, complaints on stderr.

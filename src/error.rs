@@ -22,7 +22,7 @@ use std::io;
 
 pub use edit::{EditError, EditRefusal, Places, TargetState, UndoFault, UndoFileError};
 pub use misfit::{Expected, Field, Misfit};
-pub use syntax::{Found, Syntax, Wanted};
+pub use syntax::{Cause, Found, Syntax, Wanted};
 
 use crate::terms::{AlPlace, FileForm, Format, MdIndex};
 use crate::units::{BitmapIndex, Bytes, DevPos, ImagePos};

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use crate::cli::write::blame::Blamed;
 use crate::cli::write::confirm::Unconfirmed;
-use crate::error::{EditRefusal, Error, IoError, IoOp, Refused, Unsupported};
+use crate::error::{Cause, EditRefusal, Error, IoError, IoOp, Refused, Unsupported};
 use crate::format::superblock::Format;
 use crate::image::{InUse, Use};
 use crate::surgery::adopt::{AdoptRefusal, Obstacle};
@@ -146,6 +146,9 @@ pub(crate) fn hints(error: &anyhow::Error) -> Vec<String> {
     if let Some(unconfirmed) = error.downcast_ref::<Unconfirmed>() {
         return unconfirmed.hints();
     }
+    if let Some(hint) = hint_of_dump(error) {
+        return vec![hint];
+    }
     let hint = error
         .chain()
         .filter_map(|cause| cause.downcast_ref::<Error>())
@@ -154,6 +157,24 @@ pub(crate) fn hints(error: &anyhow::Error) -> Vec<String> {
     let of_target = of_target.map_or(&[][..], |blamed| &blamed.hints);
     let hint = hint.map(str::to_owned);
     of_target.iter().cloned().chain(hint).collect()
+}
+
+/// How a dump is got out of a text that is none.
+fn hint_of_dump(error: &anyhow::Error) -> Option<String> {
+    let mut errors = error.chain().filter_map(|cause| cause.downcast_ref());
+    let (cause, line) = errors.find_map(|error| match error {
+        Error::Syntax(syntax) => Some((syntax.cause?, syntax.line)),
+        _ => None,
+    })?;
+    Some(match cause {
+        Cause::AnotherDump => format!(
+            "give one of the dumps alone: `sed '{line},$d' DUMP` prints the first, `sed -n '{line},$p' DUMP` those from the second on; `mdtool import TARGET -` reads it"
+        ),
+        Cause::Utf16 => "`iconv -f UTF-16 -t UTF-8 DUMP | mdtool import TARGET -`".to_owned(),
+        Cause::ByteOrderMark => "`tail -c +4 DUMP | mdtool import TARGET -`".to_owned(),
+        Cause::Compressed { with } => format!("`{with} DUMP | mdtool import TARGET -`"),
+        _ => "delete what stands before the line that begins with `version`: `sed -n '/^version/,$p' DUMP | mdtool import TARGET -`".to_owned(),
+    })
 }
 
 fn hint_of_adopt(refusal: &AdoptRefusal) -> &'static str {

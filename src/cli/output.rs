@@ -3,6 +3,7 @@
 //! Belongs here: what several commands print alike. Does not: a command's own report, which stands beside it as `view`.
 
 pub(crate) mod change;
+pub(crate) mod document;
 pub(crate) mod human;
 pub(crate) mod json;
 pub(crate) mod picture;

@@ -6,9 +6,11 @@
 
 use super::hex::{hex32, hex64};
 use super::text::{LOOKAHEAD, Text, printable};
-use crate::error::{Error, Found, Result, Syntax, Wanted};
+use crate::error::{Cause, Error, Found, Result, Syntax, Wanted};
 use crate::units::{Bytes, TextPos};
 
+/// How many lines are looked at to find where a dump begins.
+const SHOWN_LINES: usize = 200;
 /// Longest word told apart from a longer one: more than the longest keyword.
 const WORD_MAX: usize = 64;
 /// Most digits of a decimal number.
@@ -146,6 +148,7 @@ impl<'a> Lexer<'a> {
             Kind::Quoted => Found::Quoted(printable(inner(bytes))),
             _ => Found::Token(printable(bytes)),
         };
+        let cause = self.cause(token, expected);
         let place = self.text.place(token.at);
         Error::from(Box::new(Syntax {
             line: place.line,
@@ -155,7 +158,31 @@ impl<'a> Lexer<'a> {
             expected,
             line_text: place.line_text,
             mark: place.mark,
+            cause,
         }))
+    }
+
+    /// What the text is instead of a dump, as far as the place of an error tells.
+    fn cause(&self, token: Token, expected: Wanted) -> Option<Cause> {
+        let bytes = self.bytes(token);
+        match expected {
+            Wanted::End if bytes == b"version" => Some(Cause::AnotherDump),
+            Wanted::Literal("version") => {
+                let first = token.at == TextPos::new(0);
+                let known = first.then(|| Cause::of_beginning(self.text.unread()));
+                let further = || self.is_dump_further_on().then_some(Cause::SomethingBefore);
+                known.flatten().or_else(further)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a dump begins on one of the next lines.
+    fn is_dump_further_on(&self) -> bool {
+        let lines = self.text.unread().split(|byte| *byte == b'\n').skip(1);
+        lines.take(SHOWN_LINES).any(|line| {
+            line.starts_with(b"# DRBD meta data dump") || line.starts_with(b"version \"v0")
+        })
     }
 }
 

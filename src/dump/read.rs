@@ -26,6 +26,11 @@ const WORD: Bytes = Bytes::new(4);
 pub enum Note {
     /// v08 flags are 0, which may be a lie of whoever printed them: restored, the resource would be Inconsistent.
     FlagsZero,
+    /// The size was clipped when the dump was made: the disk said a larger one.
+    Clipped {
+        /// What the disk said, in sectors.
+        said: u64,
+    },
     /// No line `la-peer-max-bio-size`; 0 is assumed.
     NoBioSize,
     /// No lines `al-stripes` and `al-stripe-size-4k`; one stripe of 32 KiB is assumed.
@@ -38,13 +43,19 @@ impl Note {
     /// Whether it should be looked into before the dump is used.
     #[must_use]
     pub const fn is_warning(self) -> bool {
-        matches!(self, Self::FlagsZero)
+        matches!(self, Self::FlagsZero | Self::Clipped { .. })
     }
 }
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Clipped { said } => {
+                return write!(
+                    f,
+                    "la-size-sect was clipped when the dump was made: the disk said {said} sectors, and what lies behind the clipped size is not tracked in this dump"
+                );
+            }
             Self::FlagsZero => {
                 "flags are 0x00000000, as drbd-utils from 2012 to 9.32 printed them whatever the disk said"
             }
@@ -93,6 +104,23 @@ struct Repeat {
     low: u32,
 }
 
+/// The first line of a dump whose size was clipped.
+const CLIPPED: &[u8] = b"# la-size-sect was too big (";
+
+/// What a dump's first line says of its size.
+fn clipped(text: &mut Text<'_>) -> Result<Option<Note>> {
+    text.ensure(CLIPPED.len().saturating_add(20))?;
+    let Some(rest) = text.unread().strip_prefix(CLIPPED) else {
+        return Ok(None);
+    };
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let said = rest
+        .get(..digits)
+        .and_then(|digits| std::str::from_utf8(digits).ok())
+        .and_then(|digits| digits.parse().ok());
+    Ok(said.map(|said| Note::Clipped { said }))
+}
+
 impl<'a> DumpReader<'a> {
     /// Reads a dump up to its first bitmap.
     ///
@@ -100,8 +128,11 @@ impl<'a> DumpReader<'a> {
     ///
     /// [`Error::Syntax`] where it does not parse, [`crate::error::Refused::UncleanDump`], or what reading met.
     pub fn new(read: impl Read + 'a) -> Result<Self> {
-        let mut lexer = Lexer::new(Text::new(read));
-        let (header, notes) = header(&mut lexer)?;
+        let mut text = Text::new(read);
+        let clipped = clipped(&mut text)?;
+        let mut lexer = Lexer::new(text);
+        let (header, mut notes) = header(&mut lexer)?;
+        notes.extend(clipped);
         Ok(Self {
             lexer,
             header,

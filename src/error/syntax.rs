@@ -6,7 +6,7 @@ use crate::units::TextPos;
 
 /// A dump does not parse.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}, column {column}: found {found}, expected {expected}")]
+#[error("line {line}, column {column}: found {found}, expected {expected}{}", cause.map_or("", Cause::words))]
 pub struct Syntax {
     /// Line, from 1.
     pub line: u64,
@@ -22,6 +22,61 @@ pub struct Syntax {
     pub line_text: String,
     /// How many characters of `line_text` stand before the place.
     pub mark: usize,
+    /// What the text is instead, where that is recognised.
+    pub cause: Option<Cause>,
+}
+
+/// Why a text is no dump, though a dump may be in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// Another dump begins behind the first.
+    AnotherDump,
+    /// Two bytes for each character, as PowerShell writes files.
+    Utf16,
+    /// A byte order mark before the text.
+    ByteOrderMark,
+    /// Compressed: gzip, xz, zstd or bzip2.
+    Compressed {
+        /// The program that prints what is in it.
+        with: &'static str,
+    },
+    /// Something else before it, as a shell's prompt.
+    SomethingBefore,
+}
+
+impl Cause {
+    /// The same, to end a message with.
+    const fn words(self) -> &'static str {
+        match self {
+            Self::AnotherDump => ": another dump begins here, and one alone can be read",
+            Self::Utf16 => ": the text is UTF-16",
+            Self::ByteOrderMark => ": the text begins with a byte order mark",
+            Self::Compressed { .. } => ": the file is compressed",
+            Self::SomethingBefore => {
+                ": something else stands before the dump, such as a shell prompt"
+            }
+        }
+    }
+
+    /// What a text is that begins so, where it does not begin as a dump.
+    #[must_use]
+    pub fn of_beginning(bytes: &[u8]) -> Option<Self> {
+        let begins: [(&[u8], Self); 8] = [
+            (b"\xFF\xFE", Self::Utf16),
+            (b"\xFE\xFF", Self::Utf16),
+            (b"v\0e\0r\0", Self::Utf16),
+            (b"\xEF\xBB\xBF", Self::ByteOrderMark),
+            (b"\x1F\x8B", Self::Compressed { with: "zcat" }),
+            (b"\xFD7zXZ", Self::Compressed { with: "xzcat" }),
+            (b"\x28\xB5\x2F\xFD", Self::Compressed { with: "zstdcat" }),
+            (b"BZh", Self::Compressed { with: "bzcat" }),
+        ];
+        let known = begins
+            .into_iter()
+            .find(|(start, _)| bytes.starts_with(start));
+        known.map(|(_, cause)| cause)
+    }
 }
 
 /// What stands where a dump does not parse.

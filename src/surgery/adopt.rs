@@ -39,6 +39,8 @@ pub struct Site {
 /// Each way to adopt a resource, or why it does not work here.
 #[derive(Clone, Debug)]
 pub struct Ways {
+    /// The metadata taken out as a dump, and put back at the end of the disk: also where cutting the disk destroys what is there now.
+    pub import: Result<Relocation, Obstacle>,
     /// New metadata at the end of the disk, by this program or by drbdmeta's `restore-md`.
     pub relocate: Result<Relocation, Obstacle>,
     /// The disk cut to what the metadata was laid out for.
@@ -55,6 +57,13 @@ pub struct Ways {
 pub enum Obstacle {
     /// The metadata is on a meta device; its data is elsewhere.
     OtherDevice,
+    /// The metadata lies behind the end of the disk as it is to be: once that is cut, nothing is left of it.
+    CutOff {
+        /// The disk's size then.
+        size: Bytes,
+    },
+    /// drbd-utils up to 9.34.0 shift the bitmap on the way, and lose what is out of sync.
+    Shifts,
     /// It is where DRBD looks already.
     AlreadyThere {
         /// Where the superblock is.
@@ -104,6 +113,14 @@ impl fmt::Display for Obstacle {
             Self::OtherDevice => {
                 f.write_str("the metadata is on a meta device, and the data is elsewhere")
             }
+            Self::CutOff { size } => write!(
+                f,
+                "the metadata lies beyond byte {}: export it first, cut, then import",
+                size.get()
+            ),
+            Self::Shifts => f.write_str(
+                "drbd-utils up to 9.34.0 shift the bitmap on this way, because its size changes, and lose what is out of sync",
+            ),
             Self::AlreadyThere { at } => {
                 write!(
                     f,
@@ -139,12 +156,20 @@ impl fmt::Display for Obstacle {
 /// Each way to adopt a level on a site; `located` is all that was found around it.
 #[must_use]
 pub fn ways(level: &Level, located: &Located, site: Site) -> Ways {
-    let relocate = relocate(level, site.size);
-    Ways {
-        check_resize: way::check_resize(level, located, site.size, relocate.as_ref()),
+    let import = relocate(level, site.size);
+    let ways = Ways {
+        check_resize: way::check_resize(level, located, site.size, import.as_ref()),
         truncate: truncate(level, site),
         external: way::external(level, site.size),
-        relocate,
+        relocate: import.clone(),
+        import: import.clone(),
+    };
+    let cut = level.layout.index.is_internal() && level.layout.whole.end > DevPos::at(site.size);
+    if cut {
+        let ways = ways.but(Obstacle::CutOff { size: site.size });
+        Ways { import, ..ways }
+    } else {
+        ways
     }
 }
 
@@ -153,6 +178,7 @@ impl Ways {
     #[must_use]
     pub fn but(self, obstacle: Obstacle) -> Self {
         Self {
+            import: self.import.and(Err(obstacle)),
             relocate: self.relocate.and(Err(obstacle)),
             truncate: self.truncate.and(Err(obstacle)),
             external: self.external.and(Err(obstacle)),

@@ -1,6 +1,9 @@
 //! Reading a bitmap area, hole by hole and chunk by chunk.
 
 mod count;
+mod untracked;
+
+pub use untracked::{Untracked, on_a_large_enough_meta_device};
 
 use std::ops::Range;
 

@@ -1,6 +1,6 @@
 //! Superblocks where DRBD looks whose fields contradict their place.
 
-use super::locate::{FoundBy, IndexChoice, Located};
+use super::locate::{FoundBy, IndexChoice, Level, Located, Why, locate_at};
 use super::places::{self, Place};
 use super::traces::superblock_at;
 use crate::error::Result;
@@ -23,6 +23,8 @@ pub struct InPlace {
     pub index: MdIndex,
     /// The size of the device on which DRBD looks there.
     pub device: Bytes,
+    /// The resource, where it is another one in a slot of the same meta device.
+    pub level: Option<Level>,
     /// The number of the level around it: `None` where it is the image's own.
     pub inside: Option<usize>,
 }
@@ -48,6 +50,20 @@ pub fn in_place(device: Window<'_>, located: &Located, index: IndexChoice) -> Re
             let inside = first_of(device, located, &places::inside(level), Some(number))?;
             let new = |one: &InPlace| found.iter().all(|known: &InPlace| known.at != one.at);
             found.extend(inside.filter(new));
+        }
+    }
+    for rejected in &located.rejected {
+        if let Why::OtherSlot { slot } = rejected.why
+            && let Ok(level) = locate_at(device, rejected.at, IndexChoice::Indexed(slot))
+        {
+            found.push(InPlace {
+                superblock: level.superblock.clone(),
+                at: rejected.at,
+                index: level.layout.index,
+                device: device.size(),
+                level: Some(level),
+                inside: None,
+            });
         }
     }
     Ok(found)
@@ -79,6 +95,7 @@ fn first_of(
             superblock,
             at,
             device: size,
+            level: None,
             inside,
         }));
     }
@@ -130,6 +147,7 @@ pub fn in_place_at(device: Window<'_>, at: DevPos, index: IndexChoice) -> Result
         at,
         index,
         device: size,
+        level: None,
         inside: None,
     }))
 }

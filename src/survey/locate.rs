@@ -15,8 +15,11 @@
 
 mod chain;
 mod fit;
+mod given;
 mod partitions;
 mod scan;
+
+pub use given::located_at;
 
 pub(in crate::survey) use fit::fitting;
 pub(crate) use fit::smaller_device;
@@ -25,7 +28,7 @@ pub(crate) use partitions::to_look_at;
 use std::fmt;
 use std::ops::{ControlFlow, Range};
 
-use crate::error::{Corrupt, Error, Misfit, Result};
+use crate::error::{Misfit, Result};
 use crate::format::bitmap::{count_set, out_of_sync};
 use crate::format::layout::MdLayout;
 use crate::format::metadata::Header;
@@ -33,8 +36,7 @@ use crate::format::superblock::{Format, Superblock};
 use crate::image::Window;
 use crate::survey::bitmap::OnDiskBitmap;
 use crate::survey::occupants::Partition;
-use crate::survey::places;
-use crate::survey::traces::{self, Block, Trace, TraceKind, block_at};
+use crate::survey::traces::{Block, Trace, TraceKind};
 use crate::units::{Bytes, DevPos, Sectors};
 
 /// Which placements are looked at.
@@ -372,47 +374,4 @@ pub fn superblocks_in(
 /// [`Error::Corrupt`] where there is none that counts; what reading met.
 pub fn locate_at(device: Window<'_>, at: DevPos, index: IndexChoice) -> Result<Level> {
     fit::given(device, at, index)
-}
-
-/// The same, and also a superblock that lacks only its magic: then that is among the traces.
-///
-/// # Errors
-///
-/// [`Error::Corrupt`] where there is neither; what reading met.
-pub fn located_at(device: Window<'_>, at: DevPos, index: IndexChoice) -> Result<Located> {
-    let located = |level: Level, traces: Vec<Trace>| Located {
-        levels: vec![level],
-        traces,
-        ..Located::default()
-    };
-    match locate_at(device, at, index) {
-        Ok(level) => Ok(located(level, Vec::new())),
-        Err(error @ Error::Corrupt(Corrupt::Magic { .. })) => match trace_at(device, at, index)? {
-            Some(trace) => match trace.level.clone() {
-                Some(level) => Ok(located(level, vec![trace])),
-                None => Err(error),
-            },
-            None => Err(error),
-        },
-        Err(error) => Err(error),
-    }
-}
-
-/// The trace at a position.
-fn trace_at(device: Window<'_>, at: DevPos, index: IndexChoice) -> Result<Option<Trace>> {
-    let Some(Block::Other(block)) = block_at(device, at)? else {
-        return Ok(None);
-    };
-    let places = places::outermost(index, device.size());
-    let mut here = places.into_iter().filter(|place| place.at == at);
-    let trace = here
-        .find_map(|place| traces::in_place(&block, place))
-        .or_else(|| traces::by_position(&block, at, device.size()));
-    Ok(trace.map(|trace| Trace {
-        level: trace.level.map(|level| Level {
-            found_by: FoundBy::Given,
-            ..level
-        }),
-        ..trace
-    }))
 }

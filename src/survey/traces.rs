@@ -247,6 +247,10 @@ fn candidates(block: &[u8; SUPERBLOCK_LEN]) -> [(u32, usize); 3] {
 /// An activity log beside one of some places whose superblock is gone.
 pub(super) fn log_alone(device: Window<'_>, places: &[Place]) -> Result<Option<Trace>> {
     for place in places {
+        // Where a superblock is, however damaged, the log is not alone.
+        if superblock_at(device, place.at)?.is_some() {
+            continue;
+        }
         if let Some(log) = log_beside(device, place.index, place.at)? {
             return Ok(Some(Trace {
                 at: place.at,

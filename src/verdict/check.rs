@@ -18,8 +18,11 @@ mod known;
 mod log;
 mod rule;
 mod run;
+mod seen;
+mod slots;
 mod stack;
 mod subject;
+mod traces;
 mod uuids;
 
 pub use crate::survey::in_place::{InPlace, in_place, in_place_at};
@@ -28,6 +31,7 @@ pub use finding::{Finding, Severity};
 pub use kernel::{Attach, Code, Kernel};
 pub use rule::{Rule, rules};
 pub use run::{CheckOptions, Judged, check};
+pub use slots::left_by_a_peer;
 pub use subject::Subject;
 
 #[cfg(test)]

@@ -14,13 +14,12 @@
 //! `none`: metadata may lie anywhere on a device that changed its size. Then what is left where DRBD looks counts too: an activity log
 //! without its superblock, or a superblock without its magic. *Could not look* never is *nothing there*.
 
-mod contents;
 mod expect;
 mod partition;
 mod prober;
 mod status;
 
-pub use contents::Contents;
+pub use crate::survey::contents::Contents;
 pub use expect::{Difference, Expect};
 pub use partition::InPartition;
 pub use status::Status;

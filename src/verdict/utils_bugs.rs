@@ -11,6 +11,9 @@ use crate::units::{Bytes, range_len};
 /// As much of a bitmap as `restore-md` of 9.22 writes.
 const RESTORED_BY_9_22: Bytes = Bytes::new(32 << 20);
 
+/// The largest bitmap that drbd-utils before 9.22 apply a log to.
+const APPLIED_BEFORE_9_22: Bytes = Bytes::new(4 << 30);
+
 /// A bug, or a limit, of some versions of drbd-utils that this metadata would meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -19,6 +22,11 @@ pub enum UtilsBug {
     FlagsLost,
     /// `restore-md` of 9.22 writes the first 32 MiB of the bitmap and no more.
     BitmapCut {
+        /// How much there is.
+        bitmap: Bytes,
+    },
+    /// Before 9.22, `apply-al` marks the wrong places of a bitmap of more than 4 GiB.
+    LogMisapplied {
         /// How much there is.
         bitmap: Bytes,
     },
@@ -49,6 +57,10 @@ impl fmt::Display for UtilsBug {
             Self::BitmapCut { bitmap } => write!(
                 f,
                 "drbd-utils 9.22 restore the first 32 MiB of a bitmap and exit 0; this one has {bitmap}"
+            ),
+            Self::LogMisapplied { bitmap } => write!(
+                f,
+                "drbd-utils before 9.22 apply the activity log to the wrong places of a bitmap of more than 4 GiB; this one has {bitmap}: use `mdtool apply-al`"
             ),
             Self::Members => f.write_str(
                 "drbd-utils before 9.27 refuse the line `members`: export with --compat and their version",
@@ -102,6 +114,10 @@ pub fn utils_bugs(
         (
             bitmap > RESTORED_BY_9_22 && from(22) && before(23),
             UtilsBug::BitmapCut { bitmap },
+        ),
+        (
+            bitmap > APPLIED_BEFORE_9_22 && before(22),
+            UtilsBug::LogMisapplied { bitmap },
         ),
         (has_peers && before(27), UtilsBug::Members),
         (

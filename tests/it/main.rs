@@ -21,6 +21,10 @@ mod activity_log;
 mod adopt;
 /// What messages and documents advise.
 mod advice;
+/// Every command on every image, their answers held against each other.
+mod agreement;
+/// Small inputs that were answered wrongly.
+mod answers;
 /// Applying activity logs.
 mod apply_al;
 /// What `check` says that DRBD 8.4 would answer, held against what its kernel answered.

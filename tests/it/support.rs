@@ -246,6 +246,12 @@ pub(crate) fn lengthen(path: &Path, bytes: &[u8]) {
     file.write_all_at(bytes, end).unwrap();
 }
 
+/// A file of just these bytes; an older one of that name is replaced.
+pub(crate) fn put(path: &Path, bytes: &[u8]) {
+    sparse(path, 0);
+    lengthen(path, bytes);
+}
+
 /// Reads bytes of an image.
 #[expect(clippy::disallowed_types, reason = "tests read images by hand")]
 pub(crate) fn peek(path: &Path, at: u64, len: usize) -> Vec<u8> {

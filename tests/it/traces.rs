@@ -191,6 +191,39 @@ fn a_retired_superblock_is_moved_and_never_damaged_or_none() {
 }
 
 #[test]
+fn what_lacks_its_magic_is_not_changed() {
+    let dir = scratch();
+    let superblock = 64 * MIB - 4096;
+    for word in [*b"\0\0\0\0", *b"mdU\x6D", *b"mdR\x6D"] {
+        let path = built(&dir, "v09.raw", 64 * MIB, &[Level::v09(3)]);
+        patch(&path, superblock + 60, &word);
+        let at = superblock.to_string();
+        for words in [
+            &["adopt", "--node-id", "1"][..],
+            &[
+                "adopt",
+                "--node-id",
+                "1",
+                "--strategy",
+                "external",
+                "--meta",
+                "/nowhere",
+            ],
+            &["apply-al"],
+        ] {
+            let run = run(
+                words[0],
+                &path,
+                &[&words[1..], &["--at", &at, "--yes"]].concat(),
+            );
+            assert_eq!(run.status, 1, "{words:?} {run:?}");
+        }
+        assert_eq!(peek(&path, superblock + 60, 4), word);
+        std::fs::remove_file(&path).unwrap();
+    }
+}
+
+#[test]
 fn a_log_without_its_superblock_is_damaged_in_every_command() {
     let Some(drbdmeta) = Drbdmeta::new() else {
         return;

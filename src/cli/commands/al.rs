@@ -8,6 +8,7 @@ use std::ops::Range;
 use anyhow::Context;
 use serde_json::{Value, json};
 
+use crate::cli::output::document;
 use crate::cli::Streams;
 use crate::cli::commands::al::args::AlArgs;
 use crate::cli::session::open::Opened;
@@ -46,11 +47,7 @@ pub(crate) fn run(args: &AlArgs, _command_line: &str, out: &mut Streams<'_>) -> 
         more,
     };
     if args.json {
-        writeln!(
-            out.stdout,
-            "{:#}",
-            log.json(&args.image.image.to_string_lossy())
-        )?;
+        document::print(out.stdout, log.json(&args.image.image.to_string_lossy()))?;
     } else {
         log.print(out.stdout)?;
     }

@@ -7,6 +7,7 @@ use anyhow::Context;
 
 use crate::cli::Streams;
 use crate::cli::commands::check::args::CheckArgs;
+use crate::cli::output::traces;
 use crate::cli::session::open::Opened;
 use crate::cli::outcome::Outcome;
 use crate::cli::commands::check::view::{Report, json, text};
@@ -24,7 +25,7 @@ pub(crate) fn run(args: &CheckArgs, _command_line: &str, out: &mut Streams<'_>) 
     let opened = Opened::open(&args.image)?;
     let (located, in_place) = subjects(&opened, args)?;
     let only = match args.level {
-        Some(_) => Some(choose(&located, &args.image, args.level)?),
+        Some(_) => Some(choose(&located, &args.image, args.level, &opened)?),
         None => None,
     };
     let options = CheckOptions { full: args.full };
@@ -45,7 +46,12 @@ pub(crate) fn run(args: &CheckArgs, _command_line: &str, out: &mut Streams<'_>) 
         text(&report, out.stdout)?;
     }
     if judged.is_empty() {
-        return Err(nothing_found(&located, &args.image).into());
+        return Err(nothing_found(&located, &args.image, &opened));
+    }
+    if let Some(trace) = located.foremost_trace().filter(|_| located.levels.is_empty()) {
+        for hint in traces::hints(&args.image, trace) {
+            out.tell(format_args!("hint: {hint}"));
+        }
     }
     for partition in &located.partitions {
         let hint = of_partition(&args.image, partition);

@@ -11,7 +11,7 @@ use crate::cli::commands::export::args::ExportArgs;
 use crate::cli::commands::apply_al::{marking, warn_of_log};
 use crate::cli::session::open::Opened;
 use crate::cli::outcome::Outcome;
-use crate::cli::output::{json, text};
+use crate::cli::output::{document, json, text};
 use crate::cli::session::select::Chosen;
 use crate::dump::{Compat, Preamble, print};
 use crate::error::{Error, Refused};
@@ -19,6 +19,7 @@ use crate::format::metadata::Header;
 use crate::format::superblock::{AlState, Format};
 use crate::image::NewFile;
 use crate::surgery::apply_al::Applied;
+use crate::survey::bitmap::{Untracked, on_a_large_enough_meta_device};
 use crate::survey::locate::{FoundBy, Level, ScanMode};
 use crate::units::Bytes;
 
@@ -62,7 +63,7 @@ pub(crate) fn run(
             first: 0,
         };
         let document = json::level(&report, chosen.number, level)?;
-        writeln!(out.stdout, "{document:#}")?;
+        document::print(out.stdout, document)?;
     }
     warn(level, args, out);
     if args.apply_al && !args.mark_all {
@@ -101,6 +102,10 @@ fn write_dump(
 ) -> Result<(), Error> {
     let header = Header::of(&level.superblock);
     let mut bitmap = level.bitmap(opened.window());
+    if let Some(layout) = on_a_large_enough_meta_device(level).filter(|_| !args.apply_al) {
+        let mut bitmap = Untracked::new(bitmap, &layout, level.superblock.la_size());
+        return print(out, &header, &layout, &mut bitmap, preamble, compat(args));
+    }
     if !args.apply_al {
         return print(
             out,
@@ -150,7 +155,13 @@ fn warn(level: &Level, args: &ExportArgs, out: &mut Streams<'_>) {
         ));
     }
     let header = Header::of(&level.superblock);
-    if level.superblock.la_size() > level.layout.usable {
+    if on_a_large_enough_meta_device(level).is_some() && !args.apply_al {
+        out.tell(format_args!(
+            "mdtool: warning: the meta device is too small for la-size-sect {}: it has bits for {} sectors only; the dump has the whole size, and what lies behind is marked out of sync",
+            level.superblock.la_size().get(),
+            level.layout.usable.get()
+        ));
+    } else if level.superblock.la_size() > level.layout.usable {
         out.tell(format_args!(
             "mdtool: warning: la-size-sect is {}, clipped to the {} that fit",
             level.superblock.la_size().get(),

@@ -188,7 +188,7 @@ fn tell_notes(reader: &DumpReader<'_>, args: &ImportArgs, out: &mut Streams<'_>)
             args.dump.display()
         ));
         if *note == Note::FlagsZero {
-            out.tell("hint: as it is, the resource will be Inconsistent; --flags 0x… writes those of the disk that was dumped");
+            out.tell("hint: as it is, the resource will be Inconsistent; if the disk that was dumped was good, --flags 0x91 (Consistent, UpToDate, log applied) is right");
         }
     }
 }

@@ -19,7 +19,7 @@ pub(crate) fn run(args: &LocateArgs, _command_line: &str, out: &mut Streams<'_>)
     let mut located = find(&opened, &args.image, args.level, args.scan.into())?;
     let mut first = 0;
     if args.level.is_some() {
-        first = choose(&located, &args.image, args.level)?;
+        first = choose(&located, &args.image, args.level, &opened)?;
         located.levels = located.levels.drain(first..).take(1).collect();
     }
     let report = text::Report {
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &LocateArgs, _command_line: &str, out: &mut Streams<'_>)
     print.with_context(|| args.image.image.display().to_string())?;
     out.stdout.write_all(&printed)?;
     if located.levels.is_empty() {
-        return Err(nothing_found(&located, &args.image).into());
+        return Err(nothing_found(&located, &args.image, &opened));
     }
     match no_stack(&located, &args.image).filter(|_| args.image.stacked) {
         Some(no) => Err(no.into()),

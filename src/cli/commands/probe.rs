@@ -13,6 +13,7 @@ use crate::cli::commands::probe::args::ProbeArgs;
 use crate::cli::args::{ImageArgs};
 use crate::cli::session::open::Opened;
 use crate::cli::outcome::Outcome;
+use crate::cli::output::document::print as print_document;
 use crate::cli::commands::probe::view::{Report, document};
 use crate::verdict::probe::{ProbeOptions, Probed, Status, probe};
 
@@ -34,6 +35,7 @@ pub(crate) fn run(args: &ProbeArgs, _command_line: &str, out: &mut Streams<'_>) 
     let mut statuses = Vec::new();
     let mut entries = Vec::new();
     let mut hints: Vec<String> = Vec::new();
+    let mut said = false;
     for image in args.images() {
         let mut looked = look(args, &image);
         let entry = args.json.then(|| entry(&image, &mut looked)).transpose()?;
@@ -45,7 +47,7 @@ pub(crate) fn run(args: &ProbeArgs, _command_line: &str, out: &mut Streams<'_>) 
         if let Some(entry) = entry {
             entries.push(entry);
         } else if args.net_size {
-            net_size(&report, out)?;
+            said = net_size(&report, out)?;
         } else if !args.quiet {
             print(out, report.line())?;
         }
@@ -57,13 +59,18 @@ pub(crate) fn run(args: &ProbeArgs, _command_line: &str, out: &mut Streams<'_>) 
     }
     let worst = Status::worst(&statuses);
     if args.json {
-        print(out, format_args!("{:#}", document(worst, &entries)))?;
+        let mut text = Vec::new();
+        print_document(&mut text, document(worst, &entries))?;
+        print(out, String::from_utf8_lossy(&text).trim_end())?;
     }
     if !args.quiet {
         for hint in hints {
             out.tell(format_args!("hint: {hint}"));
         }
     }
+    // A script that asked for a number and got none is not to go on.
+    let unknown = args.net_size && !said && [Status::Clean, Status::Unclean].contains(&worst);
+    let worst = if unknown { Status::Error } else { worst };
     Ok(Outcome::Probed(worst))
 }
 
@@ -108,8 +115,8 @@ fn print(out: &mut Streams<'_>, line: impl Display) -> io::Result<()> {
     }
 }
 
-/// Prints the size alone, and the line for people where it is not the whole answer.
-fn net_size(report: &Report<'_>, out: &mut Streams<'_>) -> anyhow::Result<()> {
+/// Prints the size alone, and the line for people where it is not the whole answer; whether there is a size.
+fn net_size(report: &Report<'_>, out: &mut Streams<'_>) -> anyhow::Result<bool> {
     let size = report.net_size();
     if let Some(size) = size {
         print(out, size.get())?;
@@ -122,5 +129,5 @@ fn net_size(report: &Report<'_>, out: &mut Streams<'_>) -> anyhow::Result<()> {
         };
         out.tell(format_args!("mdtool: {}{unknown}", report.line()));
     }
-    Ok(())
+    Ok(size.is_some())
 }

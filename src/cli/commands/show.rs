@@ -21,10 +21,10 @@ pub(crate) fn run(args: &ShowArgs, _command_line: &str, out: &mut Streams<'_>) -
     let opened = Opened::open(&args.image)?;
     let located = find(&opened, &args.image, args.level, ScanMode::Auto)?;
     if located.levels.is_empty() {
-        return Err(nothing_found(&located, &args.image).into());
+        return Err(nothing_found(&located, &args.image, &opened));
     }
     let chosen = if args.level.is_some() || args.image.stacked {
-        let number = choose(&located, &args.image, args.level)?;
+        let number = choose(&located, &args.image, args.level, &opened)?;
         number..=number
     } else {
         0..=located.levels.len().saturating_sub(1)

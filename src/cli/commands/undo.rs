@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde_json::{Value, json};
 
+use crate::cli::output::document;
 use crate::cli::Streams;
 use crate::cli::commands::adopt::view::summary;
 use crate::cli::commands::undo::args::UndoArgs;
@@ -69,7 +70,7 @@ fn print(
     out: &mut Streams<'_>,
 ) -> anyhow::Result<()> {
     if args.writing.json {
-        writeln!(out.stdout, "{:#}", json(args, undo, path, ended)?)?;
+        document::print(out.stdout, json(args, undo, path, ended)?)?;
     } else if ended.dry_run {
         let targets = undo.identity().targets.iter().enumerate();
         for (number, target) in targets {

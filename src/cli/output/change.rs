@@ -1,5 +1,6 @@
 //! What a writing command did or would do, as JSON; docs/json.md documents the fields, which are only ever added to.
 
+use crate::cli::output::document;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -42,7 +43,7 @@ pub(crate) fn print(
     if let (Value::Object(document), Value::Object(more)) = (&mut document, more) {
         document.extend(more);
     }
-    writeln!(out, "{document:#}")
+    document::print(out, document)
 }
 
 fn word(written: Written) -> &'static str {

@@ -1,11 +1,12 @@
 //! The JSON form; docs/json.md documents its fields, which are only ever added to.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use serde_json::{Value, json};
 
+use crate::cli::args::ImageArgs;
 use crate::cli::output::text::Report;
-use crate::cli::output::traces;
+use crate::cli::output::{document, traces};
 use crate::format::superblock::Uuid;
 use crate::survey::locate::{Level, Rejected, Searched};
 use crate::survey::occupancy::Evidence;
@@ -29,7 +30,7 @@ pub(crate) fn print(report: &Report<'_>, out: &mut dyn Write) -> anyhow::Result<
         "image_bytes": report.opened.image_size().get(),
         "levels": levels,
         "rejected": rejected,
-        "traces": report.located.traces.iter().map(|one| trace(report, one)).collect::<Vec<_>>(),
+        "traces": report.located.traces.iter().map(|one| trace(report.image, one)).collect::<Vec<_>>(),
         "rejected_more": report.located.rejected_more,
         "searched": match report.located.searched {
             Searched::Expected => "expected",
@@ -43,8 +44,7 @@ pub(crate) fn print(report: &Report<'_>, out: &mut dyn Write) -> anyhow::Result<
             "bytes": one.size.get(),
         })).collect::<Vec<_>>(),
     });
-    serde_json::to_writer_pretty(&mut *out, &document).map_err(io::Error::from)?;
-    Ok(writeln!(out)?)
+    Ok(document::print(out, document)?)
 }
 
 /// One level, as `levels` has it and as export describes it.
@@ -79,6 +79,7 @@ pub(crate) fn occupants(report: &Report<'_>) -> anyhow::Result<Vec<Value>> {
     let entry = |one: Evidence| {
         json!({
             "kind": one.occupant.kind.word(),
+            "end": one.occupant.end.map(|end| report.start_offset().saturating_add(end.get())),
             "end_offset": one.occupant.end.map(|end| report.start_offset().saturating_add(end.get())),
             "size_bytes": one.occupant.end.map(DevPos::get),
             "ends_inside_level": one.level.and_then(|level| report.first.checked_add(level)),
@@ -90,13 +91,13 @@ pub(crate) fn occupants(report: &Report<'_>) -> anyhow::Result<Vec<Value>> {
 }
 
 /// What is left of metadata that DRBD does not see.
-pub(crate) fn trace(report: &Report<'_>, trace: &Trace) -> Value {
+pub(crate) fn trace(image: &ImageArgs, trace: &Trace) -> Value {
     json!({
         "kind": trace.kind.word(),
-        "md_offset": report.image_pos(trace.at).get(),
+        "md_offset": traces::image_pos(image, trace.at).get(),
         "format": trace.format.map(|format| format.to_string()),
         "in_place": trace.in_place,
-        "what": traces::line(report.image, trace),
+        "what": traces::line(image, trace),
     })
 }
 

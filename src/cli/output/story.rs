@@ -46,6 +46,9 @@ fn gone(report: &Report<'_>, outermost: &Level) -> String {
             "What was found lies deeper, where an inner resource on a device of {} has it; the outer's metadata is gone.",
             outermost.device
         ),
+        _ if !outermost.layout.index.is_internal() => {
+            "What was found is external metadata: DRBD takes it where its configuration names this device as meta-disk.".to_owned()
+        }
         _ => format!(
             "What was found was made for a device of {}: this one is {short} longer, or metadata that lay around it is gone.",
             outermost.device
@@ -193,6 +196,14 @@ pub(crate) fn next(report: &Report<'_>) -> Vec<(String, &'static str)> {
             (format!("mdtool plan {image}"), "every way to adopt it here"),
             (export, "its metadata as text, for drbdmeta restore-md"),
         ]
+    } else if innermost.found_by == FoundBy::Scan && innermost.layout.index.is_internal() {
+        vec![
+            (
+                format!("mdtool plan {image}"),
+                "every way to put it where DRBD looks",
+            ),
+            (export, "its metadata as text, for drbdmeta restore-md"),
+        ]
     } else {
         vec![(export, "its metadata as text, for drbdmeta restore-md")]
     }
@@ -201,6 +212,10 @@ pub(crate) fn next(report: &Report<'_>) -> Vec<(String, &'static str)> {
 /// A path as a shell takes it.
 pub(crate) fn shell_word(path: &Path) -> String {
     let path = path.to_string_lossy();
+    if path.starts_with('-') {
+        // No option.
+        return shell_word(Path::new(&format!("./{path}")));
+    }
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
     if !path.is_empty() && path.chars().all(plain) {
         path.into_owned()

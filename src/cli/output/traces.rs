@@ -107,7 +107,7 @@ fn is_inner(level: &Level) -> bool {
 }
 
 /// Where in the image a position of the device is.
-fn image_pos(args: &ImageArgs, at: DevPos) -> ImagePos {
+pub(crate) fn image_pos(args: &ImageArgs, at: DevPos) -> ImagePos {
     let before = args.offset.map_or(Bytes::ZERO, |offset| offset.0);
     // OK to fall back: positions that were found lie in the image.
     let at = at.from_start();

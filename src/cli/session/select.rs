@@ -1,18 +1,21 @@
 //! Finding the levels that the arguments ask for, and choosing one.
 
+use std::path::PathBuf;
+
 use anyhow::Context;
 
 use crate::cli::args::{ImageArgs, LevelChoice};
 use crate::cli::outcome::{Declined, Negative};
 use crate::cli::output::traces;
 use crate::cli::session::open::Opened;
+use crate::survey::contents::Contents;
 use crate::survey::in_place::in_place;
 use crate::survey::locate::{
     FoundBy, Level, LocateOptions, Located, Role, ScanMode, Searched, locate, located_at,
 };
-use crate::survey::occupants::Partition;
+use crate::survey::occupants::{Occupant, Partition};
 use crate::survey::traces::TraceKind;
-use crate::units::DevPos;
+use crate::units::{Bytes, DevPos};
 
 /// An image whose levels were looked for, and the one among them that is meant.
 pub(crate) struct Chosen {
@@ -31,7 +34,7 @@ impl Chosen {
     ) -> anyhow::Result<Self> {
         let opened = Opened::open(args)?;
         let located = find(&opened, args, level, scan)?;
-        let number = choose(&located, args, level)?;
+        let number = choose(&located, args, level, &opened)?;
         Ok(Self {
             opened,
             located,
@@ -48,7 +51,7 @@ impl Chosen {
         let opened = Opened::open(args)?;
         let located = find(&opened, args, level, scan)?;
         refuse_damaged_inner(&opened, &located, args, level)?;
-        let number = choose(&located, args, level)?;
+        let number = choose(&located, args, level, &opened)?;
         refuse_unsure(&opened, &located, number, (args, level), Trust::Found)?;
         Ok(Self {
             opened,
@@ -61,6 +64,23 @@ impl Chosen {
     pub(crate) fn level(&self) -> &Level {
         // OK to expect: the number was chosen among these levels, which do not change.
         self.located.levels.get(self.number).expect("a level")
+    }
+}
+
+/// Refuses to change what lacks its magic: that is to be put back before anything else.
+pub(crate) fn refuse_trace(
+    located: &Located,
+    args: &ImageArgs,
+    number: usize,
+) -> anyhow::Result<()> {
+    let md = located.levels.get(number).map(|level| level.layout.md);
+    match md.and_then(|md| located.trace_at(md)) {
+        Some(trace) => Err(Negative {
+            answer: format!("{}: {}", args.image.display(), traces::line(args, trace)),
+            hints: traces::hints(args, trace),
+        }
+        .into()),
+        None => Ok(()),
     }
 }
 
@@ -93,10 +113,11 @@ pub(crate) fn choose(
     located: &Located,
     args: &ImageArgs,
     level: Option<LevelChoice>,
+    opened: &Opened,
 ) -> anyhow::Result<usize> {
     let count = located.levels.len();
     let Some(innermost) = count.checked_sub(1) else {
-        return Err(nothing_found(located, args).into());
+        return Err(nothing_found(located, args, opened));
     };
     let default = if args.stacked {
         LevelChoice::Inner
@@ -225,7 +246,7 @@ fn passed_over(
     let outer = number.checked_sub(1);
     let damaged = in_place(opened.window(), located, args.index)?.into_iter();
     let damaged = damaged
-        .filter(|one| one.inside == outer)
+        .filter(|one| one.inside == outer && one.level.is_none())
         .map(|one| Standing {
             what: format!(
                 "the {} superblock at {}, where DRBD looks, is damaged",
@@ -301,8 +322,39 @@ pub(crate) fn nothing(located: &Located) -> &'static str {
     }
 }
 
-/// The answer where nothing was found.
-pub(crate) fn nothing_found(located: &Located, args: &ImageArgs) -> Negative {
+/// The answer where nothing was found: an error where the part that would have the metadata is missing, since then nobody knows.
+pub(crate) fn nothing_found(located: &Located, args: &ImageArgs, opened: &Opened) -> anyhow::Error {
+    let clear =
+        located.traces.is_empty() && located.rejected.is_empty() && located.partitions.is_empty();
+    let beyond = || Contents::of(opened.window()).map(|found| found.beyond(opened.window()));
+    match clear.then(beyond).transpose() {
+        Err(error) => anyhow::Error::from(error).context(args.image.display().to_string()),
+        Ok(Some(Some(occupant))) => CutOff {
+            image: args.image.clone(),
+            size: opened.window().size(),
+            occupant,
+        }
+        .into(),
+        Ok(_) => no_metadata(located, args).into(),
+    }
+}
+
+/// An image that ends before what lives on it does.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{}: cut off: has {size}, and its {} ends at {}; metadata would be in what is missing",
+    image.display(),
+    occupant.kind,
+    occupant.end.map_or_else(|| "a later byte".to_owned(), |end| format!("byte {}", end.get()))
+)]
+pub(crate) struct CutOff {
+    image: PathBuf,
+    size: Bytes,
+    occupant: Occupant,
+}
+
+/// The answer where nothing was found on a whole image.
+fn no_metadata(located: &Located, args: &ImageArgs) -> Negative {
     let looked = match located.searched {
         Searched::Expected => "where DRBD would look",
         Searched::Tail(_) => "where DRBD would look, and in the tail",

@@ -8,7 +8,9 @@ use crate::cli::args::{ImageArgs, LevelChoice};
 use crate::cli::outcome::Declined;
 use crate::cli::output::traces;
 use crate::cli::session::open::Opened;
-use crate::cli::session::select::{Trust, choose, find, refuse_damaged_inner, refuse_unsure};
+use crate::cli::session::select::{
+    Trust, choose, find, refuse_damaged_inner, refuse_trace, refuse_unsure,
+};
 use crate::cli::write::target::Target;
 use crate::image::ReadAt;
 use crate::survey::locate::{IndexChoice, Level, LocateOptions, Located, ScanMode, locate};
@@ -77,7 +79,8 @@ impl Look {
                 let located = find(&opened, args, *level, ScanMode::Auto)?;
                 refuse_cut_off(&located, args, force)?;
                 refuse_damaged_inner(&opened, &located, args, *level)?;
-                let number = choose(&located, args, *level)?;
+                let number = choose(&located, args, *level, &opened)?;
+                refuse_trace(&located, args, number)?;
                 refuse_unsure(&opened, &located, number, (args, *level), *trust)?;
                 opened.hold().with_context(name)?;
                 (located, Some(number))

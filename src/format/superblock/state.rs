@@ -15,7 +15,7 @@ pub enum DiskState {
     Outdated,
     /// Consistent, and `UpToDate` as soon as nothing speaks against it.
     Consistent,
-    /// v08 that knew its peer to be outdated: `UpToDate` at once.
+    /// v08 that knew its peer to be outdated, v09 without a peer that is to be fenced: `UpToDate` at once.
     UpToDate,
 }
 
@@ -40,9 +40,9 @@ impl DiskState {
             }
             Self::Outdated => "a peer has newer data",
             Self::Consistent => {
-                "UpToDate where there is no fencing policy, or every peer is known to be outdated"
+                "UpToDate where nothing is to be fenced, or every peer is known to be outdated"
             }
-            Self::UpToDate => "its peer was known to be outdated",
+            Self::UpToDate => "its data can be used at once",
         }
     }
 }
@@ -86,7 +86,7 @@ impl fmt::Display for AtAttach {
             Self::OldFormat => {
                 "refused with error 119 by DRBD 8 and later: v07 has to be converted"
             }
-            Self::FullSync => "a flag marks everything out of sync: a full resync follows",
+            Self::FullSync => "a flag marks everything out of sync; with equal current UUIDs DRBD does not sync all the same",
             Self::CrashedWithoutLog => {
                 "marked out of sync as a whole: the node crashed while Primary, and no log was kept"
             }
@@ -107,8 +107,21 @@ impl Superblock {
             Format::V07 => DiskState::Consistent,
             _ if !flags.contains(DeviceFlags::WAS_UP_TO_DATE) => DiskState::Outdated,
             Format::V08 if flags.contains(DeviceFlags::PEER_OUT_DATED) => DiskState::UpToDate,
-            _ => DiskState::Consistent,
+            Format::V08 => DiskState::Consistent,
+            Format::V09 if self.waits_for_fencing() => DiskState::Consistent,
+            Format::V09 => DiskState::UpToDate,
         }
+    }
+
+    /// Whether a peer was to be fenced and is not known to be outdated: what keeps a v09 disk Consistent, as 9.3.3 was seen to do, whatever
+    /// fencing policy is configured.
+    fn waits_for_fencing(&self) -> bool {
+        let Self::V09(sb) = self else {
+            return false;
+        };
+        let waits =
+            |flags: u32| flags & PeerFlags::FENCING.0 != 0 && flags & PeerFlags::OUTDATED.0 == 0;
+        sb.peers.iter().any(|peer| waits(peer.flags))
     }
 
     /// What attaching it will meet; nothing where it simply attaches.
@@ -174,7 +187,7 @@ mod tests {
             (Format::V08, 0x21, DiskState::Outdated),
             (Format::V08, 0x11, DiskState::Consistent),
             (Format::V08, 0x31, DiskState::UpToDate),
-            (Format::V09, 0x31, DiskState::Consistent),
+            (Format::V09, 0x31, DiskState::UpToDate),
             (Format::V09, 0x01, DiskState::Outdated),
         ] {
             let superblock = superblock(format, flags, 0xAB);

@@ -1,5 +1,7 @@
 //! Following the chain of levels, and mending it by what a search found.
 
+mod hidden;
+
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
@@ -50,6 +52,7 @@ impl<'a> Finder<'a> {
     pub(super) fn locate(mut self) -> Result<Located> {
         self.look()?;
         self.look_into_partitions()?;
+        self.other_slots()?;
         self.sort_out();
         name_roles(&mut self.found, self.options.stacked);
         Ok(self.found)
@@ -84,7 +87,8 @@ impl<'a> Finder<'a> {
     fn outermost(&mut self) -> Result<Option<Level>> {
         let places = places::outermost(self.options.index, self.device.size());
         let found = self.expected(&places, FoundBy::ExpectedPosition)?;
-        if found.is_none() && self.found.traces.is_empty() {
+        let nothing = self.found.traces.is_empty() && self.found.rejected.is_empty();
+        if found.is_none() && nothing {
             let log = traces::log_alone(self.device, &places)?;
             self.found.traces.extend(log);
         }
@@ -162,6 +166,7 @@ impl<'a> Finder<'a> {
             ScanMode::Never => return Ok(()),
             ScanMode::Auto if !broken => return Ok(()),
             ScanMode::Auto => {
+                self.search_behind_occupants()?;
                 let thorough = self.found.levels.is_empty() || self.options.stacked;
                 let levels = self.found.levels.len();
                 self.search_tail(thorough)?;
@@ -276,7 +281,8 @@ impl<'a> Finder<'a> {
             let continues = |candidate: &Candidate| {
                 let inside = candidate.layout.whole.end.from_start() <= room;
                 let internal = candidate.layout.index.is_internal() || self.found.levels.is_empty();
-                inside && internal && self.stale_copy_of(&candidate.superblock).is_none()
+                let stale = self.stale_copy_of(&candidate.superblock).is_some();
+                inside && internal && !stale && !self.hides()
             };
             let best = self
                 .candidates

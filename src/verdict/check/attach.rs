@@ -6,7 +6,7 @@
 mod geometry;
 mod node;
 
-pub(super) use geometry::GEOMETRY;
+pub(super) use geometry::{GEOMETRY, too_small_meta_device};
 pub(super) use node::{MORE, most_sectors};
 
 use super::finding::{Fault, Finding, Severity};
@@ -69,13 +69,8 @@ pub fn attach(subject: &Subject<'_>) -> Vec<Finding> {
             fault.get_or_insert(refusal.fault);
             Some(refusal.code)
         });
-        if let Some(Fault { place, found }) = fault {
-            findings.push(Finding {
-                rule,
-                place,
-                found,
-                attach: Some(answers),
-            });
+        if let Some(fault) = fault {
+            findings.push(Finding::of(rule, fault, Some(answers)));
         }
     }
     findings

@@ -39,13 +39,35 @@ pub struct Finding {
     pub found: String,
     /// What kernels answer to this, where they ask.
     pub attach: Option<Attach>,
+    /// What that means here.
+    pub meaning: String,
+    /// What to do next here, the least destructive first.
+    pub remedy: String,
+}
+
+impl Finding {
+    /// What a rule found, in the rule's words where the fault has none of its own.
+    pub(super) fn of(rule: &'static Rule, fault: Fault, attach: Option<Attach>) -> Self {
+        Self {
+            rule,
+            place: fault.place,
+            found: fault.found,
+            attach,
+            meaning: fault.meaning.unwrap_or_else(|| rule.meaning.to_owned()),
+            remedy: fault.remedy.unwrap_or_else(|| rule.remedy.to_owned()),
+        }
+    }
 }
 
 /// What a rule's function gives: a finding without its rule.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Fault {
     pub(super) place: Option<Range<DevPos>>,
     pub(super) found: String,
+    /// What it means, where the rule's words do not fit.
+    pub(super) meaning: Option<String>,
+    /// What to do, where the rule's words do not fit.
+    pub(super) remedy: Option<String>,
 }
 
 impl Fault {
@@ -53,6 +75,16 @@ impl Fault {
         Self {
             place: Some(place),
             found: found.into(),
+            ..Self::default()
+        }
+    }
+
+    /// The same with other words than the rule's.
+    pub(super) fn meaning(self, meaning: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            meaning: Some(meaning.into()),
+            remedy: Some(remedy.into()),
+            ..self
         }
     }
 }

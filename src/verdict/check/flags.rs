@@ -5,7 +5,9 @@ use super::known::maybe;
 use super::rule::{Judge, Rule};
 use super::run::Case;
 use super::subject::At;
-use crate::format::superblock::{DeviceFlags, Format, Superblock, Uuid};
+use crate::error::Result;
+use crate::format::ondisk::SuperblockV08;
+use crate::format::superblock::{DeviceFlags, Format, MAGIC_84_UNCLEAN, Superblock, Uuid};
 
 /// `MDF_FULL_SYNC`, v08.
 const FULL_SYNC: DeviceFlags = DeviceFlags(1 << 3);
@@ -22,19 +24,19 @@ pub(super) static RULES: &[Rule] = &[
         severity: Severity::Warning,
         row: None,
         title: "no flag says that the data is consistent",
-        meaning: "the disk attaches as Inconsistent; drbd-utils from 2012 to 9.32 dumped v08 flags as 0, and restoring such a dump leaves this; a \
-            sync that was cut off looks the same",
-        remedy: "if it was restored from a dump, import that again with the right flags: `mdtool import TARGET DUMP --flags 0x…`",
+        meaning: "the disk attaches as Inconsistent; drbd-utils from 2012 to 9.32 dumped v08 flags as 0, and restoring such a dump leaves this",
+        remedy: "if it was restored from a dump of a disk that was good, import that again with its flags: `mdtool import TARGET DUMP --flags 0x91`",
         source: "drbd-utils 9.33, commit 725d989e",
-        judge: Judge::Case(flags_unset),
+        judge: Judge::Read(flags_unset),
     },
     Rule {
         id: "full-sync-flags",
         severity: Severity::Warning,
         row: None,
         title: "every peer is marked for a full sync, and the activity log is off",
-        meaning: "moving the metadata online was cut off, or the disk section says `bitmap no`; all bits are taken as set at the next attach",
-        remedy: "if `bitmap no` is not wanted, expect a full sync; the flags go away with it",
+        meaning: "moving the metadata online was interrupted, or the disk section says `bitmap no`; all bits are set at the next attach, but no sync follows \
+            from that alone: with equal current UUIDs DRBD 8.4 does not sync, and 9.3.3 clears the bits and the flag",
+        remedy: "if the disks may differ, `drbdadm invalidate` on the side that is to be overwritten, or `drbdadm verify` once connected",
         source: "drbd_md_write (drbd_main.c), commit 268976b92",
         judge: Judge::Case(full_sync_flags),
     },
@@ -81,21 +83,42 @@ pub(super) static RULES: &[Rule] = &[
     },
 ];
 
-fn flags_unset(case: &Case<'_>) -> Vec<Fault> {
+fn flags_unset(case: &Case<'_>) -> Result<Vec<Fault>> {
     let Superblock::V08(sb) = case.subject.superblock else {
-        return Vec::new();
+        return Ok(Vec::new());
     };
     let unset = sb.flags & !DeviceFlags::AL_CLEAN.0 == 0;
     let used = Uuid(sb.uuid[0]).names_a_generation() && sb.la_size_sect != 0;
-    maybe((unset && used).then(|| {
-        Fault::at(
-            case.subject.place(At::FLAGS),
-            format!(
-                "flags are {}, expected MDF_CONSISTENT (0x00000001) among them",
-                DeviceFlags(sb.flags)
-            ),
-        )
-    }))
+    // A kernel that wrote these flags meant them: the disk really is Inconsistent.
+    let by_kernel = sb.magic == MAGIC_84_UNCLEAN;
+    if !unset || !used || by_kernel || is_sync_target(case, sb)? {
+        return Ok(Vec::new());
+    }
+    Ok(vec![Fault::at(
+        case.subject.place(At::FLAGS),
+        format!(
+            "flags are {}, expected MDF_CONSISTENT (0x00000001) among them",
+            DeviceFlags(sb.flags)
+        ),
+    )])
+}
+
+/// Whether a sync to this disk was not finished: bits are set, and count from no generation of its own.
+fn is_sync_target(case: &Case<'_>, superblock: &SuperblockV08) -> Result<bool> {
+    let Some(level) = case.level.filter(|_| superblock.uuid[1] == 0) else {
+        return Ok(false);
+    };
+    let bitmap = level.bitmap(case.device);
+    let budget = Case::bitmap_budget();
+    if bitmap.data_at_most(budget)? >= budget {
+        return Ok(false);
+    }
+    let size = level.superblock.la_size().min(level.layout.usable);
+    let Some(bits) = level.layout.geometry.bits(size) else {
+        return Ok(false);
+    };
+    let set = bitmap.count_slots(bits)?;
+    Ok(set.iter().any(|set| *set > 0))
 }
 
 /// Whether the flags of all other nodes have a bit.

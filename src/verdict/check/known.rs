@@ -164,6 +164,7 @@ fn layout(case: &Case<'_>) -> Vec<Fault> {
             Fault {
                 place: place_of(&case.subject, misfit.field),
                 found,
+                ..Fault::default()
             }
         })
         .into_iter()
@@ -199,6 +200,7 @@ fn layout_8_9_1(case: &Case<'_>) -> Vec<Fault> {
         .map(|misfit| Fault {
             place: place_of(&case.subject, misfit.field),
             found: misfit.to_string(),
+            ..Fault::default()
         })
         .into_iter()
         .collect()
@@ -239,20 +241,21 @@ fn la_size_clipped(case: &Case<'_>) -> Vec<Fault> {
     maybe(
         (shrinks && !told && !consistent && subject.superblock.format() != Format::V07).then(
             || {
-                Fault::at(
+                let fault = Fault::at(
                     subject.place(At::LA_SIZE),
                     format!(
                         "la_size_sect is {la_size}, expected at most {}, which fit here",
                         level.layout.usable
                     ),
-                )
+                );
+                super::attach::too_small_meta_device(subject, fault)
             },
         ),
     )
 }
 
 /// The generations before the current one, those that name one.
-fn has_history(superblock: &Superblock) -> bool {
+pub(super) fn has_history(superblock: &Superblock) -> bool {
     let current = superblock.current_uuid().unwrap_or_default();
     let older = |uuid: &Uuid| !uuid.same_generation(current);
     superblock.generations().iter().any(older)
@@ -263,7 +266,7 @@ fn la_size_unset(case: &Case<'_>) -> Vec<Fault> {
     let named = superblock
         .current_uuid()
         .is_some_and(Uuid::names_a_generation);
-    let unset = superblock.la_size().get() == 0;
+    let unset = superblock.la_size().get() == 0 && !super::uuids::is_seeded(superblock);
     maybe((unset && named && has_history(superblock)).then(|| {
         Fault::at(
             case.subject.place(At::LA_SIZE),
@@ -282,6 +285,7 @@ fn internal_beyond_128_tib(case: &Case<'_>) -> Vec<Fault> {
             "the device has {}, expected at most {REACHED} for those",
             subject.device
         ),
+        ..Fault::default()
     }))
 }
 

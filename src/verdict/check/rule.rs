@@ -4,7 +4,7 @@ use super::finding::{Fault, Severity};
 use super::kernel::{Code, Kernel};
 use super::run::Case;
 use super::subject::Subject;
-use super::{attach, bitmap, flags, known, log, stack, uuids};
+use super::{attach, bitmap, flags, known, log, seen, slots, stack, traces, uuids};
 use crate::error::Result;
 
 /// What can be wrong, and what to do about it.
@@ -58,7 +58,7 @@ pub(super) enum Judge {
 }
 
 /// Every rule, by subject; attach rules come first, in the kernel's order.
-static TABLE: [&[Rule]; 9] = [
+static TABLE: [&[Rule]; 12] = [
     attach::RULES,
     attach::GEOMETRY,
     attach::MORE,
@@ -68,6 +68,9 @@ static TABLE: [&[Rule]; 9] = [
     log::RULES,
     bitmap::RULES,
     stack::RULES,
+    slots::RULES,
+    seen::RULES,
+    traces::RULES,
 ];
 
 /// Every rule.

@@ -13,6 +13,7 @@ use crate::image::Window;
 use crate::survey::in_place::InPlace;
 use crate::survey::locate::{FoundBy, Level, Located};
 use crate::survey::log::LogState;
+use crate::survey::traces::{Trace, TraceKind};
 use crate::units::{Bytes, range_len};
 
 /// The largest activity log that is read unasked: the largest that drbdmeta makes.
@@ -34,6 +35,8 @@ pub struct Judged<'a> {
     pub number: Option<usize>,
     /// Its level.
     pub level: Option<&'a Level>,
+    /// What its superblock lacks, where DRBD does not see it.
+    pub trace: Option<TraceKind>,
     /// The superblock, its place, and the device that it was judged on.
     pub subject: Subject<'a>,
     /// What was found: errors first, then by the rules' order.
@@ -57,6 +60,8 @@ pub(super) struct Case<'a> {
     pub(super) outer: Option<&'a Level>,
     /// The device on which DRBD would look for it: the image, or the DRBD device of the level around it.
     pub(super) holder: Bytes,
+    /// What its superblock lacks, where DRBD does not see it.
+    pub(super) trace: Option<TraceKind>,
     /// Its activity log, where that was read.
     pub(super) log: Option<LogState>,
     /// What kernels said.
@@ -102,17 +107,12 @@ pub fn check<'a>(
     options: CheckOptions,
 ) -> Result<Vec<Judged<'a>>> {
     let mut judged = Vec::new();
-    let one = |one: &'a InPlace| {
-        judge(
-            device,
-            located,
-            (None, one.device),
-            Subject::in_place(one),
-            options,
-        )
-    };
+    let judge = |item: Item<'a>| judge(device, located, &item, options);
     for found in in_place.iter().filter(|one| one.inside.is_none()) {
-        judged.push(one(found)?);
+        judged.push(judge(Item::in_place(found))?);
+    }
+    for trace in unseen(located) {
+        judged.extend(Item::trace(trace).map(judge).transpose()?);
     }
     let mut outer: Option<&Level> = None;
     for (number, level) in located.levels.iter().enumerate() {
@@ -121,32 +121,77 @@ pub fn check<'a>(
             FoundBy::Given => level.device,
             _ => around.unwrap_or_else(|| device.size()),
         };
-        let subject = Subject::of_level(level, holder);
-        judged.push(judge(
-            device,
-            located,
-            (Some((number, level)), holder),
-            subject,
-            options,
-        )?);
+        judged.push(judge(Item {
+            number: Some(number),
+            level: Some(level),
+            trace: located.trace_at(level.layout.md).map(|trace| trace.kind),
+            holder,
+            subject: Subject::of_level(level, holder),
+        })?);
         outer = Some(level);
     }
     for found in in_place.iter().filter(|one| one.inside.is_some()) {
-        judged.push(one(found)?);
+        judged.push(judge(Item::in_place(found))?);
     }
     Ok(judged)
+}
+
+/// The traces that are judged for themselves: where DRBD looks, and wherever they are where nothing else was found.
+fn unseen(located: &Located) -> impl Iterator<Item = &Trace> {
+    let none = located.levels.is_empty();
+    located.traces.iter().filter(move |trace| {
+        let levels = located.levels.iter();
+        let known = levels.map(|level| level.layout.md).any(|at| at == trace.at);
+        (trace.in_place || none) && !known
+    })
+}
+
+/// One superblock that is to be judged.
+struct Item<'a> {
+    number: Option<usize>,
+    level: Option<&'a Level>,
+    trace: Option<TraceKind>,
+    holder: Bytes,
+    subject: Subject<'a>,
+}
+
+impl<'a> Item<'a> {
+    const fn in_place(found: &'a InPlace) -> Self {
+        Self {
+            number: None,
+            level: found.level.as_ref(),
+            trace: None,
+            holder: found.device,
+            subject: Subject::in_place(found),
+        }
+    }
+
+    fn trace(trace: &'a Trace) -> Option<Self> {
+        let level = trace.level.as_ref()?;
+        Some(Self {
+            number: None,
+            level: Some(level),
+            trace: Some(trace.kind),
+            holder: level.device,
+            subject: Subject::of_level(level, level.device),
+        })
+    }
 }
 
 fn judge<'a>(
     device: Window<'a>,
     located: &'a Located,
-    (level, holder): (Option<(usize, &'a Level)>, Bytes),
-    subject: Subject<'a>,
+    item: &Item<'a>,
     options: CheckOptions,
 ) -> Result<Judged<'a>> {
+    let Item {
+        number,
+        level,
+        trace,
+        holder,
+        subject,
+    } = *item;
     let mut findings = attach(&subject);
-    let number = level.map(|(number, _)| number);
-    let level = level.map(|(_, level)| level);
     let outer = number
         .and_then(|number| number.checked_sub(1))
         .and_then(|outer| located.levels.get(outer));
@@ -158,6 +203,7 @@ fn judge<'a>(
         level,
         outer,
         holder,
+        trace,
         log: None,
         attach: &findings,
         full: options.full,
@@ -177,27 +223,43 @@ fn judge<'a>(
         };
         // A rule with a row that is no kernel's question about fields: DRBD does not find the superblock at all.
         let answers = rule.row.map(|_| Attach::all(Code::MdInvalid));
-        more.extend(faults.into_iter().map(|fault| Finding {
-            rule,
-            place: fault.place,
-            found: fault.found,
-            attach: answers,
-        }));
+        let found = |fault| Finding::of(rule, fault, answers);
+        more.extend(faults.into_iter().map(found));
     }
     let not_looked = case.not_looked.take();
     drop(case);
     findings.extend(more);
+    apply_al_will_refuse(&mut findings);
     let attach = first_refusals(subject.superblock.format(), &findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.rule.severity));
     Ok(Judged {
         number,
         level,
+        trace,
         subject,
         findings,
         attach,
         drbdmeta: drbdmeta_refuses(&subject),
         not_looked,
     })
+}
+
+/// Where the log cannot be applied, `drbdadm up` stops at that, and is no advice.
+fn apply_al_will_refuse(findings: &mut [Finding]) {
+    let unusable = |finding: &Finding| ["al-unusable", "al-incomplete"].contains(&finding.rule.id);
+    let Some(id) = findings
+        .iter()
+        .find(|one| unusable(one))
+        .map(|one| one.rule.id)
+    else {
+        return;
+    };
+    for finding in findings
+        .iter_mut()
+        .filter(|one| one.rule.id == "apply-al-needed")
+    {
+        finding.remedy = format!("what {id} says: drbdmeta and `drbdadm up` cannot apply this log");
+    }
 }
 
 impl Judged<'_> {

@@ -168,6 +168,9 @@ fn stale_copy(case: &Case<'_>) -> Vec<Fault> {
 }
 
 fn leftover(case: &Case<'_>) -> Vec<Fault> {
+    if super::traces::is_just_created(case) {
+        return Vec::new();
+    }
     rejected(case, |rejected, number| match rejected.why {
         Why::Leftover { level } if level == number => {
             Some(format!("a superblock ({}), expected none", rejected.format))

@@ -52,6 +52,17 @@ pub(super) static RULES: &[Rule] = &[
         judge: Judge::Case(day0_uuids_differ),
     },
     Rule {
+        id: "seeded",
+        severity: Severity::Note,
+        row: None,
+        title: "a generation was set by set-gi, and the metadata was never attached",
+        meaning: "LINSTOR and other control planes seed new volumes so; the size and the node id are set at the first attach, and with WAS_UP_TO_DATE and \
+            equal generations on all nodes there is no initial sync, which is right where unwritten blocks read as zeros on each",
+        remedy: "nothing",
+        source: "meta_set_gi (drbdmeta.c)",
+        judge: Judge::Case(seeded),
+    },
+    Rule {
         id: "day0-current",
         severity: Severity::Note,
         row: None,
@@ -130,7 +141,29 @@ fn bitmap_uuid_fresh(case: &Case<'_>) -> Vec<Fault> {
     }))
 }
 
+/// Whether metadata got its generation from set-gi, and no kernel attached it since: no node id, no size, no peer with a slot.
+pub(super) fn is_seeded(superblock: &Superblock) -> bool {
+    let Superblock::V09(sb) = superblock else {
+        return false;
+    };
+    let free = sb.peers.iter().all(|peer| peer.bitmap_index == -1);
+    let named = Uuid(sb.current_uuid).names_a_generation();
+    sb.node_id == -1 && sb.effective_size == 0 && free && named
+}
+
+fn seeded(case: &Case<'_>) -> Vec<Fault> {
+    let superblock = case.subject.superblock;
+    maybe(is_seeded(superblock).then(|| {
+        let current = superblock.current_uuid().unwrap_or_default();
+        let text = format!("the current UUID is {current}, no node id, no size and no peer is set");
+        Fault::at(case.subject.place(At::CURRENT), text)
+    }))
+}
+
 fn day0_uuids_differ(case: &Case<'_>) -> Vec<Fault> {
+    if is_seeded(case.subject.superblock) {
+        return Vec::new();
+    }
     let Some((peers, own)) = peers(case) else {
         return Vec::new();
     };

@@ -14,6 +14,8 @@ pub struct InPartition {
     pub partition: Partition,
     /// What the partition alone comes to; positions count from its start.
     pub inside: Probed,
+    /// The other partitions that have metadata, too.
+    pub others: Vec<Partition>,
 }
 
 impl InPartition {
@@ -38,6 +40,7 @@ impl Prober<'_> {
             Some(level) if level.found_by == FoundBy::Scan => Some(level.layout.md),
             Some(_) => return Ok(None),
         };
+        let mut first: Option<InPartition> = None;
         for (partition, device, scan) in to_look_at(self.device, self.options.scan)? {
             let options = ProbeOptions {
                 index: IndexChoice::Auto,
@@ -57,18 +60,28 @@ impl Prober<'_> {
                 _ => false,
             };
             let same = found.is_none_or(|found| place(&partition, &inside) == Some(found));
-            if !nothing && same {
-                let one = InPartition { partition, inside };
-                let answer = Answer::InPartition(Box::new(one));
-                let located = Located {
-                    searched: located.searched,
-                    partitions: vec![partition],
-                    ..Located::default()
-                };
-                return Ok(Some(Probed::of(answer, located)));
+            match &mut first {
+                Some(first) if !nothing => first.others.push(partition),
+                None if !nothing && same => {
+                    let others = Vec::new();
+                    first = Some(InPartition {
+                        partition,
+                        inside,
+                        others,
+                    });
+                }
+                _ => {}
             }
         }
-        Ok(None)
+        Ok(first.map(|one| {
+            let all = std::iter::once(one.partition).chain(one.others.iter().copied());
+            let located = Located {
+                searched: located.searched,
+                partitions: all.collect(),
+                ..Located::default()
+            };
+            Probed::of(Answer::InPartition(Box::new(one)), located)
+        }))
     }
 }
 

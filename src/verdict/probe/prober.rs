@@ -2,12 +2,12 @@
 
 mod level;
 
-use super::contents::Contents;
 use super::{Answer, Damage, Moved, ProbeOptions, Probed, Unseen, Which};
 use crate::error::{Corrupt, Error, Misfit, Result, Unsupported};
 use crate::format::layout::{MdIndex, MdLayout};
 use crate::format::superblock::Superblock;
 use crate::image::Window;
+use crate::survey::contents::Contents;
 use crate::survey::file_form::{BEGINNING, recognise};
 use crate::survey::locate::{
     IndexChoice, Level, LocateOptions, Located, Rejected, Role, ScanMode, Why, locate, locate_at,

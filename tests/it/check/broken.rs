@@ -9,7 +9,7 @@ use mdtool::survey::locate::ScanMode;
 use mdtool::units::{BitmapIndex, BmBit, Bytes, DevPos, ImagePos, NodeId, Sectors};
 use mdtool::verdict::check::{Severity, rules};
 
-use super::{MIB, Made};
+use super::{DATA, MIB, Made};
 
 /// Broken metadata, the rule that it breaks, and what each kernel answers to that.
 type Case = (&'static str, Option<[u16; 4]>, fn() -> Made);
@@ -303,6 +303,56 @@ const MORE: &[Case] = &[
         with_stale(&[Level::v08(), Level::v08()], &other)
     }),
     ("data-cut-off", None, || ext4(good_v08(), 16 * 1024)),
+    ("seeded", None, || {
+        let unset = u32::MAX;
+        let made = Made::stack(64 * MIB, &[Level::v09(3).history_uuids(&[])]);
+        made.wide(0, 0, 0)
+            .word(0, 92, unset)
+            .word(0, 112 + 32 + 20, unset)
+            .word(0, 112 + 2 * 32 + 20, unset)
+            .word(0, 112 + 3 * 32 + 20, unset)
+    }),
+    ("free-slots-differ", None, || {
+        let gone = |level: Level, node| {
+            let exists = Peer {
+                flags: 0x1_0000,
+                ..Peer::default()
+            };
+            level.peer(NodeId::new(node), exists)
+        };
+        let level = gone(gone(Level::v09(3), 2), 3);
+        v08(level.words(BitmapIndex::new(2), BmBit::new(0), &[0xFF]))
+    }),
+    ("last-64-bits", None, || {
+        let size = LaSize::Exactly(Sectors::new(512 * 200));
+        let level = Level::v08().la_size(size).bitmap_uuid(0x1234);
+        v08(level.words(BitmapIndex::new(0), BmBit::new(12_800 - 32), &[1 << 31]))
+    }),
+    ("al-disabled-primary", None, || {
+        v08(Level::v08().flags(0x193))
+    }),
+    ("blank-up-to-date", None, || {
+        let mut made = good_v08();
+        made.put(DATA, &[0]);
+        made
+    }),
+    ("magic-erased", ALL, || good_v08().word(0, 60, 0)),
+    ("magic-erased", ALL, || good_v09().word(0, 60, 0)),
+    ("change-interrupted", ALL, || {
+        good_v08().word(0, 60, u32::from_be_bytes(*b"mdU\x6B"))
+    }),
+    ("retired", ALL, || {
+        good_v09().word(0, 60, u32::from_be_bytes(*b"mdR\x6D"))
+    }),
+    ("retired-copy", None, || {
+        let mut made = with_stale(&[Level::v08()], &Level::v08());
+        made.put(16 * MIB - 4096 + 60, b"mdR\x6B");
+        made
+    }),
+    ("created-over", None, || {
+        let fresh = Level::v08().current_uuid(4).history_uuids(&[]);
+        with_stale(&[fresh], &Level::v08().device_uuid(1))
+    }),
 ];
 
 #[test]

@@ -6,11 +6,13 @@ use std::ops::Range;
 use serde_json::{Map, Value, json};
 
 use crate::cli::args::{ImageArgs};
+use crate::cli::output::document;
 use crate::cli::output::human::bytes_and_decimal;
 use crate::cli::session::open::Opened;
 use crate::survey::locate::{Located, Searched};
 use crate::units::{Bytes, DevPos};
-use crate::verdict::check::{Attach, Finding, Judged, Kernel, Severity};
+use crate::format::superblock::Format;
+use crate::verdict::check::{Attach, Code, Finding, Judged, Kernel, Severity};
 
 /// Where lines for people are broken.
 const COLUMNS: usize = 110;
@@ -39,6 +41,8 @@ impl Report<'_> {
 fn title(judged: &Judged<'_>) -> String {
     match (judged.number, judged.level) {
         (Some(number), Some(level)) => format!("level {number}, {}", level.role),
+        (None, Some(_)) if judged.trace.is_some() => "not seen by DRBD".to_owned(),
+        (None, Some(_)) => "another resource of this meta device".to_owned(),
         _ => "damaged: a superblock where DRBD looks, whose fields contradict its place".to_owned(),
     }
 }
@@ -60,7 +64,7 @@ pub(crate) fn text(report: &Report<'_>, out: &mut dyn Write) -> anyhow::Result<(
             judged.subject.index,
             report.opened.image_pos(judged.subject.at)
         )?;
-        writeln!(out, "  attach: {}", answers(judged.attach))?;
+        writeln!(out, "  attach: {}", answers(format, judged.attach))?;
         if let Some(misfit) = judged.drbdmeta {
             writeln!(out, "  drbdmeta: would refuse: {misfit}")?;
         }
@@ -95,8 +99,8 @@ fn finding(
         let row = rule.row.map(|row| format!("row {row}: "));
         line("attach:", &format!("{}{words}", row.unwrap_or_default()))?;
     }
-    line("meaning:", rule.meaning)?;
-    line("do:", rule.remedy)
+    line("meaning:", &finding.meaning)?;
+    line("do:", &finding.remedy)
 }
 
 /// Prints words behind a label, further lines indented as far as the first.
@@ -135,8 +139,21 @@ fn len(place: &Range<DevPos>) -> u64 {
 }
 
 /// `drbd 8.4: 119 ERR_MD_INVALID; drbd 9.0, 9.2, 9.3: accepted`.
-fn answers(attach: Attach) -> String {
-    let each = Kernel::ALL.map(|kernel| {
+///
+/// That DRBD 9 does not read v08 but in its 8.4 mode is no fault of the metadata: it is said once, and not as a refusal.
+pub(crate) fn answers(format: Format, attach: Attach) -> String {
+    let v08 = format == Format::V08 && Kernel::ALL.iter().filter(|one| one.is_9()).all(|one| attach.of(*one) == Some(Code::MdInvalid));
+    let asked = Kernel::ALL.into_iter().filter(|kernel| !(v08 && kernel.is_9()));
+    let mut words = grouped(attach, asked);
+    if v08 {
+        words.push_str("; drbd 9 takes v08 in its 8.4 mode only");
+    }
+    words
+}
+
+/// The kernels by their answers.
+fn grouped(attach: Attach, kernels: impl Iterator<Item = Kernel>) -> String {
+    let each = kernels.map(|kernel| {
         let answer = attach.of(kernel);
         let words = answer.map_or_else(|| "accepted".to_owned(), |code| code.to_string());
         (kernel.name(), words)
@@ -164,7 +181,7 @@ fn summary(report: &Report<'_>) -> String {
         .map(|(count, severity)| format!("{count} {severity}{}", if count == 1 { "" } else { "s" }))
         .collect();
     let what = if told.is_empty() {
-        "nothing found".to_owned()
+        "no findings".to_owned()
     } else {
         told.join(", ")
     };
@@ -206,14 +223,14 @@ pub(crate) fn json(report: &Report<'_>, out: &mut dyn Write) -> anyhow::Result<(
             Searched::Everything => "everything",
         },
     });
-    Ok(writeln!(out, "{document:#}")?)
+    Ok(document::print(out, document)?)
 }
 
 fn level(report: &Report<'_>, judged: &Judged<'_>) -> Value {
     let superblock = judged.subject.superblock;
     json!({
         "level": judged.number,
-        "role": judged.level.map_or_else(|| "damaged".to_owned(), |level| level.role.to_string()),
+        "role": role(judged),
         "format": superblock.format().to_string(),
         "index": judged.subject.index.to_string(),
         "state": superblock.al_state().to_string(),
@@ -223,6 +240,15 @@ fn level(report: &Report<'_>, judged: &Judged<'_>) -> Value {
         "drbdmeta": judged.drbdmeta.map(|misfit| misfit.to_string()),
         "not_looked_at": judged.not_looked,
     })
+}
+
+/// The role of a level; of what is none, what it is instead.
+fn role(judged: &Judged<'_>) -> String {
+    match (judged.trace, judged.level) {
+        (Some(trace), _) => trace.word().to_owned(),
+        (None, Some(level)) => level.role.to_string(),
+        (None, None) => "damaged".to_owned(),
+    }
 }
 
 fn one(report: &Report<'_>, judged: &Judged<'_>, finding: &Finding) -> Value {
@@ -237,8 +263,8 @@ fn one(report: &Report<'_>, judged: &Judged<'_>, finding: &Finding) -> Value {
         "offset": place.map(|place| report.opened.image_pos(place.start).get()),
         "length": place.map(len),
         "found": finding.found,
-        "meaning": finding.rule.meaning,
-        "remedy": finding.rule.remedy,
+        "meaning": finding.meaning,
+        "remedy": finding.remedy,
         "attach": finding.attach.map(codes),
     })
 }

@@ -2,6 +2,7 @@
 
 mod commands;
 mod cutting;
+mod elsewhere;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use crate::cli::args::{ImageArgs};
 use crate::cli::output::human::bytes_and_decimal;
 use crate::cli::session::open::Opened;
-use crate::cli::output::{json, text};
+use crate::cli::output::{document, json, text};
 use crate::error::UtilsVersion;
 use crate::surgery::adopt::{Obstacle, Site, Ways};
 use crate::survey::locate::{Level, Located};
@@ -79,6 +80,22 @@ impl Plan<'_> {
             .unwrap_or(0)
     }
 
+    /// The way that loses nothing and needs least, where anything is to be done.
+    fn recommended(ways: &[Way]) -> Option<&Way> {
+        let feasible = || ways.iter().filter(|way| way.why_not.is_none());
+        if Self::is_in_place(ways) {
+            return None;
+        }
+        let without_warnings = feasible().find(|way| way.warnings.is_empty());
+        without_warnings.or_else(|| feasible().next())
+    }
+
+    /// Whether DRBD finds the metadata where it is.
+    fn is_in_place(ways: &[Way]) -> bool {
+        let mut all = ways.iter();
+        all.any(|way| matches!(way.why_not, Some(Obstacle::AlreadyThere { .. })))
+    }
+
     /// Prints it for people.
     pub(crate) fn print(&self, out: &mut dyn Write) -> io::Result<()> {
         let level = self.level;
@@ -103,7 +120,16 @@ impl Plan<'_> {
             self.opened.image_pos(level.layout.md),
         )?;
         writeln!(out, "on a disk of {}", bytes_and_decimal(self.site.size))?;
-        for (number, way) in (1..).zip(self.ways()) {
+        let ways = self.ways();
+        if Self::is_in_place(&ways) {
+            writeln!(
+                out,
+                "nothing to do: the metadata is where DRBD looks on a disk of this size"
+            )?;
+        } else if let Some(way) = Self::recommended(&ways) {
+            writeln!(out, "recommended: {}", way.title)?;
+        }
+        for (number, way) in (1..).zip(&ways) {
             way.print(number, out)?;
         }
         writeln!(
@@ -127,8 +153,9 @@ impl Plan<'_> {
             located: self.located,
             first: 0,
         };
+        let listed = self.ways();
         let mut ways = serde_json::Map::new();
-        for way in self.ways() {
+        for way in &listed {
             ways.insert(way.key.to_owned(), way.json());
         }
         let forecast: Vec<Value> = self.forecast.iter().map(outlook_json).collect();
@@ -138,11 +165,12 @@ impl Plan<'_> {
             "target_bytes": self.site.size.get(),
             "utils_version": self.utils.map(|version| version.to_string()),
             "level": json::level(&report, self.number(), self.level)?,
+            "needed": !Self::is_in_place(&listed),
+            "recommended": Self::recommended(&listed).map(|way| way.key),
             "ways": ways,
             "on_connect": forecast,
         });
-        writeln!(out, "{document:#}")?;
-        Ok(())
+        Ok(document::print(out, document)?)
     }
 }
 

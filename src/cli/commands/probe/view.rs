@@ -70,7 +70,8 @@ impl Report<'_> {
             Err(error) => return outcome::hints(error),
         };
         if let Answer::InPartition(one) = &probed.answer {
-            return vec![of_partition(self.image, &one.partition)];
+            let all = std::iter::once(&one.partition).chain(&one.others);
+            return all.map(|one| of_partition(self.image, one)).collect();
         }
         if let Some(trace) = of_trace(probed) {
             return traces::hints(self.image, trace);
@@ -155,7 +156,15 @@ impl Report<'_> {
                 Answer::InPartition(one) => Some(partition(opened, one)),
                 _ => None,
             }),
+            "partitions": looked.map(|(opened, probed)| partitions(opened, probed)).unwrap_or_default(),
+            "traces": looked.map(|(_, probed)| self.traces(probed)).unwrap_or_default(),
         }))
+    }
+
+    /// What is left of metadata that DRBD does not see, as `locate` has it.
+    fn traces(&self, probed: &Probed) -> Vec<Value> {
+        let traces = probed.located.traces.iter();
+        traces.map(|one| level_json::trace(self.image, one)).collect()
     }
 
     /// The levels, as `locate` has them.
@@ -205,7 +214,25 @@ fn occupants(opened: &Opened, contents: &Contents) -> Vec<Value> {
         .occupants
         .iter()
         .map(|occupant| {
-            json!({ "kind": occupant.kind.to_string(), "end": occupant.end.map(position) })
+            json!({
+                "kind": occupant.kind.to_string(),
+                "end": occupant.end.map(position),
+                "end_offset": occupant.end.map(position),
+            })
+        })
+        .collect()
+}
+
+/// The partitions that have metadata, as `locate` has them.
+fn partitions(opened: &Opened, probed: &Probed) -> Vec<Value> {
+    let partitions = probed.located.partitions.iter();
+    partitions
+        .map(|one| {
+            json!({
+                "number": one.number,
+                "offset": opened.image_pos(one.start).get(),
+                "bytes": one.size.get(),
+            })
         })
         .collect()
 }

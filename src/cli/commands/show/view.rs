@@ -8,12 +8,14 @@ use std::io::Write;
 use std::ops::RangeInclusive;
 
 use crate::cli::commands::show::args::Rate;
+use crate::cli::output::document;
 use crate::cli::output::text::Report;
-use crate::error::Result;
+use crate::error::{Error, Refused, Result};
 use crate::format::bitmap::out_of_sync;
 use crate::format::metadata::{Day0, Generation, GenerationV09, Header};
 use crate::survey::locate::Level;
 use crate::units::{Bytes, Sectors};
+use crate::verdict::check::{CheckOptions, Finding, Judged, Severity, check, left_by_a_peer};
 
 /// Some levels, with all that is known of them.
 pub(crate) struct Show<'a> {
@@ -27,6 +29,8 @@ struct Facts<'a> {
     number: usize,
     level: &'a Level,
     header: Header,
+    /// What `check` finds.
+    judged: Option<Judged<'a>>,
     /// Each slot; `None` where the bitmap means nothing.
     slots: Option<Vec<Slot>>,
 }
@@ -47,6 +51,13 @@ impl<'a> Show<'a> {
         chosen: RangeInclusive<usize>,
         rate: Rate,
     ) -> Result<Self> {
+        let options = CheckOptions::default();
+        let judged = match check(report.window(), report.located, &[], options) {
+            // What a live resource's log says now is not what is asked here.
+            Err(Error::Refused(Refused::ActivityLogChanged { .. })) => Vec::new(),
+            judged => judged?,
+        };
+        let judged = |number: usize| judged.iter().find(|one| one.number == Some(number)).cloned();
         let levels = report
             .numbered()
             .filter(|(number, _)| chosen.contains(number))
@@ -57,6 +68,7 @@ impl<'a> Show<'a> {
                     number,
                     level,
                     header,
+                    judged: judged(number),
                     slots,
                 })
             })
@@ -82,8 +94,7 @@ impl<'a> Show<'a> {
     /// Prints one document.
     pub(crate) fn json(&self, out: &mut dyn Write) -> anyhow::Result<()> {
         let document = json::document(self)?;
-        serde_json::to_writer_pretty(&mut *out, &document).map_err(std::io::Error::from)?;
-        Ok(writeln!(out)?)
+        Ok(document::print(out, document)?)
     }
 }
 
@@ -94,6 +105,32 @@ impl Facts<'_> {
             Generation::V09(generation) => Some(generation),
             _ => None,
         }
+    }
+
+    /// Everything for which a kernel that reads the format would refuse to attach, or not find it, other than an unclean log.
+    fn refusals(&self) -> impl Iterator<Item = &Finding> {
+        let findings = self.judged.iter().flat_map(|judged| &judged.findings);
+        findings.filter(|finding| {
+            let refused = finding.attach.is_some_and(|attach| attach.refuses());
+            let log = ["al-unusable", "al-incomplete"].contains(&finding.rule.id);
+            finding.rule.severity == Severity::Error && (refused || log)
+        })
+    }
+
+    /// Why a kernel would refuse, as `check` has it.
+    fn refusal(&self, finding: &Finding) -> String {
+        let words = finding.attach.map_or_else(
+            || "apply-al, and with it `drbdadm up`, stops".to_owned(),
+            |attach| attach.words(self.level.superblock.format()),
+        );
+        format!("{words}: {} ({})", finding.found, finding.rule.id)
+    }
+
+    /// The slots that a forgotten peer left.
+    fn left(&self) -> Vec<u64> {
+        let slots = self.slots.as_deref().unwrap_or_default();
+        let counted: Vec<u64> = slots.iter().map(|slot| slot.bits).collect();
+        left_by_a_peer(&self.level.superblock, &counted)
     }
 
     /// v09's free slot.

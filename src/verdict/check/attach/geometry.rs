@@ -338,6 +338,26 @@ fn bm_offset_unaligned(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
     })
 }
 
+/// What an agreed size that does not fit means where the metadata is on a device of its own.
+pub(in super::super) fn too_small_meta_device(subject: &Subject<'_>, fault: Fault) -> Fault {
+    if subject.index != MdIndex::FlexExternal {
+        return fault;
+    }
+    let la_size = subject.superblock.la_size();
+    let needed = subject.superblock.geometry().internal_size(la_size);
+    let needed = needed.map_or_else(|| "more".to_owned(), |size| size.to_string());
+    fault.meaning(
+        format!(
+            "the meta device is too small: a DRBD device of {la_size} needs {needed} of metadata, the meta device has {}; usually the volume was made larger and \
+             the meta device was not",
+            subject.device
+        ),
+        format!(
+            "`mdtool export META -o metadata.md`, then `mdtool import NEWMETA metadata.md --index flex-external` on a meta device of at least {needed}"
+        ),
+    )
+}
+
 /// Sectors of bitmap that a kernel insists on for the agreed size; it wraps where C does.
 fn bitmap_needed(subject: &Subject<'_>, kernel: Kernel) -> Option<u64> {
     let la_size = subject.superblock.la_size().get();
@@ -362,6 +382,10 @@ fn bitmap_area(subject: &Subject<'_>, kernel: Kernel) -> Option<Refusal> {
             "la_size_sect is {} sectors and needs {needed} sectors of bitmap, expected no more than the {area} between the offsets",
             subject.superblock.la_size().get()
         );
-        refuse(subject, At::LA_SIZE, text)
+        let refusal = refuse(subject, At::LA_SIZE, text);
+        Refusal {
+            fault: too_small_meta_device(subject, refusal.fault),
+            ..refusal
+        }
     })
 }

@@ -5,6 +5,7 @@ use super::super::kernel::{Code, Kernel};
 use super::super::rule::{Judge, Refusal, Rule, Stage};
 use super::super::subject::{At, Subject, signed};
 use super::DAMAGED;
+use super::geometry::too_small_meta_device;
 use crate::format::layout::{MAX_DEVICE, MdIndex};
 use crate::format::ondisk::SuperblockV09;
 use crate::format::superblock::{DeviceFlags, Superblock, node_id};
@@ -144,11 +145,11 @@ fn device_too_small(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
     (subject.capacity() < least).then(|| Refusal {
         code: Code::MdDiskTooSmall,
         fault: Fault {
-            place: None,
             found: format!(
                 "the device has {} sectors, expected at least {least}",
                 subject.capacity()
             ),
+            ..Fault::default()
         },
     })
 }
@@ -190,5 +191,9 @@ fn implicit_shrink(subject: &Subject<'_>, kernel: Kernel) -> Option<Refusal> {
         "la_size_sect is {} sectors, expected at most {most} sectors, which fit here",
         la_size.get()
     );
-    Some(refuse(subject, Code::ImplicitShrink, At::LA_SIZE, text))
+    let refusal = refuse(subject, Code::ImplicitShrink, At::LA_SIZE, text);
+    Some(Refusal {
+        fault: too_small_meta_device(subject, refusal.fault),
+        ..refusal
+    })
 }

@@ -2,8 +2,9 @@
 
 use super::Prober;
 use crate::error::{Error, Refused, Result};
+use crate::format::activity_log::Verdict;
 use crate::format::layout::MdIndex;
-use crate::format::superblock::{AlState, DeviceFlags};
+use crate::format::superblock::{AlState, DeviceFlags, Format};
 use crate::survey::locate::{IndexChoice, Level, Located};
 use crate::survey::log::LogState;
 use crate::units::Bytes;
@@ -42,16 +43,35 @@ impl Prober<'_> {
         if let Some(damage) = refused(level, holder) {
             return Ok(Answer::Damaged(damage));
         }
-        if superblock.al_state() == AlState::Clean {
+        let clean = superblock.al_state() == AlState::Clean;
+        let primary = superblock.flags().contains(DeviceFlags::PRIMARY_IND);
+        if clean && !(primary && superblock.format() == Format::V09) {
             return Ok(Answer::Clean);
         }
-        if !superblock.flags().contains(DeviceFlags::PRIMARY_IND) {
+        if !primary {
             // Nobody was writing: apply-al empties the log, whatever is in it.
             return Ok(Answer::Unclean { in_use: false });
+        }
+        if clean {
+            return self.applied_log(level);
         }
         match LogState::read(self.device, level, &mut |_| {}) {
             Ok(log) if log.replay.verdict.is_complete() => Ok(Answer::Unclean { in_use: false }),
             Ok(log) => Ok(Answer::Damaged(Damage::Log(log.replay.verdict))),
+            Err(Error::Refused(Refused::ActivityLogChanged { .. })) => {
+                Ok(Answer::Unclean { in_use: true })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// v09 of a Primary whose log is said to be applied: drbdmeta reads it all the same, and stops where it finds none.
+    fn applied_log(&self, level: &Level) -> Result<Answer> {
+        match LogState::read(self.device, level, &mut |_| {}) {
+            Ok(log) if matches!(log.replay.verdict, Verdict::Unusable(_)) => {
+                Ok(Answer::Damaged(Damage::Log(log.replay.verdict)))
+            }
+            Ok(_) => Ok(Answer::Clean),
             Err(Error::Refused(Refused::ActivityLogChanged { .. })) => {
                 Ok(Answer::Unclean { in_use: true })
             }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::cli::output::story::shell_word;
 use crate::cli::commands::plan::view::{Plan, Way, size};
+use crate::error::UtilsVersion;
 use crate::format::metadata::Header;
 use crate::format::superblock::{AlState, Format};
 use crate::surgery::adopt::{Obstacle, record};
@@ -11,8 +12,15 @@ use crate::survey::locate::IndexChoice;
 use crate::units::{DevPos, range_len};
 use crate::verdict::utils_bugs::utils_bugs;
 
+/// The last drbd-utils whose check-resize shifts a bitmap that changes its size.
+const LAST_SHIFTING: UtilsVersion = UtilsVersion {
+    major: 9,
+    minor: 34,
+    patch: 0,
+};
+
 impl Way {
-    fn new(key: &'static str, title: &'static str) -> Self {
+    pub(super) fn new(key: &'static str, title: &'static str) -> Self {
         Self {
             key,
             title,
@@ -40,11 +48,11 @@ impl Plan<'_> {
             Ok(relocation) => relocation,
         };
         let layout = &relocation.layout;
-        let at = |at: DevPos| at.get();
+        let at = |at: DevPos| self.position(at);
         way.notes = vec![
             format!(
                 "data ends at byte {}; the new metadata takes {} and begins at byte {}: {} between them",
-                relocation.data.get(),
+                at(DevPos::at(relocation.data)),
                 size(range_len(&layout.whole)),
                 at(layout.whole.start),
                 size(relocation.slack),
@@ -84,8 +92,13 @@ impl Plan<'_> {
             Err(why) => return way.not(*why),
             Ok(truncation) => truncation,
         };
+        let outer = if self.number() > 0 {
+            ", the outer metadata among them"
+        } else {
+            ""
+        };
         way.notes = vec![format!(
-            "{} - {} = {}: the last {} are cut off, the outer metadata among them",
+            "{} - {} = {}: the last {} are cut off{outer}",
             self.site.size.get(),
             truncation.cut.get(),
             size(truncation.size),
@@ -134,10 +147,14 @@ impl Plan<'_> {
 
     pub(crate) fn restore(&self) -> Way {
         let mut way = Way::new("restore_md", "export, and drbdmeta restore-md");
-        let relocation = match &self.ways.relocate {
+        let relocation = match &self.ways.import {
+            Err(Obstacle::OtherDevice) => return self.to_another_meta_device(),
             Err(why) => return way.not(*why),
             Ok(relocation) => relocation,
         };
+        if matches!(self.ways.relocate, Err(Obstacle::CutOff { .. })) {
+            return self.before_the_cut();
+        }
         let header = Header::of(&self.level.superblock);
         let found = utils_bugs(&header, &relocation.layout, self.utils);
         way.warnings = found.iter().map(ToString::to_string).collect();
@@ -164,7 +181,7 @@ impl Plan<'_> {
             self.minor(),
             self.device()
         ));
-        way.facts = json!({ "utils_bugs": found.len() });
+        way.facts = json!({ "utils_bugs": found.len(), "traps": found.len() });
         way
     }
 
@@ -203,6 +220,9 @@ impl Plan<'_> {
             "printf '{}' > {path}",
             content.replace('\t', "\\t").replace('\n', "\\n")
         );
+        if resize.shifts && self.utils.is_none_or(|version| version <= LAST_SHIFTING) {
+            way.why_not.get_or_insert(Obstacle::Shifts);
+        }
         if way.why_not.is_none() {
             way.notes = vec![format!(
                 "{path} with exactly this, a tab between the words:"
@@ -219,11 +239,8 @@ impl Plan<'_> {
             self.put_right(&self.device(), &mut way);
         } else {
             way.notes = vec![format!(
-                "on a larger disk, with nothing where drbdmeta looks, this would be the record: {print}"
+                "where nothing else is in its way, this would be the record: {print}"
             )];
-        }
-        if resize.shifts {
-            way.warnings.push("drbd-utils up to 9.34.0 shift the bitmap on this way, because its size changes, and lose what is out of sync: use another way with them".to_owned());
         }
         way.facts = json!({ "path": path, "content": content, "shifts_bitmap": resize.shifts });
         way
@@ -244,7 +261,7 @@ impl Plan<'_> {
             .push(format!("mdtool adopt {disk}{}", self.options()));
     }
 
-    fn is_unclean(&self) -> bool {
+    pub(crate) fn is_unclean(&self) -> bool {
         let format = self.level.superblock.format();
         self.level.superblock.al_state() == AlState::Unclean && format != Format::V07
     }
@@ -280,7 +297,7 @@ impl Plan<'_> {
     }
 
     /// The image, and which part and level of it.
-    fn image_words(&self) -> String {
+    pub(crate) fn image_words(&self) -> String {
         let mut words = vec![shell_word(&self.image.image)];
         for (option, value) in [
             ("--offset", self.image.offset),
@@ -321,6 +338,15 @@ impl Plan<'_> {
         let image = (self.block_device && self.is_here() && whole).then_some(image);
         let device = self.names.device.or(image).map(shell_word);
         device.unwrap_or_else(|| "DEVICE".to_owned())
+    }
+
+    /// A position as everything printed has it: from the image's start, where the image is the disk.
+    fn position(&self, at: DevPos) -> u64 {
+        if self.is_here() {
+            self.opened.image_pos(at).get()
+        } else {
+            at.get()
+        }
     }
 
     fn minor(&self) -> String {

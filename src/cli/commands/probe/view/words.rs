@@ -48,11 +48,20 @@ fn position(device: Window<'_>, at: DevPos) -> ImagePos {
 
 /// What a partition of the device has.
 fn in_partition(device: Window<'_>, one: &InPartition) -> String {
-    let InPartition { partition, inside } = one;
+    let InPartition {
+        partition,
+        inside,
+        others,
+    } = one;
+    let others: String = others
+        .iter()
+        .map(|other| format!("; partition {} at {} has metadata, too", other.number, position(device, other.start)))
+        .collect::<Vec<_>>()
+        .concat();
     // OK to fall back: it was looked at through just this part.
     let part = device.part(partition.start, partition.size);
     format!(
-        "nothing where DRBD looks on the whole disk; partition {} at {}, {}, is {} {}",
+        "nothing where DRBD looks on the whole disk; partition {} at {}, {}, is {} {}{others}",
         partition.number,
         position(device, partition.start),
         partition.size,
@@ -112,7 +121,8 @@ fn none(device: Window<'_>, probed: &Probed, contents: &Contents) -> String {
         ),
         None => "no DRBD metadata".to_owned(),
     };
-    if probed.located.searched == Searched::Everything {
+    let whole = probed.located.levels.is_empty();
+    if whole && probed.located.searched == Searched::Everything {
         words.push_str(" anywhere");
     }
     words.push_str(": ");

@@ -64,11 +64,10 @@ fn state(facts: &Facts<'_>) -> Value {
     let superblock = &facts.level.superblock;
     let flags = superblock.flags();
     let named = flags.named(superblock.format());
-    let at_attach: Vec<Value> = superblock
-        .at_attach()
-        .iter()
-        .map(|note| json!({ "kind": note.word(), "text": note.to_string() }))
-        .collect();
+    let notes = superblock.at_attach();
+    let refused = facts.refusals().map(|finding| json!({ "kind": finding.rule.id, "text": finding.found }));
+    let notes = notes.iter().map(|note| json!({ "kind": note.word(), "text": note.to_string() }));
+    let at_attach: Vec<Value> = refused.chain(notes).collect();
     json!({
         "flags": flags.to_string(),
         "flag_names": named.names,

@@ -97,10 +97,10 @@ fn places(report: &Report<'_>, facts: &Facts<'_>) -> Vec<Line> {
         (
             "metadata",
             format!(
-                "{}, {} to {}",
+                "{}, {} up to {}",
                 placement(layout.index),
                 from(layout.whole.start),
-                from(layout.whole.end).get().saturating_sub(1)
+                from(layout.whole.end)
             ) + &format!(": {}", size(whole)),
         ),
         (
@@ -192,9 +192,11 @@ fn state(facts: &Facts<'_>) -> Vec<Line> {
         ("disk state", format!("{disk}: {}", disk.meaning())),
     ];
     let notes = superblock.at_attach();
-    if notes.is_empty() {
+    let refusals: Vec<Line> = facts.refusals().map(|one| ("at attach", facts.refusal(one))).collect();
+    if notes.is_empty() && refusals.is_empty() {
         lines.push(("at attach", "nothing stands in its way here".to_owned()));
     }
+    lines.extend(refusals);
     lines.extend(notes.iter().map(|note| ("at attach", note.to_string())));
     if superblock.al_state() == AlState::Unclean && facts.slots.is_some() {
         let note = "what the activity log names is not among what is counted below";
@@ -366,12 +368,14 @@ fn slots(show: &Show<'_>, facts: &Facts<'_>, out: &mut dyn Write) -> io::Result<
         (rate.as_str(), true),
     ];
     let day0 = facts.day0().and_then(|day0| day0.slot);
+    let left = facts.left();
     let rows: Vec<[String; 5]> = slots
         .iter()
         .map(|slot| {
             let nodes: Vec<String> = slot.nodes.iter().map(ToString::to_string).collect();
             let of = match nodes.as_slice() {
                 _ if facts.v09().is_none() => "the peer".to_owned(),
+                [] if left.contains(&slot.number) => "nobody: left by a peer".to_owned(),
                 [] if day0.is_some_and(|day0| u64::from(day0.get()) == slot.number) => {
                     "nobody: day 0".to_owned()
                 }

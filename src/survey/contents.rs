@@ -21,14 +21,19 @@ pub struct Contents {
 
 impl Contents {
     /// What is on `device`.
-    pub(super) fn of(device: Window<'_>) -> Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// What reading met.
+    pub fn of(device: Window<'_>) -> Result<Self> {
         let occupants = occupants(device)?;
         let blank = occupants.is_empty() && is_blank(device)?;
         Ok(Self { occupants, blank })
     }
 
     /// The first that says to end beyond the device's end.
-    pub(super) fn beyond(&self, device: Window<'_>) -> Option<Occupant> {
+    #[must_use]
+    pub fn beyond(&self, device: Window<'_>) -> Option<Occupant> {
         let end = DevPos::at(device.size());
         self.occupants
             .iter()

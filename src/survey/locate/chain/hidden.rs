@@ -1,0 +1,69 @@
+//! Metadata that newer, empty metadata hides: a disk was made larger, and create-md was run on it.
+
+use std::ops::ControlFlow;
+
+use super::{Finder, QUICK_TAIL};
+use crate::error::Result;
+use crate::format::layout::{MdIndex, MdLayout};
+use crate::survey::locate::{FoundBy, ScanMode, Why, scan};
+use crate::survey::occupants::occupants;
+use crate::survey::traces::superblock_at;
+use crate::units::{DevPos, MD_BLOCK};
+
+impl Finder<'_> {
+    /// Lists the other resources of a meta device whose slots have one each.
+    pub(super) fn other_slots(&mut self) -> Result<()> {
+        let first = self.found.levels.first().map(|level| level.layout.index);
+        let (Some(MdIndex::Indexed(own)), true) = (first, self.options.scan != ScanMode::Never)
+        else {
+            return Ok(());
+        };
+        for slot in (0..=u8::MAX).filter(|slot| *slot != own) {
+            let index = MdIndex::Indexed(slot);
+            let Some(at) = index.superblock_pos(self.device.size()) else {
+                break;
+            };
+            let Some(superblock) = superblock_at(self.device, at)? else {
+                continue;
+            };
+            if MdLayout::of(&superblock, index, self.device.size()).is_ok() {
+                self.reject(at, superblock.format(), Why::OtherSlot { slot });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the only level is in place and was just created: nothing that lies inside its device is of a stack with it.
+    pub(super) fn hides(&self) -> bool {
+        let [level] = self.found.levels.as_slice() else {
+            return false;
+        };
+        let current = level.superblock.current_uuid();
+        level.found_by == FoundBy::ExpectedPosition
+            && current.is_some_and(|uuid| !uuid.names_a_generation())
+    }
+
+    /// Where the level in place was just created and somebody lives on its device already, looks for the metadata that was there before:
+    /// behind that, since a disk that grew has its old metadata where it ended.
+    pub(super) fn search_behind_occupants(&mut self) -> Result<()> {
+        let Some(room) = self.room().filter(|_| self.hides()) else {
+            return Ok(());
+        };
+        let Some(device) = self.device.shortened(room) else {
+            return Ok(());
+        };
+        for occupant in occupants(device)? {
+            let Some(end) = occupant.end.filter(|_| occupant.is_believable()) else {
+                continue;
+            };
+            let start = DevPos::at(end.from_start().align_down(MD_BLOCK));
+            let last = DevPos::at(room.align_down(MD_BLOCK));
+            let until = start.checked_add(QUICK_TAIL).unwrap_or(last).min(last);
+            scan::forward(device, start..until, &mut |hit| {
+                self.consider(hit);
+                ControlFlow::Continue(())
+            })?;
+        }
+        Ok(())
+    }
+}

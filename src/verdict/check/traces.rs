@@ -1,0 +1,142 @@
+//! Metadata that DRBD does not see: superblocks without their magic, and what new metadata hides.
+
+use super::finding::{Fault, Severity};
+use super::known::maybe;
+use super::rule::{Judge, Rule};
+use super::run::Case;
+use super::subject::At;
+use crate::format::superblock::{Format, Uuid};
+use crate::survey::locate::{FoundBy, Why};
+use crate::survey::traces::TraceKind;
+use crate::units::MD_BLOCK;
+
+pub(super) static RULES: &[Rule] = &[
+    Rule {
+        id: "magic-erased",
+        severity: Severity::Error,
+        row: Some(7),
+        title: "only the superblock's magic is missing",
+        meaning: "wipefs, pvcreate, mkswap and lvcreate erase these four bytes and nothing else; DRBD finds no metadata, and all else is whole",
+        remedy: "`mdtool export IMAGE --at BYTE` takes it out, and `mdtool import` puts it back, with an undo file; find out first who erased it, and whether that \
+            wrote to the disk since",
+        source: "drbd_md_decode (drbd_nl.c)",
+        judge: Judge::Case(magic_erased),
+    },
+    Rule {
+        id: "change-interrupted",
+        severity: Severity::Error,
+        row: Some(7),
+        title: "a change by mdtool was interrupted",
+        meaning: "the superblock was taken out of DRBD's sight while the change was going on, and stays so until the change is undone",
+        remedy: "`mdtool undo FILE` puts back what was there before; then run the command again",
+        source: "mdtool",
+        judge: Judge::Case(change_interrupted),
+    },
+    Rule {
+        id: "retired",
+        severity: Severity::Warning,
+        row: Some(7),
+        title: "mdtool moved this metadata elsewhere",
+        meaning: "a completed change retired this superblock so that DRBD does not attach it by mistake; the metadata in use is where that change put it",
+        remedy: "give the disk or meta device that the metadata was moved to; `mdtool undo FILE` takes the move back",
+        source: "mdtool",
+        judge: Judge::Case(retired),
+    },
+    Rule {
+        id: "retired-copy",
+        severity: Severity::Note,
+        row: None,
+        title: "a superblock that mdtool retired",
+        meaning: "it was in use before the metadata was moved to where it is now; DRBD does not see it",
+        remedy: "nothing",
+        source: "mdtool",
+        judge: Judge::Case(retired_copy),
+    },
+    Rule {
+        id: "created-over",
+        severity: Severity::Warning,
+        row: None,
+        title: "new, empty metadata hides older metadata of the same disk",
+        meaning: "the disk was made larger, DRBD found nothing at its new end, and metadata was created there; the data belongs to the older metadata, \
+            which still has its generation and bitmap: as it is, connecting means a full sync",
+        remedy: "do not connect it; `mdtool export IMAGE --at BYTE` takes the older metadata out, and `mdtool import` puts it at the disk's end",
+        source: "v08_check_for_resize (drbdmeta.c)",
+        judge: Judge::Case(created_over),
+    },
+];
+
+fn magic_erased(case: &Case<'_>) -> Vec<Fault> {
+    let Some(TraceKind::Erased { found }) = case.trace else {
+        return Vec::new();
+    };
+    let (at, expected) = match case.subject.superblock.format() {
+        Format::V07 => (At(28, 4), "0x8374026A"),
+        Format::V08 => (At::MAGIC, "0x8374026B"),
+        Format::V09 => (At::MAGIC, "0x8374026D"),
+    };
+    let what = if found == 0 {
+        "only its magic was erased"
+    } else {
+        "everything else is a superblock's"
+    };
+    let text = format!("magic is 0x{found:08X}, expected {expected}: {what}");
+    vec![Fault::at(case.subject.place(at), text)]
+}
+
+fn change_interrupted(case: &Case<'_>) -> Vec<Fault> {
+    let found = case.trace == Some(TraceKind::UnderWay);
+    let text = "mdtool's mark in the magic's place: a change by mdtool was interrupted here";
+    maybe(found.then(|| Fault::at(case.subject.whole(), text)))
+}
+
+fn retired(case: &Case<'_>) -> Vec<Fault> {
+    let found = case.trace == Some(TraceKind::Retired);
+    let text =
+        "mdtool's mark in the magic's place: retired by mdtool, its metadata was moved elsewhere";
+    maybe(found.then(|| Fault::at(case.subject.whole(), text)))
+}
+
+fn retired_copy(case: &Case<'_>) -> Vec<Fault> {
+    if case.number != Some(0) || case.trace.is_some() {
+        return Vec::new();
+    }
+    let traces = case.located.traces.iter();
+    let found = traces.filter(|trace| trace.kind == TraceKind::Retired && !trace.in_place);
+    found
+        .map(|trace| {
+            let end = trace.at.checked_add(MD_BLOCK).unwrap_or(trace.at);
+            let format = trace.format.map_or(String::new(), |f| format!(" ({f})"));
+            Fault::at(trace.at..end, format!("a retired superblock{format}"))
+        })
+        .collect()
+}
+
+/// Whether metadata was just created where DRBD looks: what lies inside its device was there before.
+pub(super) fn is_just_created(case: &Case<'_>) -> bool {
+    let current = case.subject.superblock.current_uuid();
+    let in_place = case
+        .level
+        .is_some_and(|level| level.found_by != FoundBy::Scan);
+    in_place && current.is_some_and(|uuid| !Uuid::names_a_generation(uuid))
+}
+
+fn created_over(case: &Case<'_>) -> Vec<Fault> {
+    let Some(number) = case.number.filter(|_| is_just_created(case)) else {
+        return Vec::new();
+    };
+    let rejected = case
+        .located
+        .rejected
+        .iter()
+        .filter(|rejected| matches!(rejected.why, Why::Leftover { level } if level == number));
+    rejected
+        .map(|rejected| {
+            let end = rejected.at.checked_add(MD_BLOCK).unwrap_or(rejected.at);
+            let text = format!(
+                "a superblock ({}) inside the data of metadata that was just created",
+                rejected.format
+            );
+            Fault::at(rejected.at..end, text)
+        })
+        .collect()
+}
