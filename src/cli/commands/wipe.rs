@@ -130,6 +130,6 @@ impl Plan for Wiped<'_> {
     }
 
     fn next(&self) -> Vec<String> {
-        vec!["nothing has to be done; `drbdadm create-md` makes new metadata here".to_owned()]
+        vec!["nothing has to be done: this disk has no DRBD metadata any more".to_owned()]
     }
 }
