@@ -132,15 +132,23 @@ impl<R: ReadAt> Forward<'_, '_, '_, '_, R> {
     fn announce(&mut self) -> Result<()> {
         let mut planned = Comparison::with_plan();
         let undo = self.undo;
-        undo.walk(Phase::Commit, &mut |number, region, record| {
-            if undo.retired().at(region.target, record.at).is_some() {
-                return Ok(());
-            }
-            self.compare(&mut planned, region, record.at, &record.before)?;
-            let marked = under_way(&block_of(&record.after));
-            self.put(number, region, record.at, &marked)
-        })?;
-        self.targets.sync()
+        // The sector that has the mark before the rest of it.
+        for first in [true, false] {
+            undo.walk(Phase::Commit, &mut |number, region, record| {
+                if undo.retired().at(region.target, record.at).is_some() {
+                    return Ok(());
+                }
+                let marked = under_way(&block_of(&record.after));
+                if first {
+                    self.compare(&mut planned, region, record.at, &record.before)?;
+                    self.put(number, region, record.at, &first_sector(&marked))
+                } else {
+                    self.put(number, region, record.at, &marked)
+                }
+            })?;
+            self.targets.sync()?;
+        }
+        Ok(())
     }
 
     /// Writes what is to be there, for every record of a phase, and syncs it.

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::apply::first_sector;
-use super::compare::Comparison;
+use super::compare::{Comparison, SECTOR};
 use super::outline::{Phase, Region};
 use super::superblock::under_way;
 use super::targets::{Leave, Targets};
 use super::undo_file::{UndoFile, block_of};
 use crate::error::Result;
 use crate::image::ReadAt;
-use crate::units::ImagePos;
+use crate::units::{ImagePos, SECTOR_SIZE};
 
 /// What a change that stopped may have written.
 #[derive(Clone, Debug, Default)]
@@ -99,7 +99,7 @@ pub(super) fn restore<R: ReadAt>(
     // The new superblocks before the old ones' places: one of those may be part of the new bitmap by now.
     restoring.mark_old()?;
     restoring.step(&[Phase::Body, Phase::Cleanup, Phase::Cut])?;
-    restoring.step(&[Phase::Commit])?;
+    restoring.places()?;
     // The one that DRBD would attach comes back last.
     restoring.superblocks(false)?;
     restoring.superblocks(true)?;
@@ -189,6 +189,28 @@ impl<R: ReadAt> Restoring<'_, '_, '_, '_, R> {
             })?;
         }
         self.targets.sync()
+    }
+
+    /// Writes what was in the places of new superblocks, the sector that has the mark last.
+    fn places(&mut self) -> Result<()> {
+        let undo = self.undo;
+        for first in [false, true] {
+            undo.walk(Phase::Commit, &mut |number, region, record| {
+                if !self.reach.includes(Phase::Commit, number) {
+                    return Ok(());
+                }
+                let retired = undo.retired();
+                let bytes = retired.overlay(region.target, record.at, &record.before);
+                if first {
+                    return self.put(region, record.at, &bytes);
+                }
+                let rest = bytes.get(SECTOR..).unwrap_or_default();
+                let at = record.at.checked_add(SECTOR_SIZE).unwrap_or(record.at);
+                self.put(region, at, rest)
+            })?;
+            self.targets.sync()?;
+        }
+        Ok(())
     }
 
     /// Gives the old superblocks their magic back: the foremost of each target, or the others.

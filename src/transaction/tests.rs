@@ -8,7 +8,9 @@ mod faults;
 mod hostile;
 mod meddled;
 mod random;
+mod redone;
 mod scenario;
+mod two_targets;
 mod undoing;
 
 use super::*;

@@ -90,6 +90,8 @@ mod test_cases;
 mod traces;
 /// Undo files and meta files: what they may be, and who may read them.
 mod undo_names;
+/// Undo files that earlier versions wrote.
+mod undo_old;
 /// Windows into images of whole disks.
 mod windows;
 /// The one way in which every command writes.

@@ -19,7 +19,7 @@ use crate::units::{AlExtent, BitmapIndex, Bytes, DevPos, ImagePos, NodeId};
 const SIZE: Bytes = Bytes::new(3 << 20);
 
 /// A disk on which one resource is stacked on another, each with bits set.
-fn stack(outer: Spec, inner: Spec) -> MemImage {
+pub(super) fn stack(outer: Spec, inner: Spec) -> MemImage {
     let mut image = MemImage::new(SIZE);
     let slot = BitmapIndex::new(0);
     let dirty =
@@ -29,7 +29,7 @@ fn stack(outer: Spec, inner: Spec) -> MemImage {
     image
 }
 
-fn levels(image: &dyn ReadAt) -> Located {
+pub(super) fn levels(image: &dyn ReadAt) -> Located {
     let options = LocateOptions {
         stacked: true,
         ..LocateOptions::default()
@@ -38,9 +38,9 @@ fn levels(image: &dyn ReadAt) -> Located {
 }
 
 /// Where a superblock lies, and all that belongs to it.
-type Metadata = (usize, Range<usize>);
+pub(super) type Metadata = (usize, Range<usize>);
 
-fn metadata(layout: &MdLayout) -> Metadata {
+pub(super) fn metadata(layout: &MdLayout) -> Metadata {
     let at = |position: DevPos| position.from_start().to_usize().unwrap();
     (at(layout.md), at(layout.whole.start)..at(layout.whole.end))
 }

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::crash_disk::{CrashDisk, Faults};
 use super::random::scenario;
 use super::scenario::{SECTOR, Scenario, block, snapshot};
+use crate::format::superblock::{Mark, mark_of};
 use crate::image::MemImage;
 use crate::transaction::{UndoFile, Undone, is_attachable};
 
@@ -56,10 +57,30 @@ pub(super) fn judge(scenario: &Scenario, disk: &[u8]) {
             || Some(length) == scenario.cut && not_new.iter().all(|at| within(&bare, *at)),
         "cut off before all else is done, or put back before the length"
     );
+    recognisable(scenario, disk, not_old.is_empty() || not_new.is_empty());
     let planned = scenario.planned();
     assert!(
         not_old.iter().all(|at| within(&planned, *at)),
         "more changed"
+    );
+}
+
+/// Holds that a change that is neither begun nor done shows in a place where DRBD looks: a superblock stands there, or a mark says so.
+fn recognisable(scenario: &Scenario, disk: &[u8], whole: bool) {
+    let covered = |at: &usize| scenario.body.iter().any(|put| put.range().contains(at));
+    let places: Vec<_> = scenario
+        .places()
+        .into_iter()
+        .filter(|at| !covered(at))
+        .collect();
+    let shows = |at: &usize| {
+        let block = block(disk, *at);
+        let mark = mark_of(&block).map(|marked| marked.mark);
+        is_attachable(&block) || mark == Some(Mark::UnderWay)
+    };
+    assert!(
+        whole || places.is_empty() || places.iter().any(shows),
+        "nothing says that a change is under way"
     );
 }
 
