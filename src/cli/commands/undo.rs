@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use crate::cli::output::document;
 use crate::cli::Streams;
-use crate::cli::commands::adopt::view::summary;
 use crate::cli::commands::undo::args::UndoArgs;
 use crate::cli::outcome::Outcome;
 use crate::cli::output::change::regions;
+use crate::cli::write::show::table;
 use crate::cli::write::undoing::{Ended, Undoing};
 use crate::format::superblock::Superblock;
 use crate::image::ImageFile;
@@ -40,7 +40,7 @@ pub(crate) fn run(
     let paths = undoing.paths();
     let path = paths.first().map_or(Path::new(""), |path| path.as_path());
     let ended = undoing.run(out)?;
-    let printed = print(args, &undo, path, &ended, out);
+    let printed = print(args, &undoing, path, &ended, out);
     // It was written, whether or not that can be printed.
     if ended.undone == Undone::Nothing && !ended.dry_run {
         out.tell(format_args!(
@@ -64,25 +64,23 @@ pub(crate) fn run(
 /// Prints what was put back, or would be.
 fn print(
     args: &UndoArgs,
-    undo: &UndoFile<ImageFile>,
+    undoing: &Undoing<'_>,
     path: &Path,
     ended: &Ended,
     out: &mut Streams<'_>,
 ) -> anyhow::Result<()> {
     if args.writing.json {
-        document::print(out.stdout, json(args, undo, path, ended)?)?;
+document::print(out.stdout, json(args, undoing.undo, path, ended)?)?;
     } else if ended.dry_run {
-        let targets = undo.identity().targets.iter().enumerate();
-        for (number, target) in targets {
-            let path = if number == 0 { path } else { &target.path };
-            summary(out.stdout, path, &ended.summary.of_target(number))?;
+        for (number, path) in undoing.paths().iter().enumerate() {
+            table(path, &undoing.regions(number), out.stdout)?;
         }
     } else if let Undone::Restored { bytes } = ended.undone {
         writeln!(
             out.stdout,
             "{}: {bytes} are as they were before `{}`",
             path.display(),
-            undo.identity().command
+            undoing.undo.identity().command
         )?;
     }
     Ok(())

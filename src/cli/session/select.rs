@@ -259,6 +259,15 @@ fn passed_over(
     let (found, around) = (md(number), outer.and_then(md));
     let between = |at: DevPos| found.is_some_and(|md| at > md) && around.is_none_or(|md| at < md);
     let traces = located.traces.iter().filter(|trace| between(trace.at));
+    // A log that is this resource's own says nothing of another.
+    let own = |at: DevPos| {
+        let whole = located.levels.get(number).map(|level| &level.layout.whole);
+        whole.is_some_and(|whole| whole.contains(&at))
+    };
+    let traces = traces.filter(|trace| match trace.kind {
+        TraceKind::LogAlone { log } => !own(log),
+        _ => true,
+    });
     let traces = traces.filter_map(|trace| {
         let moved = trace.kind == TraceKind::Retired;
         (trace.in_place || moved).then(|| Standing {

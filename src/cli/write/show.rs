@@ -3,12 +3,12 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::cli::commands::import::view::regions;
+use crate::cli::commands::import::view::regions_of;
 use crate::cli::output::human::bytes_and_decimal;
 use crate::cli::write::draw::Drawing;
 use crate::cli::write::look::Look;
 use crate::survey::locate::{FoundBy, Level};
-use crate::transaction::Summary;
+use crate::transaction::Region;
 
 /// What is shown to whoever is to say yes: in words, then in numbers, then where the way back will be.
 pub(crate) fn show(words: &[String], drawing: &Drawing, out: &mut dyn Write) -> io::Result<()> {
@@ -16,7 +16,7 @@ pub(crate) fn show(words: &[String], drawing: &Drawing, out: &mut dyn Write) -> 
         writeln!(out, "{line}")?;
     }
     for (path, summary) in drawing.parts() {
-        table(path, &summary, out)?;
+        table(path, &summary.regions, out)?;
     }
     writeln!(out)?;
     if let Some(undo) = drawing.undo() {
@@ -26,12 +26,12 @@ pub(crate) fn show(words: &[String], drawing: &Drawing, out: &mut dyn Write) -> 
 }
 
 /// What changes where in one file.
-pub(crate) fn table(path: &Path, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
-    if summary.regions.is_empty() {
+pub(crate) fn table(path: &Path, all: &[Region], out: &mut dyn Write) -> io::Result<()> {
+    if all.is_empty() {
         return Ok(());
     }
     writeln!(out, "\n{}:", path.display())?;
-    regions(out, summary)
+    regions_of(out, all)
 }
 
 /// Which resource is meant, how large its DRBD device is, and of which generation.

@@ -13,7 +13,7 @@ use crate::cli::write::target::Target;
 use crate::cli::write::undo_name;
 use crate::error::{EditError, EditRefusal, Error, Result, TargetState};
 use crate::image::{ImageFile, ReadAt, WriteAt};
-use crate::transaction::{Identity, Summary, UndoCheck, UndoFile, UndoState, Undone};
+use crate::transaction::{Identity, Region, UndoCheck, UndoFile, UndoState, Undone};
 
 /// An undo file, and how undoing it was asked for.
 pub(crate) struct Undoing<'a> {
@@ -29,8 +29,6 @@ pub(crate) struct Undoing<'a> {
 /// How it ended.
 pub(crate) struct Ended {
     pub(crate) undone: Undone,
-    /// What was written, or would be.
-    pub(crate) summary: Summary,
     pub(crate) dry_run: bool,
     /// The undo file of the undoing itself, where it overwrote what nobody else has.
     pub(crate) kept: Option<PathBuf>,
@@ -45,6 +43,15 @@ impl Undoing<'_> {
             given.map_or_else(|| known.path.clone(), Path::to_owned)
         };
         targets.map(path).collect()
+    }
+
+    /// What changed in one of its targets, and is put back.
+    pub(crate) fn regions(&self, target: usize) -> Vec<Region> {
+        let regions = self.undo.regions();
+        regions
+            .filter(|one| one.target == target)
+            .cloned()
+            .collect()
     }
 
     /// Undoes it, from the first look to the last word.
@@ -64,20 +71,17 @@ impl Undoing<'_> {
         check
             .allow(true)
             .map_err(|refusal| blamed(EditError::untouched(refusal.into()).into()))?;
-        let summary = self.undo.preview_undo(&looked, &mut |_| {});
-        let summary = summary.map_err(blamed)?;
         if self.writing.dry_run {
-            return Ok(self.shown(&name, &check, summary, out));
+            return Ok(self.shown(&name, &check, out));
         }
         let mut force = self.writing.yes || self.writing.force;
         if check.state == UndoState::ChangedSince && !force {
-            self.ask(&name, &check, &summary, out)?;
+            self.ask(&name, &check, out)?;
             force = true;
         }
         let (undone, kept) = self.write(&paths, &looked, &check, &mut targets, force)?;
         Ok(Ended {
             undone,
-            summary,
             dry_run: false,
             kept,
         })
@@ -114,44 +118,24 @@ impl Undoing<'_> {
         ]
     }
 
-    fn shown(
-        &self,
-        name: &str,
-        check: &UndoCheck,
-        summary: Summary,
-        out: &mut Streams<'_>,
-    ) -> Ended {
+    fn shown(&self, name: &str, check: &UndoCheck, out: &mut Streams<'_>) -> Ended {
         for line in self.words(name, check) {
             out.tell(line);
         }
         out.tell("mdtool: note: --dry-run: nothing was written");
         Ended {
             undone: Undone::Nothing,
-            summary,
             dry_run: true,
             kept: None,
         }
     }
 
-    fn ask(
-        &self,
-        name: &str,
-        check: &UndoCheck,
-        summary: &Summary,
-        out: &mut Streams<'_>,
-    ) -> anyhow::Result<()> {
+    fn ask(&self, name: &str, check: &UndoCheck, out: &mut Streams<'_>) -> anyhow::Result<()> {
         for line in self.words(name, check) {
             writeln!(out.stderr, "{line}")?;
         }
-        let mut paths = self.paths();
-        paths.reverse();
-        let last = paths.len().saturating_sub(1);
-        for (number, path) in paths.iter().enumerate() {
-            table(
-                path,
-                &summary.of_target(last.saturating_sub(number)),
-                out.stderr,
-            )?;
+        for (number, path) in self.paths().iter().enumerate() {
+            table(path, &self.regions(number), out.stderr)?;
         }
         writeln!(out.stderr)?;
         let asked = self.writing.undo.as_deref();

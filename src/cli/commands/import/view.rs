@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::format::metadata::Generation;
 use crate::format::superblock::Superblock;
 use crate::surgery::import::Import;
-use crate::transaction::Summary;
+use crate::transaction::{Region, Summary};
 use crate::units::Bytes;
 
 /// Prints the regions and the new superblock.
@@ -48,14 +48,19 @@ pub(crate) fn print(
 
 /// One line a region: what changes where.
 pub(crate) fn regions(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
-    let label = summary.regions.iter().map(|region| region.label.len());
+    regions_of(out, &summary.regions)
+}
+
+/// The same of these regions.
+pub(crate) fn regions_of(out: &mut dyn Write, regions: &[Region]) -> io::Result<()> {
+    let label = regions.iter().map(|region| region.label.len());
     let width = label.max().unwrap_or(0).max(4);
     writeln!(
         out,
         "{:<8}  {:<width$}  {:>16}  {:>16}  {:>14}  {:>14}",
         "phase", "what", "from byte", "to byte", "bytes written", "of them differ"
     )?;
-    for region in &summary.regions {
+    for region in regions {
         writeln!(
             out,
             "{:<8}  {:<width$}  {:>16}  {:>16}  {:>14}  {:>14}",
