@@ -2,6 +2,8 @@
 //!
 //! `testdata/undo-v1/NAME.before.blocks` is the disk before, `NAME.after.blocks` the disk that the change left.
 
+#![expect(clippy::disallowed_methods, reason = "images of 8 MiB at most")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
