@@ -4,6 +4,7 @@
 
 pub mod check;
 pub mod forecast;
+pub mod handshake;
 pub mod kernel_bugs;
 pub mod probe;
 pub mod utils_bugs;
