@@ -19,6 +19,6 @@ mod scan;
 mod text;
 
 pub use compat::Compat;
-pub use places::Places;
+pub use places::{Places, is_dump};
 pub use print::{Preamble, print};
 pub use read::{DumpReader, Note};

@@ -1,6 +1,8 @@
 //! A replica as a value: what its metadata says, and what was counted in it.
 
+use super::node::flags;
 use crate::format::metadata::Header;
+use crate::format::superblock::{AlState, DeviceFlags};
 use crate::units::Sectors;
 
 /// A replica.
@@ -21,10 +23,22 @@ pub struct Replica {
 /// What is known of a replica's activity log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Log {
-    /// It was applied before.
+    /// It was applied before, or names nothing that matters.
     Applied,
     /// It was read, and what it names is counted.
     Counted,
     /// It is not here: more bits may be set than were counted.
     Missing,
+}
+
+impl Log {
+    /// What is known where only the metadata without its log is here: a log matters where the node may have been writing.
+    #[must_use]
+    pub fn unseen(header: &Header) -> Self {
+        let writing = flags(header).contains(DeviceFlags::PRIMARY_IND);
+        match header.al_state {
+            AlState::Unclean if writing => Self::Missing,
+            AlState::Unclean | AlState::Clean => Self::Applied,
+        }
+    }
 }

@@ -111,7 +111,7 @@ pub(super) fn of(
     ];
     for one in &both {
         let side = one.side;
-        of_disk(&mut remarks, meeting, side, one.node);
+        of_disk(&mut remarks, meeting, one);
         of_node(&mut remarks, meeting, (side, one.node, one.peer));
         of_size(&mut remarks, meeting, sizes, one);
         if decision.connects() {
@@ -131,7 +131,8 @@ pub(super) fn of(
 }
 
 /// What its metadata is like.
-fn of_disk(remarks: &mut Remarks, meeting: &Meeting<'_>, side: usize, node: &Node<'_>) {
+fn of_disk(remarks: &mut Remarks, meeting: &Meeting<'_>, one: &One<'_>) {
+    let (side, node) = (one.side, one.node);
     let header = &node.replica.header;
     let notes = &mut remarks.notes;
     if header.al_state == AlState::Unclean {
@@ -143,7 +144,9 @@ fn of_disk(remarks: &mut Remarks, meeting: &Meeting<'_>, side: usize, node: &Nod
     if header.la_size == Sectors::ZERO {
         notes.push(Note::NeverSized { side });
     }
-    let cut = loses_last_bits(node.replica, meeting.family);
+    // Where the peer was smaller, it marks all that is new to it, and what was lost here is among that.
+    let covered = one.peer.replica.header.la_size < header.la_size;
+    let cut = loses_last_bits(node.replica, meeting.family) && !covered;
     if cut && node.replica.last_bits > 0 && !node.all_set {
         remarks.lost.push(Loss::LastBits {
             side,

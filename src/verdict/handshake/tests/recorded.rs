@@ -5,7 +5,6 @@ use serde_json::Value;
 use crate::dump::DumpReader;
 use crate::format::bitmap::count_set;
 use crate::format::metadata::Bitmap;
-use crate::format::superblock::AlState;
 use crate::units::{BitmapIndex, Sectors};
 use crate::verdict::handshake::{Log, Mark, Options, Pair, Replica, compare};
 
@@ -58,10 +57,7 @@ fn replica(dump: &str) -> Replica {
     let mut reader = DumpReader::looking(dump.as_bytes()).unwrap();
     let kept = count_set(&mut *reader.slot(BitmapIndex::new(0)).unwrap(), kept).unwrap();
     Replica {
-        log: match header.al_state {
-            AlState::Clean => Log::Applied,
-            AlState::Unclean => Log::Missing,
-        },
+        log: Log::unseen(&header),
         last_bits: slots[0] - kept,
         header,
         capacity,
