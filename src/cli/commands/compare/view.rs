@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::cli::commands::compare::args::PairArgs;
 use crate::cli::commands::show::args::Rate;
+use crate::cli::output::document;
 use crate::cli::session::source::Source;
 use crate::format::bitmap::out_of_sync;
 use crate::format::metadata::{Generation, Header};
@@ -102,8 +103,7 @@ impl Comparison {
 
     /// Prints one document.
     pub(crate) fn json(&self, out: &mut dyn Write) -> anyhow::Result<()> {
-        serde_json::to_writer_pretty(&mut *out, self).map_err(io::Error::from)?;
-        Ok(writeln!(out)?)
+        Ok(document::print(out, serde_json::to_value(self)?)?)
     }
 
     /// Prints text.

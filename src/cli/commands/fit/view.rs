@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use anyhow::Context;
 use serde::Serialize;
 
+use crate::cli::output::document;
 use crate::survey::locate::Level;
 use crate::survey::occupants::Occupant;
 use crate::units::{Bytes, DevPos, Sectors};
@@ -199,8 +200,7 @@ impl Fit {
 
     /// Prints one document.
     pub(crate) fn json(&self, out: &mut dyn Write) -> anyhow::Result<()> {
-        serde_json::to_writer_pretty(&mut *out, self).map_err(io::Error::from)?;
-        Ok(writeln!(out)?)
+        Ok(document::print(out, serde_json::to_value(self)?)?)
     }
 
     /// Prints text.
