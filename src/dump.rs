@@ -10,6 +10,7 @@ mod examples;
 mod hex;
 mod lex;
 mod parse;
+mod places;
 mod print;
 mod read;
 #[cfg(test)]
@@ -18,5 +19,6 @@ mod scan;
 mod text;
 
 pub use compat::Compat;
+pub use places::{Places, is_dump};
 pub use print::{Preamble, print};
 pub use read::{DumpReader, Note};

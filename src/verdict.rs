@@ -3,7 +3,9 @@
 //! Belongs here: every judgement, each question in one place. Does not: reading a disk (`survey`), and changes.
 
 pub mod check;
+pub mod fit;
 pub mod forecast;
+pub mod handshake;
 pub mod kernel_bugs;
 pub mod probe;
 pub mod utils_bugs;

@@ -4,6 +4,7 @@
 //! needs more than the library. A property takes any bytes, and panics where it does not hold.
 
 pub mod activity_log;
+pub mod compare;
 pub mod dump_parse;
 pub mod import;
 mod input;
@@ -17,8 +18,9 @@ pub mod undo_file;
 pub type Property = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Property); 7] = [
+pub const TARGETS: [(&str, Property); 8] = [
     ("activity_log", activity_log::holds),
+    ("compare", compare::holds),
     ("dump_parse", dump_parse::holds),
     ("import", import::holds),
     ("layout", layout::holds),

@@ -41,6 +41,7 @@ commands! {
         "locate" #[doc = "Find every level of a stack, outermost first"] Locate(locate::LocateArgs);
         "show" #[doc = "Show all that the metadata says, decoded, and how much is out of sync"] Show(show::ShowArgs);
         "check" #[doc = "Judge every resource: what DRBD would refuse, what is damaged, and what to do"] Check(check::CheckArgs);
+        "compare" #[doc = "Tell what connecting replicas will decide: who sends to whom, how much, and what stands in the way"] Compare(compare::CompareArgs);
         "al" #[doc = "Show a resource's activity log, and which extents it marks"] Al(al::AlArgs);
     }
     "Take out" {
@@ -48,6 +49,7 @@ commands! {
     }
     "Put in" {
         "plan" #[doc = "Tell each way to adopt a resource, whether it works here, and its commands"] Plan(plan::PlanArgs);
+        "fit" #[doc = "Tell what DRBD needs and leaves on a disk: from a disk's size the device's, or the other way round"] Fit(fit::FitArgs);
         "adopt" #[doc = "Put a resource's metadata where DRBD looks on this disk"] Adopt(adopt::AdoptArgs);
         "import" #[doc = "Put a dump's metadata on a disk, where DRBD looks for it"] Import(import::ImportArgs);
     }

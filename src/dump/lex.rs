@@ -5,6 +5,7 @@
 //! 16 digits, or else a word.
 
 use super::hex::{hex32, hex64};
+use super::places::Places;
 use super::text::{LOOKAHEAD, Text, printable};
 use crate::error::{Cause, Error, Found, Result, Syntax, Wanted};
 use crate::units::{Bytes, TextPos};
@@ -52,12 +53,22 @@ pub(super) struct Token {
 /// Gives a text's tokens, one ahead.
 pub(super) struct Lexer<'a> {
     text: Text<'a>,
+    /// What comments told so far.
+    places: Places,
 }
 
 impl<'a> Lexer<'a> {
     /// The tokens of a text.
     pub(super) const fn new(text: Text<'a>) -> Self {
-        Self { text }
+        Self {
+            text,
+            places: Places::NONE,
+        }
+    }
+
+    /// What comments told so far.
+    pub(super) const fn places(&self) -> Places {
+        self.places
     }
 
     /// The text, from the first byte on that no taken token has.
@@ -120,6 +131,7 @@ impl<'a> Lexer<'a> {
 
     /// Goes past the rest of a line, however long.
     fn skip_comment(&mut self) -> Result<()> {
+        self.places.note(self.text.unread());
         loop {
             let unread = self.text.unread();
             let length = unread.iter().position(|byte| *byte == b'\n');

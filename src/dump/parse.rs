@@ -153,17 +153,39 @@ impl Lexer<'_> {
     }
 }
 
-/// Everything before the bitmaps.
-pub(super) fn header(lexer: &mut Lexer<'_>) -> Result<(Header, Vec<Note>)> {
+/// Everything before the bitmaps; what an unclean dump says of itself only where it is accepted.
+pub(super) fn header(lexer: &mut Lexer<'_>, unclean: Unclean) -> Result<(Header, Vec<Note>)> {
     let format = lexer.field("version", version)?;
-    refuse_unclean(lexer)?;
+    let al_state = match unclean {
+        Unclean::Refused => refuse_unclean(lexer)?,
+        Unclean::Accepted => skip_unclean(lexer)?,
+    };
     let mut notes = Vec::new();
     let header = match format {
         Format::V07 => header_v07(lexer)?,
         Format::V08 => header_v08(lexer, &mut notes)?,
         Format::V09 => header_v09(lexer, &mut notes)?,
     };
-    Ok((header, notes))
+    Ok((Header { al_state, ..header }, notes))
+}
+
+/// What becomes of a dump that says that it is unclean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unclean {
+    /// It is refused: its bitmap is not complete.
+    Refused,
+    /// It is read for what it is.
+    Accepted,
+}
+
+/// Goes past what an unclean dump says of itself.
+fn skip_unclean(lexer: &mut Lexer<'_>) -> Result<AlState> {
+    lexer.peek()?;
+    if !lexer.text().unread().starts_with(UNCLEAN) {
+        return Ok(AlState::Clean);
+    }
+    lexer.text().consume(UNCLEAN.len(), 0);
+    Ok(AlState::Unclean)
 }
 
 fn version(lexer: &mut Lexer<'_>) -> Result<Format> {
@@ -179,13 +201,13 @@ fn version(lexer: &mut Lexer<'_>) -> Result<Format> {
 }
 
 /// Gives an unclean dump the answer that its line deserves, rather than one about its apostrophe.
-fn refuse_unclean(lexer: &mut Lexer<'_>) -> Result<()> {
+fn refuse_unclean(lexer: &mut Lexer<'_>) -> Result<AlState> {
     let token = lexer.peek()?;
     if lexer.text().unread().starts_with(UNCLEAN) {
         let line = lexer.line_of(token);
         return Err(Refused::UncleanDump { line }.into());
     }
-    Ok(())
+    Ok(AlState::Clean)
 }
 
 fn header_v07(lexer: &mut Lexer<'_>) -> Result<Header> {

@@ -4,7 +4,8 @@ use std::fmt;
 use std::io::Read;
 
 use super::lex::{Kind, Lexer};
-use super::parse::header;
+use super::parse::{Unclean, header};
+use super::places::Places;
 use super::scan::scan;
 use super::text::Text;
 use crate::error::{Error, Result, Syntax, Unsupported, Wanted};
@@ -128,10 +129,23 @@ impl<'a> DumpReader<'a> {
     ///
     /// [`Error::Syntax`] where it does not parse, [`crate::error::Refused::UncleanDump`], or what reading met.
     pub fn new(read: impl Read + 'a) -> Result<Self> {
+        Self::of(read, Unclean::Refused)
+    }
+
+    /// Reads a dump up to its first bitmap, an unclean one too: for looking, not for restoring.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Syntax`] where it does not parse, or what reading met.
+    pub fn looking(read: impl Read + 'a) -> Result<Self> {
+        Self::of(read, Unclean::Accepted)
+    }
+
+    fn of(read: impl Read + 'a, unclean: Unclean) -> Result<Self> {
         let mut text = Text::new(read);
         let clipped = clipped(&mut text)?;
         let mut lexer = Lexer::new(text);
-        let (header, mut notes) = header(&mut lexer)?;
+        let (header, mut notes) = header(&mut lexer, unclean)?;
         notes.extend(clipped);
         Ok(Self {
             lexer,
@@ -143,7 +157,13 @@ impl<'a> DumpReader<'a> {
         })
     }
 
-    /// What the dump says of the resource. Its log is clean, or there would be no reader.
+    /// What the comments before the bitmaps tell of the disk.
+    #[must_use]
+    pub const fn places(&self) -> Places {
+        self.lexer.places()
+    }
+
+    /// What the dump says of the resource. Its log is clean, unless the reader was made for looking.
     #[must_use]
     pub const fn header(&self) -> &Header {
         &self.header

@@ -8,9 +8,13 @@
 //!
 //! v07 and v08 have one slot. Nothing here writes.
 
+mod union;
+
 use crate::error::Result;
 use crate::format::metadata::{Run, SlotWords};
 use crate::units::{Bytes, Sectors};
+
+pub use union::{Stream, count_union};
 
 /// Bits in a word.
 pub const WORD_BITS: u64 = 32;

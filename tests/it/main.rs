@@ -33,6 +33,8 @@ mod attach;
 mod builder;
 /// `check`: every rule, no false alarms, and what drbdmeta says.
 mod check;
+/// `compare`: decisions of real kernels, images and dumps together, what is said.
+mod compare;
 /// Files that are no raw image.
 mod containers;
 /// What every command owes its user.
@@ -49,6 +51,8 @@ mod export_drbdmeta;
 mod faults_reading;
 /// Faults while something is written.
 mod faults_writing;
+/// `fit`: DRBD's own tool's numbers, what lives on a disk, what is said.
+mod fit;
 /// What the fuzz targets hold, on their seeds and on every crash that was found.
 mod fuzz;
 /// What `import` refuses and asks for, and `undo`.

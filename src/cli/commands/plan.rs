@@ -6,12 +6,15 @@ pub(crate) mod view;
 use std::process::{Command, Stdio};
 
 use anyhow::Context;
+use serde_json::Value;
 
 use crate::cli::Streams;
+use crate::cli::commands::compare::after_adoption;
 use crate::cli::commands::plan::args::PlanArgs;
 use crate::cli::outcome::Outcome;
 use crate::cli::commands::plan::view::{Names, Plan};
 use crate::cli::session::select::Chosen;
+use crate::cli::session::source::Source;
 use crate::error::UtilsVersion;
 use crate::image::ImageFile;
 use crate::surgery::adopt::{self, Site};
@@ -54,11 +57,7 @@ pub(crate) fn run(args: &PlanArgs, _command_line: &str, out: &mut Streams<'_>) -
             resource: args.resource.as_deref(),
         },
     };
-    if args.json {
-        plan.print_json(out.stdout)?;
-    } else {
-        plan.print(out.stdout)?;
-    }
+    print(&plan, args, out)?;
     let several = located.levels.len() > 1 && !args.image.stacked && args.level.is_none();
     if several {
         out.tell(
@@ -70,6 +69,33 @@ pub(crate) fn run(args: &PlanArgs, _command_line: &str, out: &mut Streams<'_>) -
     } else {
         Outcome::No
     })
+}
+
+/// Prints it, and where a peer is named, what connecting to that will decide after adoption.
+fn print(plan: &Plan<'_>, args: &PlanArgs, out: &mut Streams<'_>) -> anyhow::Result<()> {
+    let peer = match &args.peer {
+        Some(peer) => {
+            let copy = Source::of_image(&args.image, args.level)?;
+            Some(after_adoption(copy, peer)?)
+        }
+        None => None,
+    };
+    if args.json {
+        let mut printed = Vec::new();
+        plan.print_json(&mut printed)?;
+        let mut document: Value = serde_json::from_slice(&printed)?;
+        if let Some(fields) = document.as_object_mut() {
+            fields.insert("peer".to_owned(), serde_json::to_value(&peer)?);
+        }
+        writeln!(out.stdout, "{document:#}")?;
+    } else {
+        plan.print(out.stdout)?;
+    }
+    if let Some(peer) = peer.filter(|_| !args.json) {
+        writeln!(out.stdout, "\nconnected after adoption, a being this copy and b the peer:\n")?;
+        peer.print(out.stdout)?;
+    }
+    Ok(())
 }
 
 /// The version of the drbd-utils that are installed here, where they are and say so.

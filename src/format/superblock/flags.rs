@@ -25,6 +25,10 @@ impl DeviceFlags {
     pub const AL_CLEAN: Self = Self(1 << 7);
     /// `MDF_AL_DISABLED`.
     pub const AL_DISABLED: Self = Self(1 << 8);
+    /// `MDF_PRIMARY_LOST_QUORUM` (v09).
+    pub const PRIMARY_LOST_QUORUM: Self = Self(1 << 9);
+    /// `MDF_HAVE_QUORUM` (v09).
+    pub const HAVE_QUORUM: Self = Self(1 << 10);
 
     /// The set flags that this format knows, lowest bit first, and the bits that it does not.
     #[must_use]
@@ -156,6 +160,10 @@ const PEER_FLAG_NAMES: [(u32, &str); 6] = [
 const NAMES_LEN: usize = 76;
 
 impl PeerFlags {
+    /// `MDF_PEER_OUTDATED`: the peer's data is known to be older.
+    pub const OUTDATED: Self = Self(1 << 1);
+    /// `MDF_PEER_FENCING`: a fencing policy was configured.
+    pub const FENCING: Self = Self(1 << 2);
     /// `MDF_PEER_FULL_SYNC`: all of the peer's slot is out of sync.
     pub const FULL_SYNC: Self = Self(1 << 3);
     /// The peer is known to be older than this node.
@@ -164,6 +172,8 @@ impl PeerFlags {
     pub const FENCING: Self = Self(1 << 2);
     /// `MDF_PEER_DEVICE_SEEN`: the peer had a disk once.
     pub const DEVICE_SEEN: Self = Self(1 << 4);
+    /// `MDF_NODE_EXISTS`: the node was met, or was heard of.
+    pub const NODE_EXISTS: Self = Self(1 << 16);
 
     /// The flag of this name, as DRBD has it, with or without `MDF_`; `None` where there is none.
     #[must_use]

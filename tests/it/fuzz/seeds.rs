@@ -28,6 +28,7 @@ pub(super) fn all() -> Vec<Seed> {
         from_image(name, &mut seeds);
     }
     dumps(&mut seeds);
+    pairs(&mut seeds);
     for (shape, name) in ["v08", "v09", "stack", "three", "striped", "v07", "external"]
         .iter()
         .enumerate()
@@ -41,6 +42,28 @@ pub(super) fn all() -> Vec<Seed> {
     }
     undo_files(&mut seeds);
     seeds
+}
+
+/// Pairs of dumps that kernels connected.
+fn pairs(seeds: &mut Vec<Seed>) {
+    for (family, name) in [
+        ("84", "disc-writes-both"),
+        ("84", "crash-both-primary"),
+        ("9", "disc-writes-a"),
+        ("9", "e-day0-a"),
+    ] {
+        let path = testdata(&format!("handshake/{family}.txt"));
+        let text = std::fs::read_to_string(path).unwrap();
+        let part = |file: &str| {
+            let title = format!("=== {name} {file}\n");
+            let rest = text.split_once(&title).unwrap().1;
+            rest.split("=== ").next().unwrap().to_owned()
+        };
+        let (a, b) = (part("a.md"), part("b.md"));
+        let len = u16::try_from(a.len()).unwrap().to_be_bytes();
+        let bytes = [&[0], &len[..], a.as_bytes(), b.as_bytes()].concat();
+        seeds.push(("compare", format!("{family}-{name}"), bytes));
+    }
 }
 
 /// Superblocks, layouts and logs that kernels wrote.

@@ -34,6 +34,9 @@ pub(crate) struct PlanArgs {
     /// The version of drbd-utils there [default: the one installed here]
     #[arg(long, value_name = "VERSION")]
     pub(crate) compat: Option<UtilsVersion>,
+    /// Tell what connecting it to this replica will decide after adoption: an image, PATH@LEVEL or a dump
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) peer: Option<PathBuf>,
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,0 +1,151 @@
+//! `mdtool compare`.
+
+pub(crate) mod args;
+pub(crate) mod view;
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::Streams;
+use crate::cli::commands::compare::args::{CompareArgs, OnOff, PairArgs};
+use crate::cli::commands::compare::view::{Comparison, Facts};
+use crate::cli::outcome::Outcome;
+use crate::cli::session::source::{Meant, Source};
+use crate::format::metadata::{Bitmap, Generation, SlotWords};
+use crate::units::NodeId;
+use crate::verdict::handshake::{
+    Mark, Marks, Options, Replica, SideOptions, compare,
+};
+
+/// What `compare --help` says of its statuses.
+pub(crate) const STATUSES: &str = "Exit status: 0 they will connect, and nobody loses anything; 1 something stands in the way or is lost, or there is no metadata; 2 could not look.";
+
+pub(crate) fn run(args: &CompareArgs, _command_line: &str, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
+    only_one_stdin(&args.sources)?;
+    let meant = Meant {
+        level: args.level,
+        stacked: args.stacked,
+    };
+    let mut known = Vec::new();
+    for path in &args.sources {
+        let source = Source::open(path, meant)?;
+        for warning in source.warnings()? {
+            out.tell(format_args!("mdtool: warning: {}: {warning}", source.name));
+        }
+        let replica = source.replica()?;
+        known.push((source, replica));
+    }
+    let comparison = all_pairs(&known, &args.pair)?;
+    if args.json {
+        comparison.json(out.stdout)?;
+    } else {
+        comparison.print(out.stdout)?;
+    }
+    Ok(if comparison.is_fine() {
+        Outcome::Done
+    } else {
+        Outcome::No
+    })
+}
+
+/// Standard input is there once.
+fn only_one_stdin(sources: &[PathBuf]) -> anyhow::Result<()> {
+    let given = sources.iter().filter(|path| path.as_path() == Path::new("-"));
+    anyhow::ensure!(given.count() < 2, "-: standard input can be one source only");
+    Ok(())
+}
+
+/// Compares each with each.
+pub(crate) fn all_pairs(known: &[(Source, Replica)], args: &PairArgs) -> anyhow::Result<Comparison> {
+    for letter in args.primary.iter().chain(args.net.iter().filter_map(|net| net.side.as_ref())) {
+        anyhow::ensure!(letter.0 < known.len(), "there are {} sources, and an option names one more", known.len());
+    }
+    let mut facts = Vec::new();
+    for (a, first) in known.iter().enumerate() {
+        for (b, second) in known.iter().enumerate().skip(a.saturating_add(1)) {
+            facts.push(pair_of((a, first), (b, second), args)?);
+        }
+    }
+    Ok(Comparison::of(known, facts, args))
+}
+
+fn pair_of(
+    (a, (first, replica)): (usize, &(Source, Replica)),
+    (b, (second, other)): (usize, &(Source, Replica)),
+    args: &PairArgs,
+) -> anyhow::Result<Facts> {
+    let options = options([a, b], args)?;
+    let pair = compare(replica, other, &options);
+    let bits = match &pair.marks {
+        Some(marks) => Some(count(marks, first, second)?),
+        None => None,
+    };
+    Ok(Facts { a, b, pair, bits })
+}
+
+/// What holds between two of them.
+fn options(sides: [usize; 2], args: &PairArgs) -> anyhow::Result<Options> {
+    let side = |place: usize| {
+        let mut side = SideOptions {
+            primary: args.primary.iter().any(|letter| letter.0 == place),
+            ..SideOptions::default()
+        };
+        for setting in &args.net {
+            if setting.side.is_none_or(|letter| letter.0 == place) {
+                setting.apply(&mut side.net).map_err(anyhow::Error::msg)?;
+            }
+        }
+        anyhow::Ok(side)
+    };
+    let [a, b] = sides;
+    Ok(Options {
+        kernel: args.kernel,
+        protocol: args.protocol,
+        size: args.size.map(|size| size.0.to_sectors_floor()),
+        quorum: args.quorum.map(|quorum| quorum == OnOff::On),
+        sides: [side(a)?, side(b)?],
+    })
+}
+
+/// Counts what a resync begins with.
+fn count(marks: &Marks, a: &Source, b: &Source) -> anyhow::Result<u64> {
+    let (mut first, mut second) = (a.bitmap()?, b.bitmap()?);
+    let words = [
+        words(&mut *first, marks.sides[0])?,
+        words(&mut *second, marks.sides[1])?,
+    ];
+    Ok(marks.count(words)?)
+}
+
+fn words<'b>(bitmap: &'b mut (dyn Bitmap + '_), mark: Mark) -> crate::error::Result<Option<Box<dyn SlotWords + 'b>>> {
+    match mark {
+        Mark::Slot(slot) => bitmap.slot(slot).map(Some),
+        Mark::Nothing | Mark::All => Ok(None),
+    }
+}
+
+/// What connecting an adopted copy to a peer will decide: its log applied, and where it has the peer's node id, another one.
+pub(crate) fn after_adoption(copy: Source, peer: &Path) -> anyhow::Result<Comparison> {
+    let mut replica = copy.replica()?;
+    replica.header = replica.header.with_log_applied();
+    let peer = Source::open(peer, Meant::default())?;
+    let other = peer.replica()?;
+    let ids = [replica.header.node_id(), other.header.node_id()];
+    if let [Some(own), Some(source)] = ids
+        && own == source
+        && let Some(target) = tracked(&other)
+    {
+        replica.header.move_to_node(target)?;
+        replica.header.note_disk_seen(source);
+    }
+    all_pairs(&[(copy, replica), (peer, other)], &PairArgs::default())
+}
+
+/// The first node that has a slot.
+fn tracked(replica: &Replica) -> Option<NodeId> {
+    let Generation::V09(generation) = &replica.header.generation else {
+        return None;
+    };
+    let mut peers = generation.peers.iter().zip(0..);
+    let found = peers.find(|(entry, _)| entry.bitmap_index >= 0);
+    found.map(|(_, node)| NodeId::new(node))
+}

@@ -1,0 +1,199 @@
+//! What compare prints: one view, as text for people and as JSON for programs.
+
+mod histories;
+mod matrix;
+mod text;
+mod words;
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::cli::commands::compare::args::PairArgs;
+use crate::cli::commands::show::args::Rate;
+use crate::cli::output::document;
+use crate::cli::session::source::Source;
+use crate::format::bitmap::out_of_sync;
+use crate::format::metadata::{Generation, Header};
+use crate::format::superblock::Uuid;
+use crate::units::{Bytes, Sectors};
+use crate::verdict::handshake::{Decision, Disk, Family, Log, Pair, Replica};
+use words::Sentence;
+
+/// A pair, and what was counted for it.
+pub(crate) struct Facts {
+    pub(crate) a: usize,
+    pub(crate) b: usize,
+    pub(crate) pair: Pair,
+    pub(crate) bits: Option<u64>,
+}
+
+/// All of them.
+#[derive(Serialize)]
+pub(crate) struct Comparison {
+    /// What `--kernel` said.
+    kernel: Option<&'static str>,
+    replicas: Vec<ReplicaView>,
+    pairs: Vec<PairView>,
+    /// Who has the newest data, where it can be told.
+    newest: Vec<usize>,
+    #[serde(skip)]
+    rate: Rate,
+}
+
+/// A replica.
+#[derive(Serialize)]
+struct ReplicaView {
+    source: String,
+    level: Option<usize>,
+    format: String,
+    node_id: Option<i32>,
+    disk_state: String,
+    state: String,
+    log: &'static str,
+    current_uuid: Option<String>,
+    la_size_sect: u64,
+    usable_sect: Option<u64>,
+    bytes_per_bit: u32,
+    slot_bits: Vec<u64>,
+    #[serde(skip)]
+    header: Header,
+}
+
+/// What one pair decides, from the first one's side.
+#[derive(Serialize)]
+struct PairView {
+    a: usize,
+    b: usize,
+    family: String,
+    rule: Option<&'static str>,
+    rule_b: Option<&'static str>,
+    decision: &'static str,
+    mirrored: bool,
+    arbitrary: bool,
+    sync_bits: Option<u64>,
+    sync_bits_at_least: bool,
+    sync_bytes: Option<u64>,
+    agreed_sect: Option<u64>,
+    refused_by: Vec<Sentence>,
+    lost: Vec<Sentence>,
+    notes: Vec<Sentence>,
+    #[serde(skip)]
+    pair: Pair,
+}
+
+impl Comparison {
+    pub(crate) fn of(known: &[(Source, Replica)], facts: Vec<Facts>, args: &PairArgs) -> Self {
+        let family = facts.first().map_or(Family::V9, |facts| facts.pair.family);
+        let replicas = known.iter().map(|one| ReplicaView::of(one, family)).collect();
+        let newest = newest(known.len(), &facts);
+        Self {
+            kernel: args.kernel.map(crate::verdict::check::Kernel::name),
+            replicas,
+            pairs: facts.into_iter().map(PairView::of).collect(),
+            newest,
+            rate: args.rate,
+        }
+    }
+
+    /// Whether all of them connect, and nobody loses anything.
+    pub(crate) fn is_fine(&self) -> bool {
+        self.pairs.iter().all(|pair| pair.pair.is_fine())
+    }
+
+    /// Prints one document.
+    pub(crate) fn json(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        Ok(document::print(out, serde_json::to_value(self)?)?)
+    }
+
+    /// Prints text.
+    pub(crate) fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        text::print(self, out)
+    }
+}
+
+impl ReplicaView {
+    fn of((source, replica): &(Source, Replica), family: Family) -> Self {
+        let header = &replica.header;
+        let (node_id, current) = match &header.generation {
+            Generation::V07(_) => (None, None),
+            Generation::V08(generation) => (None, Some(generation.uuids[0])),
+            Generation::V09(generation) => (Some(generation.node_id), Some(generation.current_uuid)),
+        };
+        Self {
+            source: source.name.clone(),
+            level: source.level(),
+            format: header.format().to_string(),
+            node_id,
+            disk_state: Disk::at_attach(header, family).to_string(),
+            state: header.al_state.to_string(),
+            log: match replica.log {
+                Log::Applied => "applied",
+                Log::Counted => "counted",
+                Log::Missing => "missing",
+            },
+            current_uuid: current.as_ref().map(Uuid::to_string),
+            la_size_sect: header.la_size.get(),
+            usable_sect: replica.capacity.map(Sectors::get),
+            bytes_per_bit: header.geometry.bytes_per_bit,
+            slot_bits: replica.slots.clone(),
+            header: header.clone(),
+        }
+    }
+}
+
+impl PairView {
+    fn of(facts: Facts) -> Self {
+        let Facts { a, b, pair, bits } = facts;
+        let names = words::Names { a, b };
+        let agreed = pair.sizes.as_ref().and_then(|sizes| sizes.agreed);
+        let per_bit = pair.marks.as_ref().map(|marks| marks.bytes_per_bit);
+        let bytes = bits.zip(per_bit).and_then(|(bits, per_bit)| {
+            let most = agreed.unwrap_or(Sectors::new(u64::MAX));
+            out_of_sync(bits, per_bit, most).to_bytes()
+        });
+        Self {
+            a,
+            b,
+            family: pair.family.to_string(),
+            rule: pair.rule,
+            rule_b: pair.sides[1].rule,
+            decision: pair.decision.word(),
+            mirrored: pair.mirrored,
+            arbitrary: pair.arbitrary,
+            sync_bits: bits,
+            sync_bits_at_least: pair.marks.as_ref().is_some_and(|marks| marks.at_least),
+            sync_bytes: bytes.map(Bytes::get),
+            agreed_sect: agreed.map(Sectors::get),
+            refused_by: pair.refused_by.iter().map(|why| words::obstacle(why, names)).collect(),
+            lost: pair.lost.iter().map(|loss| words::loss(loss, names)).collect(),
+            notes: words::steps(&pair, names)
+                .into_iter()
+                .chain(pair.notes.iter().map(|note| words::note(note, names)))
+                .collect(),
+            pair,
+        }
+    }
+}
+
+/// Who is nobody's target and has nothing that keeps it from connecting; nobody where two of them wrote apart.
+fn newest(count: usize, facts: &[Facts]) -> Vec<usize> {
+    let behind = |one: usize| {
+        facts.iter().any(|facts| {
+            let decision = if facts.a == one {
+                facts.pair.decision
+            } else if facts.b == one {
+                facts.pair.decision.mirrored()
+            } else {
+                return false;
+            };
+            decision.is_target()
+        })
+    };
+    let ahead: Vec<usize> = (0..count).filter(|one| !behind(*one)).collect();
+    let apart = facts.iter().any(|facts| {
+        let both = ahead.contains(&facts.a) && ahead.contains(&facts.b);
+        both && matches!(facts.pair.decision, Decision::SplitBrain | Decision::Unrelated)
+    });
+    if apart { Vec::new() } else { ahead }
+}

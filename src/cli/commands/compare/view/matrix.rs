@@ -1,0 +1,46 @@
+//! Three and more replicas: each with each, and who is ahead.
+
+use std::fmt::Write as _;
+use std::io;
+
+use super::Comparison;
+use super::words::letter;
+use crate::verdict::handshake::Decision;
+
+/// Prints the decisions, each row from its own side.
+pub(super) fn print(comparison: &Comparison, out: &mut dyn io::Write) -> io::Result<()> {
+    let count = comparison.replicas.len();
+    let mut head = "    ".to_owned();
+    for column in 0..count {
+        let _ = write!(head, "{:<15}", letter(column));
+    }
+    writeln!(out, "\n{}", head.trim_end())?;
+    for row in 0..count {
+        let mut line = format!("{:<4}", letter(row));
+        for column in 0..count {
+            let word = decision(comparison, row, column).map_or("-", Decision::word);
+            let _ = write!(line, "{word:<15}");
+        }
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    writeln!(out, "\n{}", newest(comparison))
+}
+
+/// What one decides toward another.
+fn decision(comparison: &Comparison, row: usize, column: usize) -> Option<Decision> {
+    comparison.pairs.iter().find_map(|pair| match (pair.a, pair.b) {
+        (a, b) if (a, b) == (row, column) => Some(pair.pair.decision),
+        (a, b) if (b, a) == (row, column) => Some(pair.pair.decision.mirrored()),
+        _ => None,
+    })
+}
+
+/// Whose data is the newest.
+pub(super) fn newest(comparison: &Comparison) -> String {
+    let letters: Vec<String> = comparison.newest.iter().map(|one| letter(*one)).collect();
+    match letters.as_slice() {
+        [] => "no replica has all that the others wrote: whichever is kept, something is lost".to_owned(),
+        [one] => format!("{one} has the newest data: connect the others to it first"),
+        [all @ .., last] => format!("{} and {last} have the newest data, and the same", all.join(", ")),
+    }
+}

@@ -1,0 +1,118 @@
+//! `mdtool fit`.
+
+pub(crate) mod args;
+pub(crate) mod view;
+
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::cli::Streams;
+use crate::cli::args::ImageArgs;
+use crate::cli::commands::fit::args::FitArgs;
+use crate::cli::commands::fit::view::{DiskView, Fit, Lives};
+use crate::cli::outcome::Outcome;
+use crate::cli::session::open::Opened;
+use crate::survey::locate::{IndexChoice, LocateOptions, ScanMode, locate};
+use crate::survey::occupants::occupants;
+use crate::terms::{AlStriping, Format, MdGeometry};
+use crate::units::{Bytes, MD_BLOCK, SECTOR_SIZE, Sectors};
+use crate::verdict::fit::Shape;
+
+/// What `fit --help` says of its statuses.
+pub(crate) const STATUSES: &str = "Exit status: 0 it fits; 1 something does not fit: what lives on a disk, or the size that --net asks for; 2 could not look, or DRBD does not make such metadata.";
+
+pub(crate) fn run(args: &FitArgs, _command_line: &str, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
+    let shape = shape(args)?;
+    shape.geometry.check(shape.format)?;
+    let unit = args.lv_extent.map_or(SECTOR_SIZE, |extent| extent.0);
+    anyhow::ensure!(
+        unit >= SECTOR_SIZE && unit.align_down(SECTOR_SIZE) == unit,
+        "--lv-extent: {unit} is no whole number of sectors"
+    );
+    let net = net(args)?;
+    let mut disks = Vec::new();
+    for size in &args.sizes {
+        disks.push(DiskView::of(None, size.0, &shape, unit, net, Vec::new())?);
+    }
+    for path in &args.disks {
+        disks.push(on_disk(path, &shape, unit, net)?);
+    }
+    let fit = Fit::of(&shape, disks, net, args.lv_extent.map(|extent| extent.0))?;
+    if args.json {
+        fit.json(out.stdout)?;
+    } else {
+        fit.print(out.stdout)?;
+    }
+    Ok(if fit.fits() {
+        Outcome::Done
+    } else {
+        Outcome::No
+    })
+}
+
+fn shape(args: &FitArgs) -> anyhow::Result<Shape> {
+    let format = Format::from(args.format);
+    let stripe = args.al_stripe_size.0;
+    anyhow::ensure!(
+        stripe.align_down(MD_BLOCK) == stripe,
+        "--al-stripe-size: {stripe} is no whole number of blocks of 4096 bytes"
+    );
+    anyhow::ensure!(
+        format == Format::V09 || args.max_peers == 1,
+        "--max-peers: v08 has one bitmap slot"
+    );
+    let too_large = |option: &str| format!("{option} is too large");
+    Ok(Shape {
+        format,
+        geometry: MdGeometry {
+            max_peers: args.max_peers,
+            bytes_per_bit: u32::try_from(args.bytes_per_bit.0.get())
+                .with_context(|| too_large("--bytes-per-bit"))?,
+            al: AlStriping {
+                stripes: args.al_stripes,
+                stripe_size_4k: u32::try_from(stripe.whole_units(MD_BLOCK))
+                    .with_context(|| too_large("--al-stripe-size"))?,
+            },
+        },
+        external: args.external,
+    })
+}
+
+/// The size that is asked for, a started sector counted.
+fn net(args: &FitArgs) -> anyhow::Result<Option<Sectors>> {
+    let Some(size) = args.net else {
+        return Ok(None);
+    };
+    anyhow::ensure!(size.0 > Bytes::ZERO, "--net: expected at least one sector");
+    let whole = size.0.align_up(SECTOR_SIZE).context("--net is too large")?;
+    Ok(Some(whole.to_sectors_floor()))
+}
+
+/// A disk with what lives on it; nothing of it is changed.
+fn on_disk(path: &Path, shape: &Shape, unit: Bytes, net: Option<Sectors>) -> anyhow::Result<DiskView> {
+    let image = ImageArgs {
+        image: path.to_owned(),
+        stacked: false,
+        index: IndexChoice::Auto,
+        at: None,
+        offset: None,
+        size: None,
+    };
+    let name = || path.display().to_string();
+    let opened = Opened::open(&image)?;
+    let window = opened.window();
+    let mut lives = Vec::new();
+    for occupant in occupants(window).with_context(name)? {
+        lives.push(Lives::occupant(occupant));
+    }
+    let options = LocateOptions {
+        scan: ScanMode::Never,
+        ..LocateOptions::default()
+    };
+    let located = locate(window, &options).with_context(name)?;
+    if let Some(level) = located.levels.first() {
+        lives.push(Lives::metadata(level));
+    }
+    DiskView::of(Some(name()), window.size(), shape, unit, net, lives).with_context(name)
+}

@@ -1,0 +1,223 @@
+//! What fit prints: one view, as text for people and as JSON for programs.
+
+mod text;
+
+use std::io::{self, Write};
+
+use anyhow::Context;
+use serde::Serialize;
+
+use crate::cli::output::document;
+use crate::survey::locate::Level;
+use crate::survey::occupants::Occupant;
+use crate::units::{Bytes, DevPos, Sectors};
+use crate::verdict::fit::{LEAST_DISK, Shape};
+
+/// The whole answer.
+#[derive(Serialize)]
+pub(crate) struct Fit {
+    format: String,
+    external: bool,
+    max_peers: u32,
+    bytes_per_bit: u32,
+    al_stripes: u32,
+    al_stripe_bytes: u64,
+    extent_bytes: Option<u64>,
+    disks: Vec<DiskView>,
+    /// What all of them agree on.
+    agreed_sect: Option<u64>,
+    /// Which of them is the smallest; nothing where they leave the same.
+    limit: Option<usize>,
+    net: Option<NetView>,
+}
+
+/// A size that is asked for.
+#[derive(Serialize)]
+struct NetView {
+    net_sect: u64,
+    /// The smallest disk that leaves it.
+    disk_bytes: Option<u64>,
+    extents: Option<u64>,
+    /// The meta device it needs.
+    meta_bytes: Option<u64>,
+}
+
+/// A disk.
+#[derive(Serialize)]
+pub(crate) struct DiskView {
+    source: Option<String>,
+    disk_bytes: u64,
+    usable_sect: u64,
+    usable_bytes: u64,
+    /// What all metadata takes, up to the disk's end.
+    md_bytes: u64,
+    md_offset: Option<u64>,
+    al_offset: Option<u64>,
+    bm_offset: Option<u64>,
+    meta_bytes: Option<u64>,
+    /// A kernel attaches none so small.
+    too_small_to_attach: bool,
+    /// What is short of the size that is asked for.
+    short_bytes: Option<u64>,
+    lives: Vec<Lives>,
+}
+
+/// Somebody who lives on a disk.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Lives {
+    kind: &'static str,
+    #[serde(skip)]
+    words: String,
+    /// Where it ends; nothing where it does not say.
+    end_bytes: Option<u64>,
+    fits: Option<bool>,
+    /// Bytes that are free behind it.
+    free_bytes: Option<u64>,
+    /// How much the disk has to grow for it.
+    grow_bytes: Option<u64>,
+    /// How large the disk is then.
+    grown_bytes: Option<u64>,
+    /// How much it has to shrink.
+    shrink_bytes: Option<u64>,
+}
+
+impl Lives {
+    pub(crate) fn occupant(occupant: Occupant) -> Self {
+        // What takes whatever there is, or knows of a copy at the end, ends with the disk.
+        let end = occupant.end.filter(|_| occupant.is_believable());
+        Self::new(occupant.kind.word(), occupant.kind.to_string(), end.map(DevPos::get))
+    }
+
+    pub(crate) fn metadata(level: &Level) -> Self {
+        let words = format!(
+            "DRBD metadata ({}, superblock at byte {})",
+            level.superblock.format(),
+            level.layout.md.get()
+        );
+        Self::new("drbd", words, None)
+    }
+
+    const fn new(kind: &'static str, words: String, end_bytes: Option<u64>) -> Self {
+        Self {
+            kind,
+            words,
+            end_bytes,
+            fits: None,
+            free_bytes: None,
+            grow_bytes: None,
+            grown_bytes: None,
+            shrink_bytes: None,
+        }
+    }
+
+    /// Holds it against what a disk leaves.
+    fn judge(&mut self, disk: Bytes, usable: Bytes, shape: &Shape, unit: Bytes) {
+        let Some(end) = self.end_bytes.map(Bytes::new) else {
+            return;
+        };
+        let over = end.saturating_sub(usable);
+        self.fits = Some(over == Bytes::ZERO);
+        if over == Bytes::ZERO {
+            self.free_bytes = Some(usable.saturating_sub(end).get());
+            return;
+        }
+        self.shrink_bytes = Some(over.get());
+        let whole = end.align_up(crate::units::SECTOR_SIZE);
+        let grown = whole.and_then(|end| shape.needs(end.to_sectors_floor(), unit));
+        self.grown_bytes = grown.map(Bytes::get);
+        self.grow_bytes = grown.and_then(|grown| grown.checked_sub(disk)).map(Bytes::get);
+    }
+}
+
+impl DiskView {
+    pub(crate) fn of(
+        source: Option<String>,
+        disk: Bytes,
+        shape: &Shape,
+        unit: Bytes,
+        net: Option<Sectors>,
+        mut lives: Vec<Lives>,
+    ) -> anyhow::Result<Self> {
+        let room = shape.leaves(disk)?;
+        let usable = room.usable.to_bytes().context("the DRBD device is too large")?;
+        for one in &mut lives {
+            one.judge(disk, usable, shape, unit);
+        }
+        let layout = room.layout.as_ref();
+        let short = net.and_then(|net| net.checked_sub(room.usable)).filter(|short| *short > Sectors::ZERO);
+        Ok(Self {
+            source,
+            disk_bytes: disk.get(),
+            usable_sect: room.usable.get(),
+            usable_bytes: usable.get(),
+            md_bytes: if shape.external { 0 } else { disk.saturating_sub(usable).get() },
+            md_offset: layout.map(|layout| layout.md.get()),
+            al_offset: layout.map(|layout| layout.al.start.get()),
+            bm_offset: layout.map(|layout| layout.bm.start.get()),
+            meta_bytes: room.meta.map(Bytes::get),
+            too_small_to_attach: disk < LEAST_DISK,
+            short_bytes: short.and_then(Sectors::to_bytes).map(Bytes::get),
+            lives,
+        })
+    }
+
+    fn fits(&self) -> bool {
+        let all = self.lives.iter().all(|one| one.fits != Some(false));
+        all && self.short_bytes.is_none() && !self.too_small_to_attach
+    }
+}
+
+impl Fit {
+    pub(crate) fn of(
+        shape: &Shape,
+        disks: Vec<DiskView>,
+        net: Option<Sectors>,
+        extent: Option<Bytes>,
+    ) -> anyhow::Result<Self> {
+        let smallest = disks.iter().map(|disk| disk.usable_sect).min();
+        let largest = disks.iter().map(|disk| disk.usable_sect).max();
+        let limit = disks.iter().position(|disk| Some(disk.usable_sect) == smallest);
+        let stripe = u64::from(shape.geometry.al.stripe_size_4k).saturating_mul(4096);
+        Ok(Self {
+            format: shape.format.to_string(),
+            external: shape.external,
+            max_peers: shape.geometry.max_peers,
+            bytes_per_bit: shape.geometry.bytes_per_bit,
+            al_stripes: shape.geometry.al.stripes,
+            al_stripe_bytes: stripe,
+            extent_bytes: extent.map(Bytes::get),
+            limit: limit.filter(|_| smallest != largest),
+            agreed_sect: smallest,
+            disks,
+            net: net.map(|net| NetView::of(net, shape, extent)).transpose()?,
+        })
+    }
+
+    /// Whether everything that was asked for fits.
+    pub(crate) fn fits(&self) -> bool {
+        self.disks.iter().all(DiskView::fits)
+    }
+
+    /// Prints one document.
+    pub(crate) fn json(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        Ok(document::print(out, serde_json::to_value(self)?)?)
+    }
+
+    /// Prints text.
+    pub(crate) fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        text::print(self, out)
+    }
+}
+
+impl NetView {
+    fn of(net: Sectors, shape: &Shape, extent: Option<Bytes>) -> anyhow::Result<Self> {
+        let unit = extent.unwrap_or(crate::units::SECTOR_SIZE);
+        let disk = shape.needs(net, unit).context("--net: DRBD addresses at most 1 PiB")?;
+        Ok(Self {
+            net_sect: net.get(),
+            disk_bytes: Some(disk.get()),
+            extents: extent.map(|extent| disk.whole_units(extent)),
+            meta_bytes: shape.external.then(|| shape.meta(net)).flatten().map(Bytes::get),
+        })
+    }
+}

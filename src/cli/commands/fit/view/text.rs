@@ -1,0 +1,145 @@
+//! The text form of fit.
+
+use std::io::{self, Write};
+
+use super::{DiskView, Fit, Lives, NetView};
+use crate::cli::output::human::{binary, bytes_and_decimal};
+use crate::cli::output::text::table;
+use crate::units::{Bytes, Sectors};
+
+const HEADINGS: [(&str, bool); 4] = [
+    ("disk", false),
+    ("bytes", true),
+    ("DRBD device in sectors", true),
+    ("metadata takes", true),
+];
+
+pub(super) fn print(fit: &Fit, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}", shape(fit))?;
+    if !fit.disks.is_empty() {
+        writeln!(out)?;
+        let numbered = fit.disks.iter().zip(1..);
+        let rows: Vec<[String; 4]> = numbered.map(|(disk, number)| row(fit, disk, number)).collect();
+        table(&HEADINGS, &rows, out)?;
+    }
+    for (disk, number) in fit.disks.iter().zip(1..) {
+        self::disk(disk, &name(disk, number), out)?;
+    }
+    if fit.disks.len() > 1 {
+        agreed(fit, out)?;
+    }
+    match &fit.net {
+        Some(net) => self::net(fit, net, out),
+        None => Ok(()),
+    }
+}
+
+fn shape(fit: &Fit) -> String {
+    let slots = if fit.max_peers == 1 { "slot" } else { "slots" };
+    let log = Bytes::new(fit.al_stripe_bytes.saturating_mul(u64::from(fit.al_stripes)));
+    let place = if fit.external {
+        "on a device of its own"
+    } else {
+        "at the end of the disk"
+    };
+    format!(
+        "{} metadata {place}: {} bitmap {slots}, {} bytes per bit, an activity log of {}",
+        fit.format,
+        fit.max_peers,
+        fit.bytes_per_bit,
+        binary(log)
+    )
+}
+
+/// As it was named, or its number among those whose size was given.
+fn name(disk: &DiskView, number: usize) -> String {
+    disk.source.clone().unwrap_or_else(|| format!("disk {number}"))
+}
+
+fn row(fit: &Fit, disk: &DiskView, number: usize) -> [String; 4] {
+    let meta = match disk.meta_bytes {
+        Some(meta) if fit.external => format!("{meta} elsewhere"),
+        _ => disk.md_bytes.to_string(),
+    };
+    let size = bytes_and_decimal(Bytes::new(disk.disk_bytes)).replace(" bytes", "");
+    [
+        name(disk, number), size, disk.usable_sect.to_string(), meta]
+}
+
+fn disk(disk: &DiskView, name: &str, out: &mut dyn Write) -> io::Result<()> {
+    if disk.too_small_to_attach {
+        writeln!(out, "\n{name}: no kernel attaches a disk of less than 1 MiB")?;
+    }
+    if let Some(short) = disk.short_bytes {
+        writeln!(out, "\n{name}: too small for what is asked for, by {}", bytes_and_decimal(Bytes::new(short)))?;
+    }
+    for lives in &disk.lives {
+        writeln!(out, "\n{name}: {}", self::lives(lives, disk))?;
+        if lives.fits == Some(false) {
+            ways(lives, disk, out)?;
+        }
+    }
+    Ok(())
+}
+
+fn lives(lives: &Lives, disk: &DiskView) -> String {
+    match (lives.end_bytes, lives.fits) {
+        (Some(end), Some(true)) => format!(
+            "the {} ends at byte {end}: it fits, with {} to spare",
+            lives.words,
+            bytes_and_decimal(Bytes::new(lives.free_bytes.unwrap_or(0)))
+        ),
+        (Some(end), _) => format!(
+            "the {} ends at byte {end}, and the DRBD device at byte {}: it does not fit, metadata would overwrite its end",
+            lives.words, disk.usable_bytes
+        ),
+        (None, _) if lives.kind == "drbd" => {
+            format!("it has {} already; `mdtool show` tells of it", lives.words)
+        }
+        (None, _) => format!("there is a {}, which does not say where it ends", lives.words),
+    }
+}
+
+/// What to do where something does not fit, before metadata is made.
+fn ways(lives: &Lives, disk: &DiskView, out: &mut dyn Write) -> io::Result<()> {
+    if let (Some(grow), Some(grown)) = (lives.grow_bytes, lives.grown_bytes) {
+        writeln!(out, "  either grow the disk by {} to {grown} bytes", bytes_and_decimal(Bytes::new(grow)))?;
+    }
+    let shrink = Bytes::new(lives.shrink_bytes.unwrap_or(0));
+    writeln!(
+        out,
+        "  or shrink what lives there by {} to {} bytes, or keep the metadata on another device (--external)",
+        bytes_and_decimal(shrink),
+        disk.usable_bytes
+    )
+}
+
+fn agreed(fit: &Fit, out: &mut dyn Write) -> io::Result<()> {
+    let Some(agreed) = fit.agreed_sect.map(Sectors::new) else {
+        return Ok(());
+    };
+    let bytes = agreed.to_bytes().map_or_else(String::new, bytes_and_decimal);
+    let limit = fit.limit.and_then(|limit| Some((limit, fit.disks.get(limit)?)));
+    match limit {
+        Some((limit, disk)) => {
+            let name = name(disk, limit.saturating_add(1));
+            writeln!(out, "\nthey agree on {agreed}, {bytes}: {name} is the limit")
+        }
+        None => writeln!(out, "\nthey agree on {agreed}, {bytes}: all leave the same"),
+    }
+}
+
+fn net(fit: &Fit, net: &NetView, out: &mut dyn Write) -> io::Result<()> {
+    let size = Sectors::new(net.net_sect);
+    let Some(disk) = net.disk_bytes.map(Bytes::new) else {
+        return Ok(());
+    };
+    write!(out, "\na DRBD device of {size} needs a disk of {}", bytes_and_decimal(disk))?;
+    if let (Some(extents), Some(extent)) = (net.extents, fit.extent_bytes) {
+        write!(out, ", {extents} extents of {}", binary(Bytes::new(extent)))?;
+    }
+    if let Some(meta) = net.meta_bytes {
+        write!(out, ", and a meta device of {}", bytes_and_decimal(Bytes::new(meta)))?;
+    }
+    writeln!(out)
+}

@@ -1,0 +1,336 @@
+//! SOURCE: an image, a block device, one level of either as `PATH@LEVEL`, or a dump as text; `-` is standard input.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::cli::args::{ImageArgs, LevelChoice};
+use crate::cli::session::open::Opened;
+use crate::cli::session::select::{choose, find, nothing_found};
+use crate::dump::{DumpReader, is_dump};
+use crate::error::{Error, Refused};
+use crate::format::bitmap::count_set;
+use crate::format::metadata::{Bitmap, Header};
+use crate::format::superblock::{AlState, Format};
+use crate::image::{Scratch, open_source};
+use crate::surgery::apply_al::{Applied, Marking};
+use crate::survey::file_form::BEGINNING;
+use crate::survey::locate::{IndexChoice, Level, Located, ScanMode};
+use crate::survey::log::LogState;
+use crate::units::{BitmapIndex, Bytes, ImagePos, Sectors};
+use crate::verdict::handshake::{Log, Replica};
+
+/// A source, and one resource in it.
+pub(crate) struct Source {
+    /// As it was named.
+    pub(crate) name: String,
+    kind: Kind,
+}
+
+enum Kind {
+    Disk(Box<Disk>),
+    Dump(Text),
+}
+
+/// A level of an image.
+struct Disk {
+    opened: Opened,
+    located: Located,
+    number: usize,
+    /// What the log names.
+    marking: Marking,
+    log: Log,
+}
+
+/// A dump, to be read as often as is needed.
+struct Text {
+    path: PathBuf,
+    /// What came from standard input, or another pipe.
+    kept: Option<Scratch>,
+}
+
+/// Which resource of a stack is meant where the source itself does not say.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Meant {
+    pub(crate) level: Option<LevelChoice>,
+    pub(crate) stacked: bool,
+}
+
+impl Source {
+    /// Opens a source for looking.
+    pub(crate) fn open(named: &Path, meant: Meant) -> anyhow::Result<Self> {
+        let name = named.display().to_string();
+        let (path, level) = split(named);
+        let meant = Meant {
+            level: level.or(meant.level),
+            ..meant
+        };
+        let kind = if let Some(text) = text(&path).with_context(|| name.clone())? {
+            Kind::Dump(text)
+        } else {
+            let image = ImageArgs {
+                image: path,
+                stacked: meant.stacked && meant.level.is_none(),
+                index: IndexChoice::Auto,
+                at: None,
+                offset: None,
+                size: None,
+            };
+            Kind::Disk(Box::new(Disk::open(&image, meant.level)?))
+        };
+        Ok(Self { name, kind })
+    }
+
+    /// Opens an image as the arguments of other commands name it.
+    pub(crate) fn of_image(image: &ImageArgs, level: Option<LevelChoice>) -> anyhow::Result<Self> {
+        Ok(Self {
+            name: image.image.display().to_string(),
+            kind: Kind::Disk(Box::new(Disk::open(image, level)?)),
+        })
+    }
+
+    /// The number of the level in a stack; nothing for a dump.
+    pub(crate) fn level(&self) -> Option<usize> {
+        match &self.kind {
+            Kind::Disk(disk) => Some(disk.number),
+            Kind::Dump(_) => None,
+        }
+    }
+
+    /// What its metadata says, and what is counted in it.
+    pub(crate) fn replica(&self) -> anyhow::Result<Replica> {
+        match &self.kind {
+            Kind::Disk(disk) => disk.replica(),
+            Kind::Dump(text) => text.replica(),
+        }
+        .with_context(|| self.name.clone())
+    }
+
+    /// The bitmap, the log's extents among its bits where they are known. A dump's slots have to be asked for in order.
+    pub(crate) fn bitmap(&self) -> anyhow::Result<Box<dyn Bitmap + '_>> {
+        Ok(match &self.kind {
+            Kind::Disk(disk) => Box::new(Applied::new(
+                disk.level().bitmap(disk.opened.window()),
+                &disk.marking,
+            )),
+            Kind::Dump(text) => Box::new(text.reader().with_context(|| self.name.clone())?),
+        })
+    }
+
+    /// What is odd about it, for people.
+    pub(crate) fn warnings(&self) -> anyhow::Result<Vec<String>> {
+        let Kind::Dump(text) = &self.kind else {
+            return Ok(Vec::new());
+        };
+        let reader = text.reader().with_context(|| self.name.clone())?;
+        let notes = reader.notes().iter().filter(|note| note.is_warning());
+        Ok(notes.map(ToString::to_string).collect())
+    }
+}
+
+/// A path and a level: what exists as it is written is no level of anything.
+fn split(named: &Path) -> (PathBuf, Option<LevelChoice>) {
+    let whole = || (named.to_owned(), None);
+    let exists = named == Path::new("-") || std::fs::symlink_metadata(named).is_ok();
+    let Some(text) = named.to_str().filter(|_| !exists) else {
+        return whole();
+    };
+    let Some((path, level)) = text.rsplit_once('@') else {
+        return whole();
+    };
+    match level.parse() {
+        Ok(level) => (PathBuf::from(path), Some(level)),
+        Err(_) => whole(),
+    }
+}
+
+/// The dump that a path leads to; nothing where it is an image.
+fn text(path: &Path) -> anyhow::Result<Option<Text>> {
+    let stdin = path == Path::new("-");
+    let seekable = !stdin && std::fs::metadata(path).is_ok_and(|found| found.is_file());
+    if !stdin && !seekable && !is_pipe(path) {
+        return Ok(None);
+    }
+    let mut read = open_source(path)?;
+    let mut beginning = Vec::new();
+    let most = Bytes::of_len(BEGINNING.saturating_mul(8)).get();
+    read.by_ref()
+        .take(most)
+        .read_to_end(&mut beginning)
+        .context("cannot read the beginning")?;
+    let path = path.to_owned();
+    if seekable {
+        return Ok(is_dump(&beginning).then_some(Text { path, kept: None }));
+    }
+    let mut kept = Scratch::default();
+    kept.append(&beginning)?;
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match read.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => kept.append(buffer.get(..count).unwrap_or_default())?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error).context("cannot read the dump"),
+        }
+    }
+    Ok(Some(Text {
+        path,
+        kept: Some(kept),
+    }))
+}
+
+/// Whether it can be read once only.
+fn is_pipe(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo())
+}
+
+impl Disk {
+    fn open(image: &ImageArgs, level: Option<LevelChoice>) -> anyhow::Result<Self> {
+        let opened = Opened::open(image)?;
+        let located = find(&opened, image, level, ScanMode::Auto)?;
+        if located.levels.is_empty() {
+            return Err(nothing_found(&located, image).into());
+        }
+        let number = choose(&located, image, level)?;
+        let mut disk = Self {
+            opened,
+            located,
+            number,
+            marking: Marking::of(&[], &crate::format::layout::MdGeometry::DEFAULT),
+            log: Log::Applied,
+        };
+        let name = || image.image.display().to_string();
+        (disk.marking, disk.log) = disk.read_log().with_context(name)?;
+        Ok(disk)
+    }
+
+    fn level(&self) -> &Level {
+        // OK to expect: the number was chosen among these levels, which do not change.
+        self.located.levels.get(self.number).expect("a level")
+    }
+
+    /// What the log marks; a log that is not complete marks nothing, and is missing.
+    fn read_log(&self) -> crate::error::Result<(Marking, Log)> {
+        let level = self.level();
+        let geometry = &level.layout.geometry;
+        if level.superblock.al_state() == AlState::Clean {
+            return Ok((Marking::of(&[], geometry), Log::Applied));
+        }
+        let state = LogState::read(self.opened.window(), level, &mut |_| {})?;
+        match state.extents(self.opened.image_pos(level.layout.md)) {
+            Ok(extents) => Ok((Marking::of(extents, geometry), Log::Counted)),
+            Err(Error::Refused(Refused::LogIncomplete { .. })) => {
+                Ok((Marking::of(&[], geometry), Log::Missing))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn replica(&self) -> anyhow::Result<Replica> {
+        let level = self.level();
+        let layout = &level.layout;
+        let header = Header {
+            la_size: clipped(level),
+            ..Header::of(&level.superblock)
+        };
+        let bitmap = level.bitmap(self.opened.window());
+        let bits = bits(&header);
+        let mut slots = Vec::new();
+        if self.marking.marks().is_empty() {
+            slots = bitmap.count_slots(bits)?;
+        } else {
+            let mut bitmap = Applied::new(bitmap, &self.marking);
+            for slot in each_slot(&header) {
+                slots.push(count_set(&mut *bitmap.slot(slot)?, bits)?);
+            }
+        }
+        let mut again = Applied::new(bitmap, &self.marking);
+        Ok(Replica {
+            last_bits: last_bits(&header, &mut again, &slots)?,
+            header,
+            capacity: layout.index.is_internal().then_some(layout.usable),
+            slots,
+            log: self.log,
+        })
+    }
+}
+
+/// The size that was agreed on, as far as the metadata reaches.
+fn clipped(level: &Level) -> Sectors {
+    level.superblock.la_size().min(level.layout.usable)
+}
+
+impl Text {
+    fn reader(&self) -> crate::error::Result<DumpReader<'_>> {
+        match &self.kept {
+            Some(kept) => DumpReader::looking(ScratchReader {
+                kept,
+                at: ImagePos::START,
+            }),
+            None => DumpReader::looking(open_source(&self.path)?),
+        }
+    }
+
+    fn replica(&self) -> anyhow::Result<Replica> {
+        let mut reader = self.reader()?;
+        let header = reader.header().clone();
+        let bits = bits(&header);
+        let mut slots = Vec::new();
+        for slot in each_slot(&header) {
+            slots.push(count_set(&mut *reader.slot(slot)?, bits)?);
+        }
+        let capacity = reader.places().usable();
+        reader.finish()?;
+        Ok(Replica {
+            last_bits: last_bits(&header, &mut self.reader()?, &slots)?,
+            log: Log::unseen(&header),
+            header,
+            capacity,
+            slots,
+        })
+    }
+}
+
+/// Bits of each slot that mean anything.
+fn bits(header: &Header) -> u64 {
+    header.geometry.bits(header.la_size).unwrap_or(0)
+}
+
+fn each_slot(header: &Header) -> impl Iterator<Item = BitmapIndex> + use<> {
+    let slots = u8::try_from(header.geometry.max_peers).unwrap_or(u8::MAX);
+    (0..slots).map(BitmapIndex::new)
+}
+
+/// Set bits among the last 64, of which only v08's ever matter.
+fn last_bits(header: &Header, bitmap: &mut dyn Bitmap, slots: &[u64]) -> crate::error::Result<u64> {
+    let matter = header.format() == Format::V08 && header.la_size.get().is_multiple_of(512);
+    let Some(all) = slots.first().filter(|all| matter && **all > 0) else {
+        return Ok(0);
+    };
+    let kept = bits(header).saturating_sub(64);
+    let first = count_set(&mut *bitmap.slot(BitmapIndex::new(0))?, kept)?;
+    Ok(all.saturating_sub(first))
+}
+
+/// Reads what was kept from its start on.
+struct ScratchReader<'a> {
+    kept: &'a Scratch,
+    at: ImagePos,
+}
+
+impl Read for ScratchReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.kept.len().saturating_sub(self.at.from_start());
+        let count = left.to_usize().unwrap_or(usize::MAX).min(buffer.len());
+        let Some(part) = buffer.get_mut(..count) else {
+            return Ok(0);
+        };
+        self.kept
+            .read_exact_at(self.at, part)
+            .map_err(io::Error::other)?;
+        self.at = self.at.checked_add(Bytes::of_len(count)).unwrap_or(self.at);
+        Ok(count)
+    }
+}

@@ -1,0 +1,55 @@
+//! What two replicas decide when they are connected, as the kernel does it.
+//!
+//! Both are values: what their metadata says, and what was counted in it. Attaching makes nodes of them ([`node`]); each compares its
+//! generations with the other's, by a table of rules for each family of kernels ([`rules_8`], [`rules_9`]); then disk states, roles,
+//! policies and sizes have their say ([`settle`], [`sizes`]). Both sides are asked, and the answers held against each other.
+//!
+//! No I/O here: [`Pair::marks`] tells which slots a resync begins with, and whoever has the bitmaps counts.
+
+mod decision;
+mod node;
+mod options;
+mod pair;
+mod replica;
+mod rules_8;
+mod rules_9;
+mod settle;
+mod sizes;
+#[cfg(test)]
+mod tests;
+
+pub use decision::Decision;
+pub use node::Disk;
+pub use options::{
+    AfterSplitBrain, BadSetting, NetOptions, Options, Protocol, RrConflict, SideOptions,
+};
+pub use pair::{Loss, Mark, Marks, Note, Obstacle, Pair, SideView};
+pub use replica::{Log, Replica};
+pub use settle::Step;
+pub use sizes::{Sizes, TooSmall};
+
+use std::fmt;
+
+/// The kernels that decide alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// DRBD 8.4.
+    V8,
+    /// DRBD 9.
+    V9,
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V8 => "8.4",
+            Self::V9 => "9",
+        })
+    }
+}
+
+/// What connecting two replicas decides; all of it is seen from the first one's side.
+#[must_use]
+pub fn compare(a: &Replica, b: &Replica, options: &Options) -> Pair {
+    pair::compare([a, b], options)
+}

@@ -1,0 +1,376 @@
+//! What attaching makes of a replica, as far as a handshake looks at it.
+
+use std::fmt;
+
+use super::Family;
+use super::options::Options;
+use super::replica::{Log, Replica};
+use crate::format::metadata::{
+    Generation, GenerationV08, GenerationV09, Header, NODE_IDS, PeerV09,
+};
+use crate::format::superblock::{DeviceFlags, PeerFlags, Uuid};
+use crate::units::{BitmapIndex, Sectors};
+
+/// Whether two identifiers name the same generation: bit 0 says only who was Primary.
+pub(super) const fn same(one: u64, other: u64) -> bool {
+    one | 1 == other | 1
+}
+
+/// The disk state that a kernel gives at attach; the better one is the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Disk {
+    /// A resync was not finished, or there never was one.
+    Inconsistent,
+    /// Known to be older than a peer's.
+    Outdated,
+    /// Fencing: not known to be the newest.
+    Consistent,
+    /// Usable.
+    UpToDate,
+}
+
+impl fmt::Display for Disk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Inconsistent => "Inconsistent",
+            Self::Outdated => "Outdated",
+            Self::Consistent => "Consistent",
+            Self::UpToDate => "UpToDate",
+        })
+    }
+}
+
+impl Disk {
+    /// What a kernel of this family makes of the flags on disk.
+    #[must_use]
+    pub fn at_attach(header: &Header, family: Family) -> Self {
+        let flags = flags(header);
+        if !flags.contains(DeviceFlags::CONSISTENT) {
+            return Self::Inconsistent;
+        }
+        if !flags.contains(DeviceFlags::WAS_UP_TO_DATE) {
+            return Self::Outdated;
+        }
+        match &header.generation {
+            // Of the policies only fencing that is noted in the metadata keeps a disk from being UpToDate.
+            Generation::V09(generation) if family == Family::V9 => {
+                let fenced = |peer: &PeerV09| {
+                    peer.flags.0 & PeerFlags::FENCING.0 != 0
+                        && peer.flags.0 & PeerFlags::OUTDATED.0 == 0
+                };
+                if generation.peers.iter().any(fenced) {
+                    Self::Consistent
+                } else {
+                    Self::UpToDate
+                }
+            }
+            _ => Self::UpToDate,
+        }
+    }
+}
+
+/// The flags of the device.
+pub(super) fn flags(header: &Header) -> DeviceFlags {
+    match &header.generation {
+        Generation::V07(counters) => DeviceFlags(counters.0[0]),
+        Generation::V08(generation) => generation.flags,
+        Generation::V09(generation) => generation.flags,
+    }
+}
+
+/// A replica, attached, and what it knows of its peer.
+#[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of its own in DRBD, too"
+)]
+pub(super) struct Node<'a> {
+    pub(super) replica: &'a Replica,
+    /// Its node id, and its place in the peer's table.
+    pub(super) id: usize,
+    pub(super) disk: Disk,
+    /// Its role at connect.
+    pub(super) primary: bool,
+    /// It was to be promoted, and its disk does not allow it.
+    pub(super) not_promoted: bool,
+    pub(super) crashed: bool,
+    pub(super) lost_quorum: bool,
+    /// Whether it has quorum, where a policy is configured.
+    pub(super) quorum: Option<bool>,
+    pub(super) current: u64,
+    /// Toward the peer.
+    pub(super) bitmap: u64,
+    pub(super) history: Vec<u64>,
+    /// The slot toward the peer; nothing where none is free.
+    pub(super) slot: Option<u8>,
+    /// Everything is marked at attach.
+    pub(super) all_set: bool,
+    /// Bits toward the peer that the kernel counts at connect.
+    pub(super) bits: u64,
+    /// By node id, what this node tells its peer.
+    told: Vec<Option<u64>>,
+    /// By node id, own bitmap UUIDs.
+    bitmaps: Vec<u64>,
+}
+
+/// How the last 64 bits are lost: 8.4 drops them where a slot's bits fill whole 64-bit words.
+pub(super) fn loses_last_bits(replica: &Replica, family: Family) -> bool {
+    family == Family::V8
+        && replica.header.la_size != Sectors::ZERO
+        && replica.header.la_size.get().is_multiple_of(512)
+}
+
+impl<'a> Node<'a> {
+    /// What attaching, and promoting, makes of it.
+    pub(super) fn attached(
+        replica: &'a Replica,
+        id: usize,
+        peer: usize,
+        options: &Options,
+        family: Family,
+        primary: bool,
+    ) -> Self {
+        let header = &replica.header;
+        let flags = flags(header);
+        let has = |flag| flags.contains(flag);
+        let disk = Disk::at_attach(header, family);
+        let crashed = has(DeviceFlags::CRASHED_PRIMARY)
+            || family == Family::V8 && has(DeviceFlags::PRIMARY_IND);
+        let lost = has(DeviceFlags::PRIMARY_LOST_QUORUM) && !has(DeviceFlags::HAVE_QUORUM);
+        let quorum = match options.quorum {
+            Some(false) => None,
+            Some(true) => Some(has(DeviceFlags::HAVE_QUORUM)),
+            None => lost.then_some(false),
+        };
+        let uuids = Uuids::of(&header.generation, id, peer, header.geometry.max_peers);
+        let mut node = Self {
+            replica,
+            id,
+            disk,
+            primary: primary && disk == Disk::UpToDate,
+            not_promoted: primary && disk != Disk::UpToDate,
+            crashed,
+            lost_quorum: lost && options.quorum != Some(false),
+            quorum,
+            current: uuids.current,
+            bitmap: uuids.bitmaps.get(peer).copied().unwrap_or_default(),
+            history: uuids.history,
+            slot: uuids.slot,
+            all_set: marked_whole(header, peer, crashed, family),
+            bits: 0,
+            told: uuids.told,
+            bitmaps: uuids.bitmaps,
+        };
+        node.bits = node.counted(family);
+        node
+    }
+
+    /// Bits toward the peer that the kernel finds after attach.
+    fn counted(&self, family: Family) -> u64 {
+        let header = &self.replica.header;
+        if self.all_set {
+            return header.geometry.bits(header.la_size).unwrap_or_default();
+        }
+        let slot = self.slot.map(usize::from);
+        let found = slot.and_then(|slot| self.replica.slots.get(slot));
+        let found = found.copied().unwrap_or_default();
+        if loses_last_bits(self.replica, family) {
+            return found.saturating_sub(self.replica.last_bits);
+        }
+        found
+    }
+
+    /// 8.4 starts a new generation where it is promoted while it has no bitmap UUID.
+    pub(super) fn promoted_8(&mut self, fresh: u64) {
+        if self.primary && self.bitmap == 0 {
+            self.bitmap = self.current;
+            self.current = fresh;
+        }
+    }
+
+    pub(super) const fn is_fresh(&self) -> bool {
+        same(self.current, Uuid::JUST_CREATED.0)
+    }
+
+    pub(super) const fn is_none(&self) -> bool {
+        same(self.current, 0)
+    }
+
+    /// DRBD 9 takes none for a fresh one.
+    pub(super) const fn is_fresh_9(&self) -> bool {
+        self.is_fresh() || self.is_none()
+    }
+
+    /// An entry of the history, 0 where there is none.
+    pub(super) fn past(&self, number: usize) -> u64 {
+        self.history.get(number).copied().unwrap_or_default()
+    }
+
+    /// Whether its current generation is in the other's history.
+    pub(super) fn is_past_of(&self, other: &Self) -> bool {
+        other.history.iter().any(|past| same(*past, self.current))
+    }
+
+    /// What it tells its peer of the generation that its slot for a node counts from.
+    pub(super) fn told(&self, node: usize) -> Option<u64> {
+        self.told.get(node).copied().flatten()
+    }
+
+    /// All that it tells.
+    pub(super) fn told_any(&self) -> impl Iterator<Item = u64> {
+        self.told.iter().copied().flatten()
+    }
+
+    /// The node whose slot counts from a generation.
+    pub(super) fn other_slot_of(&self, uuid: u64) -> Option<usize> {
+        let mut nodes = self.bitmaps.iter().enumerate();
+        nodes
+            .find(|(node, bitmap)| *node != self.id && same(**bitmap, uuid))
+            .map(|(node, _)| node)
+    }
+
+    /// The slot that is copied for the peer where another node's counts from its generation; nothing where there is none.
+    pub(super) fn copied_slot(&self, uuid: u64, peer: usize) -> Option<u8> {
+        let node = self.other_slot_of(uuid)?;
+        let Generation::V09(generation) = &self.replica.header.generation else {
+            return self.slot;
+        };
+        let own = generation.peers.get(node)?.bitmap_index;
+        let slots = self.replica.header.geometry.max_peers;
+        match u8::try_from(own) {
+            Ok(slot) => Some(slot),
+            Err(_) => unallocated(&generation.peers, self.slot.map(|slot| (peer, slot)), slots),
+        }
+    }
+
+    /// Whether its log was not seen, so that it may have more bits.
+    pub(super) fn may_have_more(&self) -> bool {
+        self.replica.log == Log::Missing && !self.all_set
+    }
+
+    /// The slot as a number of its own.
+    pub(super) fn slot_index(&self) -> Option<BitmapIndex> {
+        self.slot.map(BitmapIndex::new)
+    }
+}
+
+/// The generations of a replica, as a family of kernels sees them.
+struct Uuids {
+    current: u64,
+    history: Vec<u64>,
+    bitmaps: Vec<u64>,
+    told: Vec<Option<u64>>,
+    slot: Option<u8>,
+}
+
+impl Uuids {
+    fn of(generation: &Generation, id: usize, peer: usize, slots: u32) -> Self {
+        match generation {
+            Generation::V07(_) => Self::nothing(),
+            Generation::V08(generation) => Self::v08(generation, peer),
+            Generation::V09(generation) => Self::v09(generation, id, peer, slots),
+        }
+    }
+
+    const fn nothing() -> Self {
+        Self {
+            current: 0,
+            history: Vec::new(),
+            bitmaps: Vec::new(),
+            told: Vec::new(),
+            slot: None,
+        }
+    }
+
+    fn v08(generation: &GenerationV08, peer: usize) -> Self {
+        let [current, bitmap, history @ ..] = generation.uuids.map(|uuid| uuid.0);
+        let mut bitmaps = vec![0; NODE_IDS];
+        let mut told = vec![None; NODE_IDS];
+        for (node, (own, tell)) in bitmaps.iter_mut().zip(&mut told).enumerate() {
+            if node == peer {
+                *own = bitmap;
+                *tell = Some(bitmap);
+            }
+        }
+        Self {
+            current,
+            history: history.to_vec(),
+            bitmaps,
+            told,
+            slot: Some(0),
+        }
+    }
+
+    fn v09(generation: &GenerationV09, id: usize, peer: usize, slots: u32) -> Self {
+        let peers = &generation.peers;
+        let assigned = peers.get(peer).map(|entry| entry.bitmap_index);
+        let slot = match assigned.map(u8::try_from) {
+            Some(Ok(slot)) => Some(slot),
+            // Attach gives a configured peer the lowest free one.
+            _ => unallocated(peers, None, slots),
+        };
+        Self {
+            current: generation.current_uuid.0,
+            history: generation.history_uuids.iter().map(|uuid| uuid.0).collect(),
+            bitmaps: peers.iter().map(|entry| entry.bitmap_uuid.0).collect(),
+            told: told(peers, id, peer, slot, slots),
+            slot,
+        }
+    }
+}
+
+/// What a node of DRBD 9 tells of its slots: those of known nodes, and one that counts since day 0 for all others.
+fn told(
+    peers: &[PeerV09],
+    id: usize,
+    peer: usize,
+    slot: Option<u8>,
+    slots: u32,
+) -> Vec<Option<u64>> {
+    let known = |node: usize, entry: &PeerV09| {
+        entry.bitmap_index >= 0
+            || entry.flags.0 & PeerFlags::NODE_EXISTS.0 != 0
+            || node == peer && slot.is_some()
+    };
+    let mut told: Vec<Option<u64>> = peers
+        .iter()
+        .enumerate()
+        .map(|(node, entry)| known(node, entry).then_some(entry.bitmap_uuid.0))
+        .collect();
+    let day0 = peers.iter().enumerate().find(|(node, entry)| {
+        *node != id && *node != peer && !known(*node, entry) && entry.bitmap_uuid.0 != 0
+    });
+    if let Some((node, entry)) = day0
+        && unallocated(peers, slot.map(|slot| (peer, slot)), slots).is_some()
+        && let Some(tell) = told.get_mut(node)
+    {
+        *tell = Some(entry.bitmap_uuid.0);
+    }
+    told
+}
+
+/// The lowest slot that no node has: `drbd_unallocated_index`.
+fn unallocated(peers: &[PeerV09], taken: Option<(usize, u8)>, slots: u32) -> Option<u8> {
+    let slots = u8::try_from(slots).unwrap_or(u8::MAX);
+    (0..slots).find(|slot| {
+        let has = |entry: &PeerV09| entry.bitmap_index == i32::from(*slot);
+        !peers.iter().any(has) && taken.is_none_or(|(_, taken)| taken != *slot)
+    })
+}
+
+/// Whether attach marks everything out of sync.
+fn marked_whole(header: &Header, peer: usize, crashed: bool, family: Family) -> bool {
+    let flags = flags(header);
+    let no_log = crashed && flags.contains(DeviceFlags::AL_DISABLED);
+    let never_sized = header.la_size == Sectors::ZERO;
+    match (&header.generation, family) {
+        (Generation::V09(generation), _) => {
+            let entry = generation.peers.get(peer);
+            let told = entry.is_some_and(|entry| entry.flags.0 & PeerFlags::FULL_SYNC.0 != 0);
+            let trusted = generation.current_uuid.names_a_generation()
+                && flags.contains(DeviceFlags::WAS_UP_TO_DATE);
+            told || no_log || never_sized && !trusted
+        }
+        (_, _) => flags.contains(DeviceFlags::FULL_SYNC) || no_log || never_sized,
+    }
+}

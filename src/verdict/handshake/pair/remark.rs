@@ -1,0 +1,212 @@
+//! What there may be to say of a pair.
+
+use crate::format::superblock::Uuid;
+use crate::terms::Format;
+use crate::units::Sectors;
+use crate::verdict::check::Kernel;
+use crate::verdict::handshake::node::Disk;
+
+/// Something that keeps a pair from connecting; sides are 0 and 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Obstacle {
+    /// v07, which no kernel since DRBD 8 attaches.
+    OldFormat {
+        /// Whose.
+        side: usize,
+    },
+    /// One is v08 and the other v09.
+    Formats,
+    /// The kernel does not read this format.
+    NotRead {
+        /// Whose.
+        side: usize,
+        /// Which kernel.
+        kernel: Kernel,
+        /// Which format.
+        format: Format,
+    },
+    /// Both say that they are the same node.
+    SameNodeId {
+        /// Which.
+        id: usize,
+    },
+    /// It has no bitmap slot for the other, and none is free.
+    NoSlot {
+        /// Whose.
+        side: usize,
+        /// How many it has.
+        slots: u32,
+    },
+    /// It would have to shrink for the other.
+    TooSmall {
+        /// Which would have to.
+        side: usize,
+        /// To what.
+        agreed: Sectors,
+        /// From what.
+        current: Sectors,
+    },
+    /// An option that has to be the same on both sides is not.
+    Settings {
+        /// Its name.
+        name: &'static str,
+    },
+    /// Both are Primary, and that is not allowed.
+    TwoPrimaries,
+    /// It would send, and is Inconsistent.
+    InconsistentSource {
+        /// Which.
+        side: usize,
+    },
+    /// It would get data, and is Primary.
+    PrimaryTarget {
+        /// Which.
+        side: usize,
+    },
+}
+
+/// Something that is lost where they connect; sides are 0 and 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Loss {
+    /// Bits that are set and not sent.
+    Unsent {
+        /// Whose.
+        side: usize,
+        /// How many.
+        bits: u64,
+        /// Whether they stay set: 8.4; 9 clears them.
+        kept: bool,
+    },
+    /// What a side wrote is overwritten.
+    Discarded {
+        /// Whose.
+        side: usize,
+        /// Bits that mark it.
+        bits: u64,
+    },
+    /// 8.4 drops the last 64 bits at attach.
+    LastBits {
+        /// Whose.
+        side: usize,
+        /// Set ones among them.
+        bits: u64,
+    },
+}
+
+/// Something worth knowing; sides are 0 and 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Note {
+    /// Its log was not applied; that has to be done before attach.
+    Unclean {
+        /// Whose.
+        side: usize,
+    },
+    /// Its log is not here.
+    LogMissing {
+        /// Whose.
+        side: usize,
+    },
+    /// Both have one device UUID: one is a copy of the other.
+    Clone {
+        /// Which.
+        uuid: Uuid,
+    },
+    /// It never had a size.
+    NeverSized {
+        /// Which.
+        side: usize,
+    },
+    /// It was seen with no peer's disk, so that the kernel takes all of its own.
+    MayGrow {
+        /// Which.
+        side: usize,
+        /// From the agreed size.
+        from: Sectors,
+        /// To what its disk allows.
+        to: Sectors,
+    },
+    /// The size that the disk allows is not known.
+    SizeNotKnown {
+        /// Whose.
+        side: usize,
+    },
+    /// The device grows on connecting.
+    Grows {
+        /// Which side's.
+        side: usize,
+        /// From.
+        from: Sectors,
+        /// To.
+        to: Sectors,
+    },
+    /// Bits stand for different amounts.
+    Granularity {
+        /// Each side's bytes per bit.
+        bytes: [u32; 2],
+    },
+    /// It is not promoted: its disk is not `UpToDate`.
+    NotPromoted {
+        /// Which.
+        side: usize,
+        /// What its disk is.
+        disk: Disk,
+    },
+    /// Promoting it starts a new generation (8.4).
+    NewGeneration {
+        /// Which.
+        side: usize,
+    },
+    /// It lost quorum while it was Primary, and is taken for a node with a quorum policy.
+    QuorumAssumed {
+        /// Which.
+        side: usize,
+    },
+    /// It does not know the other node; a free slot is given to it.
+    UnknownPeer {
+        /// Which does not.
+        side: usize,
+        /// Which node.
+        id: usize,
+        /// Which slot.
+        slot: u8,
+    },
+    /// Everything is sent.
+    FullSync {
+        /// Whether a partial resync would have done, had the generations been kept.
+        avoidable: bool,
+    },
+    /// It sends though it is Inconsistent, and the resync hangs (9).
+    Hangs {
+        /// Which.
+        side: usize,
+    },
+    /// The common bitmap UUID is 4, `JUST_CREATED`: both were made Primary by force, and the data has nothing in common (8.4).
+    ForcedBoth,
+    /// All that the histories have in common are empty entries: the data may have nothing in common (8.4).
+    EmptyHistory,
+    /// The two sides decide differently.
+    NotMirrored,
+    /// The generations are equal, and only a crash flag decides.
+    CrashDecides {
+        /// Who crashed.
+        side: usize,
+    },
+}
+
+impl Note {
+    /// Whether it keeps a pair from being fine.
+    #[must_use]
+    pub const fn is_finding(&self) -> bool {
+        matches!(
+            self,
+            Self::FullSync { avoidable: true }
+                | Self::Hangs { .. }
+                | Self::ForcedBoth
+                | Self::EmptyHistory
+                | Self::NotMirrored
+        )
+    }
+}

@@ -1,0 +1,332 @@
+//! What stands in the way, what is lost, and what else is worth knowing of a pair.
+
+use super::remark::{Loss, Note, Obstacle};
+use super::{Answer, Meeting};
+use crate::format::metadata::Generation;
+use crate::format::superblock::{AlState, Uuid};
+use crate::terms::Format;
+use crate::units::Sectors;
+use crate::verdict::check::Kernel;
+use crate::verdict::handshake::Family;
+use crate::verdict::handshake::decision::Decision;
+use crate::verdict::handshake::node::{Disk, Node, loses_last_bits, same};
+use crate::verdict::handshake::options::{AfterSplitBrain as Policy, Options};
+use crate::verdict::handshake::replica::{Log, Replica};
+use crate::verdict::handshake::settle::{Drop, Step};
+use crate::verdict::handshake::sizes::{Sizes, TooSmall};
+
+/// All remarks of a pair.
+#[derive(Default)]
+pub(super) struct Remarks {
+    pub(super) refused_by: Vec<Obstacle>,
+    pub(super) lost: Vec<Loss>,
+    pub(super) notes: Vec<Note>,
+}
+
+/// What keeps these formats from meeting under this kernel.
+pub(super) fn formats(
+    replicas: [&Replica; 2],
+    options: &Options,
+    family: Family,
+) -> Option<Obstacle> {
+    let formats = replicas.map(|replica| replica.header.format());
+    if let Some(side) = formats.iter().position(|format| *format == Format::V07) {
+        return Some(Obstacle::OldFormat { side });
+    }
+    if formats[0] != formats[1] {
+        return Some(Obstacle::Formats);
+    }
+    let [format, _] = formats;
+    let fits =
+        format == Format::V09 || family == Family::V8 || options.kernel == Some(Kernel::V9_3);
+    match options.kernel {
+        Some(kernel) if !kernel.knows(format) || !fits => Some(Obstacle::NotRead {
+            side: 0,
+            kernel,
+            format,
+        }),
+        _ => None,
+    }
+}
+
+/// What the connection's options keep from meeting: `receive_protocol` (`drbd_receiver.c`).
+pub(super) fn settings(options: &Options) -> Option<Obstacle> {
+    let [a, b] = options.sides.each_ref().map(|side| &side.net);
+    let turned = |policy: Policy| match policy {
+        Policy::DiscardLocal => Policy::DiscardRemote,
+        Policy::DiscardRemote => Policy::DiscardLocal,
+        other => other,
+    };
+    let differ = [
+        ("after-sb-0pri", turned(b.after_sb_0pri) != a.after_sb_0pri),
+        ("after-sb-1pri", turned(b.after_sb_1pri) != a.after_sb_1pri),
+        ("after-sb-2pri", turned(b.after_sb_2pri) != a.after_sb_2pri),
+        ("discard-my-data", a.discard_my_data && b.discard_my_data),
+        (
+            "allow-two-primaries",
+            a.allow_two_primaries != b.allow_two_primaries,
+        ),
+    ];
+    let first = differ.into_iter().find(|(_, differ)| *differ);
+    first.map(|(name, _)| Obstacle::Settings { name })
+}
+
+/// One side, and what it comes to.
+struct One<'a> {
+    side: usize,
+    node: &'a Node<'a>,
+    peer: &'a Node<'a>,
+    answer: &'a Answer,
+    too_small: Option<TooSmall>,
+    current: Option<Sectors>,
+}
+
+/// What there is to say of a pair that attaches.
+pub(super) fn of(
+    meeting: &Meeting<'_>,
+    answers: &[Answer; 2],
+    sizes: &Sizes,
+    decision: Decision,
+) -> Remarks {
+    let mut remarks = Remarks::default();
+    let [a, b] = &meeting.nodes;
+    let [first, second] = answers;
+    let both = [
+        One {
+            side: 0,
+            node: a,
+            peer: b,
+            answer: first,
+            too_small: sizes.too_small[0],
+            current: sizes.current[0],
+        },
+        One {
+            side: 1,
+            node: b,
+            peer: a,
+            answer: second,
+            too_small: sizes.too_small[1],
+            current: sizes.current[1],
+        },
+    ];
+    for one in &both {
+        let side = one.side;
+        of_disk(&mut remarks, meeting, one);
+        of_node(&mut remarks, meeting, (side, one.node, one.peer));
+        of_size(&mut remarks, meeting, sizes, one);
+        if decision.connects() {
+            of_loss(&mut remarks, meeting, one);
+        }
+        if decision == Decision::Refused
+            && let Some(why) = one.answer.settled.dropped
+        {
+            remarks.refused_by.push(match why {
+                Drop::InconsistentSource => Obstacle::InconsistentSource { side },
+                Drop::PrimaryTarget => Obstacle::PrimaryTarget { side },
+            });
+        }
+    }
+    of_pair(&mut remarks, meeting, answers, sizes, decision);
+    remarks
+}
+
+/// What its metadata is like.
+fn of_disk(remarks: &mut Remarks, meeting: &Meeting<'_>, one: &One<'_>) {
+    let (side, node) = (one.side, one.node);
+    let header = &node.replica.header;
+    let notes = &mut remarks.notes;
+    if header.al_state == AlState::Unclean {
+        notes.push(Note::Unclean { side });
+    }
+    if node.replica.log == Log::Missing {
+        notes.push(Note::LogMissing { side });
+    }
+    if header.la_size == Sectors::ZERO {
+        notes.push(Note::NeverSized { side });
+    }
+    // Where the peer was smaller, it marks all that is new to it, and what was lost here is among that.
+    let covered = one.peer.replica.header.la_size < header.la_size;
+    let cut = loses_last_bits(node.replica, meeting.family) && !covered;
+    if cut && node.replica.last_bits > 0 && !node.all_set {
+        remarks.lost.push(Loss::LastBits {
+            side,
+            bits: node.replica.last_bits,
+        });
+    }
+}
+
+/// What it is at connect.
+fn of_node(
+    remarks: &mut Remarks,
+    meeting: &Meeting<'_>,
+    (side, node, peer): (usize, &Node<'_>, &Node<'_>),
+) {
+    let notes = &mut remarks.notes;
+    if node.not_promoted {
+        notes.push(Note::NotPromoted {
+            side,
+            disk: node.disk,
+        });
+    }
+    let rotated = meeting.family == Family::V8 && node.primary && promoted_anew(node);
+    if rotated {
+        notes.push(Note::NewGeneration { side });
+    }
+    if node.lost_quorum && meeting.options.quorum.is_none() {
+        notes.push(Note::QuorumAssumed { side });
+    }
+    let Generation::V09(generation) = &node.replica.header.generation else {
+        return;
+    };
+    let known = generation
+        .peers
+        .get(peer.id)
+        .is_some_and(|entry| entry.bitmap_index >= 0);
+    match node.slot {
+        None => remarks.refused_by.push(Obstacle::NoSlot {
+            side,
+            slots: node.replica.header.geometry.max_peers,
+        }),
+        Some(slot) if !known => notes.push(Note::UnknownPeer {
+            side,
+            id: peer.id,
+            slot,
+        }),
+        Some(_) => {}
+    }
+}
+
+/// Whether promoting it began a generation: what it has is not what its metadata says.
+fn promoted_anew(node: &Node<'_>) -> bool {
+    match &node.replica.header.generation {
+        Generation::V08(generation) => !same(generation.uuids[0].0, node.current),
+        _ => false,
+    }
+}
+
+fn of_size(remarks: &mut Remarks, meeting: &Meeting<'_>, sizes: &Sizes, one: &One<'_>) {
+    let (side, node) = (one.side, one.node);
+    if let Some(small) = one.too_small {
+        remarks.refused_by.push(Obstacle::TooSmall {
+            side,
+            agreed: small.agreed,
+            current: small.current,
+        });
+    }
+    let was = node.replica.header.la_size;
+    if node.replica.capacity.is_none() {
+        remarks.notes.push(Note::SizeNotKnown { side });
+    }
+    if was == Sectors::ZERO {
+        return;
+    }
+    let current = one.current.unwrap_or(was);
+    if meeting.family == Family::V9 && current > was {
+        remarks.notes.push(Note::MayGrow {
+            side,
+            from: was,
+            to: current,
+        });
+    }
+    if let Some(agreed) = sizes.agreed.filter(|agreed| *agreed > current) {
+        remarks.notes.push(Note::Grows {
+            side,
+            from: current,
+            to: agreed,
+        });
+    }
+}
+
+fn of_loss(remarks: &mut Remarks, meeting: &Meeting<'_>, one: &One<'_>) {
+    let (side, node) = (one.side, one.node);
+    let settled = &one.answer.settled;
+    if settled.decision == Decision::NoSync && node.bits > 0 && !(node.is_fresh() || node.is_none())
+    {
+        remarks.lost.push(Loss::Unsent {
+            side,
+            bits: node.bits,
+            kept: meeting.family == Family::V8,
+        });
+    }
+    let chosen = |step: &Step| {
+        matches!(
+            step,
+            Step::Policy
+                | Step::Discarded
+                | Step::Reversed
+                | Step::Quorum
+                | Step::AutoDiscarded
+                | Step::Violent
+        )
+    };
+    let equal = same(meeting.nodes[0].current, meeting.nodes[1].current);
+    let crashed = equal && node.crashed;
+    if settled.decision.is_target() && (settled.steps.iter().any(chosen) || crashed) {
+        remarks.lost.push(Loss::Discarded {
+            side,
+            bits: node.bits,
+        });
+    }
+    let hangs = meeting.family == Family::V9 && settled.decision.is_source();
+    if hangs && node.disk == Disk::Inconsistent {
+        remarks.notes.push(Note::Hangs { side });
+    }
+}
+
+fn of_pair(
+    remarks: &mut Remarks,
+    meeting: &Meeting<'_>,
+    answers: &[Answer; 2],
+    sizes: &Sizes,
+    decision: Decision,
+) {
+    let [a, b] = &meeting.nodes;
+    if decision == Decision::Refused
+        && meeting.too_many_primaries()
+        && remarks.refused_by.is_empty()
+    {
+        remarks.refused_by.push(Obstacle::TwoPrimaries);
+    }
+    let devices = [a, b].map(|node| device_uuid(node.replica));
+    if devices[0] == devices[1] && devices[0] != Uuid::NONE {
+        remarks.notes.push(Note::Clone { uuid: devices[0] });
+    }
+    let bytes = [a, b].map(|node| node.replica.header.geometry.bytes_per_bit);
+    if bytes[0] != bytes[1] {
+        remarks.notes.push(Note::Granularity { bytes });
+    }
+    if decision.is_full() {
+        let fresh = a.is_fresh() || b.is_fresh();
+        remarks.notes.push(Note::FullSync { avoidable: !fresh });
+    }
+    if !meeting.mirrored(answers, sizes) {
+        remarks.notes.push(Note::NotMirrored);
+    }
+    let rule = answers[0].rule;
+    if meeting.family == Family::V8 && rule == "90" && same(a.bitmap, Uuid::JUST_CREATED.0) {
+        remarks.notes.push(Note::ForcedBoth);
+    }
+    let common = |past: &u64| past & !1 != 0 && b.history.iter().any(|other| same(*past, *other));
+    if meeting.family == Family::V8
+        && rule == "100"
+        && answers[0].asked == Decision::SplitBrain
+        && !a.history.iter().any(common)
+    {
+        remarks.notes.push(Note::EmptyHistory);
+    }
+    let one_crashed = a.crashed != b.crashed;
+    let moves = decision.is_source() || decision.is_target();
+    if same(a.current, b.current) && one_crashed && moves && matches!(rule, "40" | "both-off") {
+        remarks.notes.push(Note::CrashDecides {
+            side: usize::from(b.crashed),
+        });
+    }
+}
+
+fn device_uuid(replica: &Replica) -> Uuid {
+    match &replica.header.generation {
+        Generation::V07(_) => Uuid::NONE,
+        Generation::V08(generation) => generation.device_uuid,
+        Generation::V09(generation) => generation.device_uuid,
+    }
+}

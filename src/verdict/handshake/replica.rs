@@ -1,0 +1,44 @@
+//! A replica as a value: what its metadata says, and what was counted in it.
+
+use super::node::flags;
+use crate::format::metadata::Header;
+use crate::format::superblock::{AlState, DeviceFlags};
+use crate::units::Sectors;
+
+/// A replica.
+#[derive(Clone, Debug)]
+pub struct Replica {
+    /// What its superblock or dump says.
+    pub header: Header,
+    /// The largest DRBD device that its disk and its metadata allow; nothing where that is not known.
+    pub capacity: Option<Sectors>,
+    /// Set bits of each slot, as far as la-size goes, the log's extents among them where they are known.
+    pub slots: Vec<u64>,
+    /// Of the first slot's, those among the last 64 bits.
+    pub last_bits: u64,
+    /// What is known of its log.
+    pub log: Log,
+}
+
+/// What is known of a replica's activity log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Log {
+    /// It was applied before, or names nothing that matters.
+    Applied,
+    /// It was read, and what it names is counted.
+    Counted,
+    /// It is not here: more bits may be set than were counted.
+    Missing,
+}
+
+impl Log {
+    /// What is known where only the metadata without its log is here: a log matters where the node may have been writing.
+    #[must_use]
+    pub fn unseen(header: &Header) -> Self {
+        let writing = flags(header).contains(DeviceFlags::PRIMARY_IND);
+        match header.al_state {
+            AlState::Unclean if writing => Self::Missing,
+            AlState::Unclean | AlState::Clean => Self::Applied,
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! `fit`: DRBD's own tool's numbers, what lives on a disk, what is said.
+
+use std::path::Path;
+
+use mdtool::format::layout::{AlStriping, MdGeometry};
+use mdtool::format::superblock::Format;
+use mdtool::units::{Bytes, Sectors};
+use mdtool::verdict::fit::Shape;
+use serde_json::Value;
+
+use crate::support::{Drbdmeta, Run, mdtool, mdtool_command, patch, scratch, sparse};
+
+/// How many random sizes: as many times 300 as `MDTOOL_TEST_TIMES` says.
+fn count() -> u64 {
+    let times = std::env::var("MDTOOL_TEST_TIMES").ok();
+    times.map_or(1, |times| times.parse::<u64>().unwrap()) * 300
+}
+
+/// Numbers that look random, and are the same every time.
+fn next(state: &mut u64) -> u64 {
+    *state = state
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407);
+    *state >> 16
+}
+
+#[test]
+fn create_md_leaves_what_fit_says_to_the_sector() {
+    let Some(drbdmeta) = Drbdmeta::new() else {
+        return;
+    };
+    let dir = scratch();
+    let image = dir.path().join("disk");
+    let mut state = 14;
+    for _ in 0..count() {
+        let whole = 1 << (20 + next(&mut state) % 13);
+        let size = (69_632 + next(&mut state) % whole) / 512 * 512;
+        let slots = 1 + u32::try_from(next(&mut state) % 31).unwrap();
+        let v09 = next(&mut state).is_multiple_of(2);
+        let (format, slots) = if v09 { ("v09", slots) } else { ("v08", 1) };
+        let _ = std::fs::remove_file(&image);
+        sparse(&image, size);
+        let peers = slots.to_string();
+        let words = ["create-md", &peers];
+        let run = drbdmeta.run(
+            format,
+            &image,
+            "internal",
+            if v09 { &words } else { &words[..1] },
+        );
+        assert_eq!(run.status, 0, "{size} {slots}: {}", run.stderr);
+        let dump = drbdmeta.ok(format, &image, "internal", &["dump-md"]);
+        let line = dump
+            .lines()
+            .find_map(|line| line.strip_prefix("# bm_offset "));
+        let theirs: u64 = line.unwrap().parse().unwrap();
+        let shape = Shape {
+            format: if v09 { Format::V09 } else { Format::V08 },
+            geometry: MdGeometry {
+                max_peers: slots,
+                bytes_per_bit: 4096,
+                al: AlStriping::DEFAULT,
+            },
+            external: false,
+        };
+        let room = shape.leaves(Bytes::new(size)).unwrap();
+        assert_eq!(
+            room.usable,
+            Sectors::new(theirs / 512),
+            "{format} {size} {slots}"
+        );
+    }
+}
+
+fn text(args: &[&str], dir: &Path) -> String {
+    let run = Run::from(mdtool_command(args).current_dir(dir).output().unwrap());
+    format!("{}exit {}\n", run.stdout, run.status)
+}
+
+#[test]
+fn sizes_are_told_both_ways() {
+    let dir = scratch();
+    let disks = [
+        "fit",
+        "--disk",
+        "1GiB",
+        "--disk",
+        "2097152s",
+        "--disk=1100MB",
+        "--max-peers=3",
+        "--net=1GiB",
+        "--lv-extent=4MiB",
+    ];
+    insta::assert_snapshot!("both_ways", text(&disks, dir.path()));
+    let external = [
+        "fit",
+        "--disk=1TiB",
+        "--disk=2TiB",
+        "--external",
+        "--max-peers=7",
+        "--net=1TiB",
+    ];
+    insta::assert_snapshot!("external", text(&external, dir.path()));
+}
+
+#[test]
+fn what_lives_on_a_disk_is_held_against_what_it_leaves() {
+    let dir = scratch();
+    let disk = dir.path().join("disk");
+    sparse(&disk, 64 << 20);
+    // XFS of 16384 blocks of 4096 bytes: all of the disk.
+    let mut xfs = *b"XFSB\0\0\x10\0\0\0\0\0\0\0\x40\0";
+    patch(&disk, 0, &xfs);
+    let path = disk.to_str().unwrap();
+    insta::assert_snapshot!(
+        "too_large",
+        text(&["fit", "disk", "--lv-extent=4MiB"], dir.path())
+    );
+    let run = mdtool(["fit", path, "--json"]);
+    let found: Value = serde_json::from_str(&run.stdout).unwrap();
+    let lives = &found["disks"][0]["lives"][0];
+    assert_eq!(
+        (&lives["kind"], &lives["fits"]),
+        (&Value::from("xfs"), &Value::from(false))
+    );
+    let grown = lives["grown_bytes"].as_u64().unwrap();
+    assert_eq!(lives["shrink_bytes"], found["disks"][0]["md_bytes"]);
+    let larger = dir.path().join("larger");
+    sparse(&larger, grown);
+    patch(&larger, 0, &xfs);
+    assert_eq!(mdtool(["fit", larger.to_str().unwrap()]).status, 0);
+    xfs[14] = 0x3F;
+    patch(&disk, 0, &xfs);
+    insta::assert_snapshot!("fits", text(&["fit", "disk"], dir.path()));
+}
+
+#[test]
+fn a_disk_without_room_for_metadata_cannot_be_fitted() {
+    for bad in [
+        &["fit"][..],
+        &["fit", "--disk=4096"],
+        &["fit", "--net=2PiB"],
+        &["fit", "--disk=1GiB", "--format=v08", "--max-peers=2"],
+        &["fit", "--disk=1GiB", "--max-peers=32"],
+        &["fit", "--disk=1GiB", "--bytes-per-bit=5000"],
+        &["fit", "--disk=1GiB", "--al-stripe-size=5000"],
+        &["fit", "/nonexistent"],
+    ] {
+        let run = mdtool(bad);
+        assert_eq!((run.status, run.stdout.as_str()), (2, ""), "{bad:?}");
+    }
+    assert_eq!(mdtool(["fit", "--disk=512KiB"]).status, 1);
+    assert_eq!(mdtool(["fit", "--disk=1GiB", "--net=1GiB"]).status, 1);
+}
