@@ -346,11 +346,17 @@ impl<'a> Finder<'a> {
             };
             let held = superblock.map(|superblock| inside(self.device, one.at, &superblock));
             match held.transpose()?.flatten() {
-                Some(held) if held.place.is_some() => self.hold(held),
+                Some(held) if held.place.is_some() || matches!(one.why, Why::Smaller { .. }) => {
+                    self.hold(held);
+                }
                 _ => rejected.push(one),
             }
         }
         self.found.rejected = rejected;
+        // The log before such a superblock is not alone.
+        let inside = &self.found.inside;
+        let is_held = |at: DevPos| inside.iter().any(|held| held.md == at);
+        self.found.traces.retain(|trace| !is_held(trace.at));
         Ok(())
     }
 
