@@ -87,11 +87,11 @@ impl Job for Adopting<'_> {
         }
         Ok(Box::new(Adopted {
             args,
-            stakes,
             look,
             level,
             adoption,
             way,
+            stakes,
         }))
     }
 }

@@ -176,11 +176,11 @@ impl Group {
                     [pv, extent] if pv == name => extent.parse().ok(),
                     _ => None,
                 });
-                let striped = value(&at("type")).is_some_and(|kind| kind == &["striped"]);
+                let is_plain = value(&at("type")).is_some_and(|kind| kind == &["striped"]);
                 volumes.entry(volume).or_default().push(Segment {
                     start: number(&at("start_extent"))?,
                     count: number(&at("extent_count"))?,
-                    on: on.filter(|_| striped),
+                    on: on.filter(|_| is_plain),
                 });
             }
         }

@@ -43,12 +43,12 @@ impl Prober<'_> {
             at: None,
             ..self.options
         };
-        let prober = device.map(|device| Prober {
+        let looker = device.map(|device| Prober {
             device,
             options,
             nested: true,
         });
-        let probed = prober.map(|prober| prober.look()).transpose()?;
+        let probed = looker.map(|looker| looker.look()).transpose()?;
         let held = Held {
             inside: *inside,
             probed,
