@@ -2,6 +2,7 @@
 //!
 //! Belongs here: everything that reads a disk to find out what it holds. Does not: what that means for attaching (`verdict`), and changes.
 
+pub mod base;
 pub mod bitmap;
 pub mod contents;
 pub mod file_form;

@@ -82,7 +82,9 @@ fn first_of(
             at,
             device: size,
         } = *place;
-        let known = located.levels.iter().any(|level| level.layout.md == at);
+        let known = located.levels.iter().any(|level| level.layout.md == at)
+            // It stands in its place on the device that it belongs to.
+            || located.inside.iter().any(|inside| inside.md == at);
         let Some(superblock) = superblock_at(device, at)?.filter(|_| !known) else {
             continue;
         };

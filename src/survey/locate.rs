@@ -34,6 +34,7 @@ use crate::format::layout::MdLayout;
 use crate::format::metadata::Header;
 use crate::format::superblock::{Format, Superblock};
 use crate::image::Window;
+use crate::survey::base::Inside;
 use crate::survey::bitmap::OnDiskBitmap;
 use crate::survey::occupants::Partition;
 use crate::survey::traces::{Block, Trace, TraceKind};
@@ -295,6 +296,8 @@ pub struct Located {
     pub searched: Searched,
     /// The device's partitions that have metadata of their own; looked for where the device has none in its place.
     pub partitions: Vec<Partition>,
+    /// Superblocks of devices that something on this one holds: they are no levels of its stack.
+    pub inside: Vec<Inside>,
 }
 
 impl Located {

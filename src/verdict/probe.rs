@@ -15,12 +15,14 @@
 //! without its superblock, or a superblock without its magic. *Could not look* never is *nothing there*.
 
 mod expect;
+mod held;
 mod partition;
 mod prober;
 mod status;
 
 pub use crate::survey::contents::Contents;
 pub use expect::{Difference, Expect};
+pub use held::Held;
 pub use partition::InPartition;
 pub use status::Status;
 
@@ -101,6 +103,7 @@ impl Probed {
             Answer::Damaged(_) => Status::Damaged,
             Answer::Moved(_) => Status::Moved,
             Answer::InPartition(one) => one.status(),
+            Answer::Held(one) => one.status(),
         }
     }
 
@@ -145,6 +148,8 @@ pub enum Answer {
     Moved(Moved),
     /// Metadata, but of a partition: DRBD looks for it on that, not on the whole device.
     InPartition(Box<InPartition>),
+    /// Metadata, but of a device that something on this one holds: a logical volume, an array.
+    Held(Box<Held>),
 }
 
 /// Why it was not looked everywhere.
@@ -257,6 +262,7 @@ pub fn probe(device: Window<'_>, options: &ProbeOptions) -> Result<Probed> {
     if !matches!(probed.answer, Answer::Unseen(_) | Answer::None(_)) {
         let level = match &probed.answer {
             Answer::InPartition(one) => one.inside.level(),
+            Answer::Held(one) => one.probed.as_ref().and_then(Probed::level),
             _ => probed.level(),
         };
         probed.differences = level

@@ -29,6 +29,8 @@ mod answers;
 mod apply_al;
 /// What `check` says that DRBD 8.4 would answer, held against what its kernel answered.
 mod attach;
+/// Where the device begins that metadata belongs to.
+mod base;
 /// Images of the builder's making, held against drbdmeta's own and given to it to read.
 mod builder;
 /// `check`: every rule, no false alarms, and what drbdmeta says.

@@ -1,5 +1,7 @@
 //! What else lives on a disk, made by the real makers and held against `blkid -p`.
 
+/// What adopt says of them.
+mod adopt;
 /// What import says of them.
 mod import;
 /// Those who are known by a signature.

@@ -25,6 +25,7 @@ use crate::format::layout::MdLayout;
 use crate::surgery::adopt::{
     AdoptOptions, AdoptRefusal, Adoption, Obstacle, Site, Truncation, relocate, truncate,
 };
+use crate::surgery::stakes::{AtStake, doubtful};
 use crate::survey::locate::{Level, Located};
 use crate::transaction::Draft;
 use crate::units::{Bytes, DevPos, ImagePos, NodeId, Sectors};
@@ -78,12 +79,19 @@ impl Job for Adopting<'_> {
             warn_of_log(level, &look.name(), out);
         }
         let way = Way::of(args, look, level, &adoption)?;
+        let stakes = way.stakes(look).with_context(|| look.name())?;
+        if args.writing.yes {
+            for stake in &stakes {
+                out.tell(format_args!("mdtool: warning: {}: {stake}", look.name()));
+            }
+        }
         Ok(Box::new(Adopted {
             args,
             look,
             level,
             adoption,
             way,
+            stakes,
         }))
     }
 }
@@ -122,6 +130,21 @@ impl Way {
     }
 }
 
+impl Way {
+    /// Who may lose something in what is overwritten or cut off.
+    fn stakes(&self, look: &Look) -> Result<Vec<AtStake>> {
+        let device = look.opened.window();
+        match self {
+            Self::Relocate(layout) => doubtful(device, &layout.whole),
+            Self::Truncate(truncation) => {
+                let cut = DevPos::at(truncation.size)..DevPos::at(device.size());
+                doubtful(device, &cut)
+            }
+            Self::External(_) => Ok(Vec::new()),
+        }
+    }
+}
+
 /// The new metadata's place: where it is already, where that is the right one.
 fn new_place(look: &Look, level: &Level) -> Result<MdLayout> {
     match relocate(level, look.opened.window().size()) {
@@ -156,6 +179,8 @@ struct Adopted<'l> {
     level: &'l Level,
     adoption: Adoption<'l>,
     way: Way,
+    /// Who may lose something in the image.
+    stakes: Vec<AtStake>,
 }
 
 impl Adopted<'_> {
@@ -223,12 +248,17 @@ impl Plan for Adopted<'_> {
 
     fn question(&self) -> Question {
         let name = self.look.name();
+        let stakes: Vec<String> = self.stakes.iter().map(ToString::to_string).collect();
+        let and = stakes.iter().map(|stake| format!(", {stake}"));
+        let and: String = and.collect();
         let (what, stakes) = match &self.way {
             Way::Relocate(layout) => {
                 let from = self.look.opened.image_pos(layout.whole.start);
-                (format!("{name}: what lies from {from} on"), Vec::new())
+                (format!("{name}: what lies from {from} on{and}"), stakes)
             }
-            Way::Truncate(truncation) => (format!("{name}: the last {}", truncation.cut), Vec::new()),
+            Way::Truncate(truncation) => {
+                (format!("{name}: the last {}{and}", truncation.cut), stakes)
+            }
             Way::External(device) => device.question(&name),
         };
         Question {

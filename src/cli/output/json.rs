@@ -8,6 +8,7 @@ use crate::cli::args::ImageArgs;
 use crate::cli::output::text::Report;
 use crate::cli::output::{document, traces};
 use crate::format::superblock::Uuid;
+use crate::survey::base::Inside;
 use crate::survey::locate::{Level, Rejected, Searched};
 use crate::survey::occupancy::Evidence;
 use crate::survey::traces::Trace;
@@ -43,8 +44,21 @@ pub(crate) fn print(report: &Report<'_>, out: &mut dyn Write) -> anyhow::Result<
             "offset": report.image_pos(one.start).get(),
             "bytes": one.size.get(),
         })).collect::<Vec<_>>(),
+        "inside": report.located.inside.iter()
+            .map(|one| inside(one, |at| report.image_pos(at).get()))
+            .collect::<Vec<_>>(),
     });
     Ok(document::print(out, document)?)
+}
+
+/// A device that something on the disk holds, with positions in the image.
+pub(crate) fn inside(one: &Inside, position: impl Fn(DevPos) -> u64) -> Value {
+    json!({
+        "holder": one.holder.word(),
+        "md_offset": position(one.md),
+        "offset": one.place.map(|(start, _)| position(start)),
+        "bytes": one.place.map(|(_, size)| size.get()),
+    })
 }
 
 /// One level, as `levels` has it and as export describes it.

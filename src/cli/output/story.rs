@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::cli::output::human::bytes_and_decimal;
 use crate::cli::output::picture::device_name;
 use crate::cli::output::text::Report;
-use crate::cli::session::select::of_partition;
+use crate::cli::session::select::{of_inside, of_partition};
 use crate::format::layout::MdIndex;
 use crate::format::superblock::AlState;
 use crate::survey::locate::{FoundBy, IndexChoice, Level, Role, Searched};
@@ -154,6 +154,8 @@ pub(crate) fn notes(report: &Report<'_>) -> Vec<String> {
     if !levels.is_empty() {
         let partitions = report.located.partitions.iter();
         notes.extend(partitions.map(|partition| of_partition(report.image, partition)));
+        let inside = report.located.inside.iter();
+        notes.extend(inside.map(|inside| of_inside(report.image, inside)));
     }
     let single = levels.len() == 1
         && levels

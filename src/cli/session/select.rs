@@ -9,6 +9,7 @@ use crate::cli::outcome::{Declined, Negative};
 use crate::cli::output::traces;
 use crate::cli::session::open::Opened;
 use crate::survey::contents::Contents;
+use crate::survey::base::Inside;
 use crate::survey::in_place::in_place;
 use crate::survey::locate::{
     FoundBy, Level, LocateOptions, Located, Role, ScanMode, Searched, locate, located_at,
@@ -311,6 +312,22 @@ pub(crate) fn of_partition(args: &ImageArgs, partition: &Partition) -> String {
     )
 }
 
+/// How to look at a device that something on the disk holds.
+pub(crate) fn of_inside(args: &ImageArgs, inside: &Inside) -> String {
+    let before = args.offset.map_or(0, |offset| offset.0.get());
+    let (holder, own) = (inside.holder, inside.holder.device());
+    match inside.place {
+        Some((start, size)) => format!(
+            "this disk is {holder}: give {own}, or --offset {} --size {} with this image",
+            before.saturating_add(start.get()),
+            size.get()
+        ),
+        None => format!(
+            "this disk is {holder}: give {own}; its records here do not say where that begins"
+        ),
+    }
+}
+
 /// What there is none of, where there is no level.
 pub(crate) fn nothing(located: &Located) -> &'static str {
     if let Some(trace) = located.foremost_trace() {
@@ -322,7 +339,7 @@ pub(crate) fn nothing(located: &Located) -> &'static str {
             TraceKind::LogAlone { .. } => "damaged DRBD metadata: its superblock is gone",
             _ => "damaged DRBD metadata: its magic is missing",
         }
-    } else if !located.partitions.is_empty() {
+    } else if !located.partitions.is_empty() || !located.inside.is_empty() {
         "no DRBD metadata of the whole disk"
     } else if located.rejected.is_empty() {
         "no DRBD metadata"
@@ -378,6 +395,7 @@ fn no_metadata(located: &Located, args: &ImageArgs) -> Negative {
     let mut hints: Vec<String> = Vec::new();
     let partitions = located.partitions.iter();
     hints.extend(partitions.map(|partition| of_partition(args, partition)));
+    hints.extend(located.inside.iter().map(|inside| of_inside(args, inside)));
     if hints.is_empty() && located.rejected.is_empty() {
         hints.push("if the metadata is external, give the meta device; if the disk has partitions, give --offset and --size".to_owned());
     } else if hints.is_empty() {

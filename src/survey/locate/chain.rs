@@ -15,6 +15,8 @@ use crate::error::Result;
 use crate::format::layout::{MdIndex, MdLayout};
 use crate::format::superblock::{Format, Superblock};
 use crate::image::Window;
+use crate::survey::base::{Holder, Inside, inside};
+use crate::survey::occupants::Partition;
 use crate::survey::places::{self, Place};
 use crate::survey::traces::{self, Block, Trace, block_at};
 use crate::units::{Bytes, DevPos, MD_BLOCK};
@@ -54,6 +56,7 @@ impl<'a> Finder<'a> {
         self.look_into_partitions()?;
         self.other_slots()?;
         self.sort_out();
+        self.leave_to_holders()?;
         name_roles(&mut self.found, self.options.stacked);
         Ok(self.found)
     }
@@ -319,6 +322,61 @@ impl<'a> Finder<'a> {
             .levels
             .iter()
             .position(|level| same_resource(&level.superblock, superblock))
+    }
+
+    /// Takes out what belongs to a device that something on this one holds: a partition, a logical volume, an array.
+    fn leave_to_holders(&mut self) -> Result<()> {
+        let mut own = Vec::new();
+        for level in std::mem::take(&mut self.found.levels) {
+            let (md, superblock) = (level.layout.md, &level.superblock);
+            match inside(self.device, md, superblock)? {
+                Some(held) => self.hold(held),
+                None => own.push(level),
+            }
+        }
+        self.found.levels = own;
+        let mut rejected = Vec::new();
+        for one in std::mem::take(&mut self.found.rejected) {
+            let superblock = match one.why {
+                // A copy that somebody left behind is that, wherever it is.
+                Why::Misfit(_) | Why::Smaller { .. } if self.found.levels.is_empty() => {
+                    traces::superblock_at(self.device, one.at)?
+                }
+                _ => None,
+            };
+            let held = superblock.map(|superblock| inside(self.device, one.at, &superblock));
+            match held.transpose()?.flatten() {
+                Some(held) if held.place.is_some() || matches!(one.why, Why::Smaller { .. }) => {
+                    self.hold(held);
+                }
+                _ => rejected.push(one),
+            }
+        }
+        self.found.rejected = rejected;
+        // The log before such a superblock is not alone.
+        let inside = &self.found.inside;
+        let is_held = |at: DevPos| inside.iter().any(|held| held.md == at);
+        self.found.traces.retain(|trace| !is_held(trace.at));
+        Ok(())
+    }
+
+    /// Notes a device that something holds, once.
+    fn hold(&mut self, held: Inside) {
+        if let (Holder::Partition(number), Some((start, size))) = (held.holder, held.place) {
+            let partition = Partition {
+                number,
+                start,
+                size,
+            };
+            if !self.found.partitions.contains(&partition) {
+                self.found.partitions.push(partition);
+            }
+            return;
+        }
+        let same = |one: &Inside| one.holder == held.holder && one.place == held.place;
+        if !self.found.inside.iter().any(same) {
+            self.found.inside.push(held);
+        }
     }
 
     /// Says of each candidate that did not continue the chain why not.

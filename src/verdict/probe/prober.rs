@@ -51,8 +51,16 @@ impl<'a> Prober<'a> {
         {
             return self.judge(quick, number);
         }
+        if let Some(probed) = self.held(&quick)? {
+            return Ok(probed);
+        }
         if quick.levels.is_empty() {
             self.refuse_foreign()?;
+            if !quick.partitions.is_empty()
+                && let Some(probed) = self.in_partitions(&quick)?
+            {
+                return Ok(probed);
+            }
             if let Some(probed) = self.damaged_in_place()? {
                 return Ok(probed);
             }
@@ -79,6 +87,9 @@ impl<'a> Prober<'a> {
         let located = self.locate(index, scan)?;
         if let Some(interrupted) = located.under_way().and_then(of_trace) {
             return Ok(self.about_missing(interrupted, located));
+        }
+        if let Some(probed) = self.held(&located)? {
+            return Ok(probed);
         }
         if let Some(probed) = self.in_partitions(&located)? {
             return Ok(probed);

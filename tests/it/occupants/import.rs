@@ -7,7 +7,8 @@ use mdtool::image::WritableFile;
 use mdtool::units::{Bytes, ImagePos};
 use tempfile::TempDir;
 
-use super::{MIB, image, md_1};
+use super::signatures::{self, make};
+use super::{MIB, image, md_1, tool_path};
 use crate::support::{Run, mdtool, patch, peek, scratch};
 
 const SIZE: u64 = 64 * MIB;
@@ -162,4 +163,27 @@ fn import_does_not_overwrite_an_array_s_superblock() {
         SIZE - 4096
     );
     assert!(run.stderr.contains(&says), "{run:?}");
+}
+
+/// What fills a disk, as its own maker leaves it: mostly with zeros at its end.
+#[test]
+fn what_fills_a_disk_is_not_overwritten_unasked() {
+    let dir = scratch();
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    import(&dir, |_| ());
+    let dump = dir.path().join("dump.md");
+    for (tool, words, mib, word, _) in signatures::MADE {
+        let Some(program) = tool_path(tool).filter(|_| mib > 0) else {
+            continue;
+        };
+        let disk = image(&dir, mib * MIB);
+        make(&dir, &disk, &program, words);
+        let tail = |disk: &Path| peek(disk, (mib - 1) * MIB, 1 << 20);
+        let before = tail(&disk);
+        let undo = dir.path().join("undo");
+        let run = mdtool(["import", &text(&disk), &text(&dump), "--undo", &text(&undo)]);
+        // 4 MiB have no room for the resource at all.
+        assert_eq!(run.status, 2, "{word}: {run:?}");
+        assert!(tail(&disk) == before, "{word}");
+    }
 }

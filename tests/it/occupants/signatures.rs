@@ -9,7 +9,7 @@ use super::{MIB, blkid, found, image, tool_path};
 use crate::support::{LoopDevice, patch, peek, scratch};
 
 /// A maker with its words, of which `@` is the image and `%` a directory with a file in it; the image's size, or 0 where the maker makes it.
-type Made = (
+pub(super) type Made = (
     &'static str,
     &'static [&'static str],
     u64,
@@ -18,7 +18,7 @@ type Made = (
 );
 
 /// What is made, what it is called, and what blkid calls it. All of them fill the disk, but for 8 MiB at most.
-const MADE: [Made; 17] = [
+pub(super) const MADE: [Made; 17] = [
     ("mkfs.f2fs", &["-q", "-f", "@"], 64, "f2fs", "f2fs"),
     (
         "mkfs.reiserfs",
@@ -64,7 +64,7 @@ const MADE: [Made; 17] = [
 /// Those that do not say where they end.
 const SILENT: [&str; 2] = ["bfs", "udf"];
 
-fn make(dir: &TempDir, image: &Path, tool: &Path, words: &[&str]) {
+pub(super) fn make(dir: &TempDir, image: &Path, tool: &Path, words: &[&str]) {
     let tree = dir.path().join("tree");
     std::fs::create_dir_all(tree.join("etc")).unwrap();
     let words = words.iter().map(|word| match *word {

@@ -9,11 +9,11 @@ use crate::cli::args::{ImageArgs};
 use crate::cli::session::open::Opened;
 use crate::cli::outcome;
 use crate::cli::output::{json as level_json, text, traces};
-use crate::cli::session::select::of_partition;
+use crate::cli::session::select::{of_inside, of_partition};
 use crate::survey::locate::{Level, Searched, Why};
 use crate::survey::traces::Trace;
 use crate::units::{Bytes, DevPos};
-use crate::verdict::probe::{Answer, Contents, Damage, InPartition, Moved, Probed, Status, Unseen};
+use crate::verdict::probe::{Answer, Contents, Damage, Held, InPartition, Moved, Probed, Status, Unseen};
 
 /// One image, and what looking at it gave.
 pub(crate) struct Report<'a> {
@@ -36,7 +36,7 @@ impl Report<'_> {
     /// Whether it is a partition's: where its data ends is no position of this image.
     pub(crate) fn is_in_partition(&self) -> bool {
         self.looked
-            .is_ok_and(|(_, probed)| matches!(probed.answer, Answer::InPartition(_)))
+            .is_ok_and(|(_, probed)| matches!(probed.answer, Answer::InPartition(_) | Answer::Held(_)))
     }
 
     /// `IMAGE: WORD what it is`.
@@ -72,6 +72,9 @@ impl Report<'_> {
         if let Answer::InPartition(one) = &probed.answer {
             let all = std::iter::once(&one.partition).chain(&one.others);
             return all.map(|one| of_partition(self.image, one)).collect();
+        }
+        if let Answer::Held(one) = &probed.answer {
+            return vec![of_inside(self.image, &one.inside)];
         }
         if let Some(trace) = of_trace(probed) {
             return traces::hints(self.image, trace);
@@ -119,7 +122,7 @@ impl Report<'_> {
             Answer::Unseen(Unseen::CutOff(_)) => {
                 Some("the rest of the disk or image is needed to tell")
             }
-            Answer::Clean | Answer::InPartition(_) | Answer::Unseen(_) => None,
+            Answer::Clean | Answer::InPartition(_) | Answer::Held(_) | Answer::Unseen(_) => None,
         };
         hint.into_iter().map(str::to_owned).collect()
     }
@@ -158,6 +161,10 @@ impl Report<'_> {
             }),
             "partitions": looked.map(|(opened, probed)| partitions(opened, probed)).unwrap_or_default(),
             "traces": looked.map(|(_, probed)| self.traces(probed)).unwrap_or_default(),
+            "inside": looked.and_then(|(opened, probed)| match &probed.answer {
+                Answer::Held(one) => Some(held(opened, one)),
+                _ => None,
+            }),
         }))
     }
 
@@ -235,6 +242,15 @@ fn partitions(opened: &Opened, probed: &Probed) -> Vec<Value> {
             })
         })
         .collect()
+}
+
+fn held(opened: &Opened, one: &Held) -> Value {
+    let mut value = level_json::inside(&one.inside, |at| opened.image_pos(at).get());
+    let answer = one.probed.as_ref().map(|probed| probed.own_status().to_string());
+    if let Some(object) = value.as_object_mut() {
+        object.insert("answer".to_owned(), json!(answer));
+    }
+    value
 }
 
 fn partition(opened: &Opened, one: &InPartition) -> Value {

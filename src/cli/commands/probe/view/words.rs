@@ -6,7 +6,7 @@ use crate::image::Window;
 use crate::survey::locate::{Level, Role, Searched};
 use crate::survey::occupants::Occupant;
 use crate::units::{Bytes, DevPos, ImagePos, Sectors};
-use crate::verdict::probe::{Answer, Contents, Damage, InPartition, Moved, Probed, Unseen};
+use crate::verdict::probe::{Answer, Contents, Damage, Held, InPartition, Moved, Probed, Unseen};
 
 /// What was found, and what that means.
 pub(crate) fn what(device: Window<'_>, probed: &Probed) -> String {
@@ -31,6 +31,7 @@ pub(crate) fn what(device: Window<'_>, probed: &Probed) -> String {
             (Some(()), words) => format!("{}: {words}", level()),
         },
         Answer::InPartition(one) => in_partition(device, one),
+        Answer::Held(one) => held(device, one),
         Answer::Moved(moved) => match moved_to(device, *moved, probed.level()) {
             words if probed.level().is_some() => format!("{}: {words}", level()),
             words => words,
@@ -44,6 +45,28 @@ fn position(device: Window<'_>, at: DevPos) -> ImagePos {
     device
         .image_pos(at)
         .unwrap_or(ImagePos::at(at.from_start()))
+}
+
+/// What a device has that something on this one holds.
+fn held(device: Window<'_>, one: &Held) -> String {
+    let holder = one.inside.holder;
+    let part = one
+        .inside
+        .place
+        .and_then(|(start, size)| Some((start, device.part(start, size)?)));
+    match part.zip(one.probed.as_ref()) {
+        Some(((start, part), probed)) => format!(
+            "nothing where DRBD looks on the whole disk; this disk is {holder}, and the device on it from {} on, {}, is {} {}",
+            position(device, start),
+            part.size(),
+            probed.own_status(),
+            what(part, probed)
+        ),
+        None => format!(
+            "nothing where DRBD looks on the whole disk; this disk is {holder}, and the superblock at {} is that of a device on it: where that begins, the records here do not say",
+            position(device, one.inside.md)
+        ),
+    }
 }
 
 /// What a partition of the device has.
