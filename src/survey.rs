@@ -4,8 +4,11 @@
 
 pub mod bitmap;
 pub mod contents;
+mod bytes;
+pub mod differences;
 pub mod file_form;
 pub mod in_place;
+pub mod filesystems;
 pub mod locate;
 pub mod log;
 pub mod occupancy;

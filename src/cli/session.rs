@@ -4,3 +4,4 @@
 
 pub(crate) mod open;
 pub(crate) mod select;
+pub(crate) mod slots;

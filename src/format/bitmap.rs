@@ -8,6 +8,10 @@
 //!
 //! v07 and v08 have one slot. Nothing here writes.
 
+mod runs;
+
+pub use runs::{SetRuns, Union};
+
 use crate::error::Result;
 use crate::format::metadata::{Run, SlotWords};
 use crate::units::{Bytes, Sectors};

@@ -49,6 +49,8 @@ mod export_drbdmeta;
 mod faults_reading;
 /// Faults while something is written.
 mod faults_writing;
+/// Whose a range of a device is.
+mod files;
 /// What the fuzz targets hold, on their seeds and on every crash that was found.
 mod fuzz;
 /// What `import` refuses and asks for, and `undo`.
