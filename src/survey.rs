@@ -3,12 +3,12 @@
 //! Belongs here: everything that reads a disk to find out what it holds. Does not: what that means for attaching (`verdict`), and changes.
 
 pub mod bitmap;
-pub mod contents;
 mod bytes;
+pub mod contents;
 pub mod differences;
 pub mod file_form;
-pub mod in_place;
 pub mod filesystems;
+pub mod in_place;
 pub mod locate;
 pub mod log;
 pub mod occupancy;

@@ -14,11 +14,13 @@
 
 mod answer;
 mod blocks;
+mod btrfs;
 mod ext;
 mod findings;
 mod layers;
 mod lvm;
 mod names;
+mod ntfs;
 mod pieces;
 mod xfs;
 

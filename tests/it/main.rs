@@ -29,6 +29,8 @@ mod answers;
 mod apply_al;
 /// What `check` says that DRBD 8.4 would answer, held against what its kernel answered.
 mod attach;
+/// `bitmap`: what each slot has out of sync.
+mod bitmap;
 /// Images of the builder's making, held against drbdmeta's own and given to it to read.
 mod builder;
 /// `check`: every rule, no false alarms, and what drbdmeta says.
@@ -39,6 +41,8 @@ mod containers;
 mod contracts;
 /// Block devices as targets.
 mod devices;
+/// `diff`: the data of two replicas.
+mod diff;
 /// The dump parser, held against `drbdmeta verify-dump`.
 mod dump_parse;
 /// `edit` and `wipe`.

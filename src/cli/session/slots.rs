@@ -9,9 +9,10 @@ use crate::cli::session::select::Chosen;
 use crate::format::bitmap::{SetRuns, Union};
 use crate::format::layout::MdGeometry;
 use crate::format::metadata::{Bitmap, Generation, Header};
-use crate::surgery::apply_al::{Applied, LogState, Marking};
+use crate::surgery::apply_al::{Applied, Marking};
 use crate::survey::bitmap::OnDiskBitmap;
 use crate::survey::locate::Level;
+use crate::survey::log::LogState;
 use crate::units::{BitmapIndex, BmBit, Bytes, DevPos, Sectors};
 
 /// Which slots, where that can be said.

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::answer::{Class, Owner, Place, Stretch, Volume};
 use super::findings::{Findings, Found, What, overlaps};
 use super::names::Names;
-use super::{ext, lvm, xfs};
+use super::{btrfs, ext, lvm, ntfs, xfs};
 use crate::error::Result;
 use crate::image::Window;
 use crate::survey::occupants::{Occupant, OccupantKind, occupants, partitions};
@@ -196,6 +196,8 @@ impl Looking<'_> {
         let answered = match occupant.kind {
             OccupantKind::Ext => ext::answer(device, findings)?,
             OccupantKind::Xfs => xfs::answer(device, findings)?,
+            OccupantKind::Btrfs => btrfs::answer(device, findings)?,
+            OccupantKind::Ntfs => ntfs::answer(device, findings)?,
             OccupantKind::Swap => {
                 let named = named(place, "swap");
                 found.extend(said(&inside, &named, Class::Swap, ""));

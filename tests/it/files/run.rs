@@ -129,3 +129,72 @@ fn a_partition_is_named_and_what_is_around_it() {
         assert_eq!(superblock["file_system"], "ext4");
     }
 }
+
+/// What a file system that is known by class only is answered of.
+fn classes(maker: &str, words: &[&str], size: u64) -> Option<Vec<Value>> {
+    if !require_tool(maker) {
+        return None;
+    }
+    let dir = scratch();
+    let image = dir.path().join("image");
+    let path = image.to_str().unwrap();
+    sparse(&image, size);
+    tool(maker, &[words, &[path]].concat());
+    let document = json(&["files", "--json", path, &format!("0..{size}")]);
+    let sum: u64 = document["stretches"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["bytes"].as_u64().unwrap())
+        .sum();
+    assert_eq!(sum, size);
+    assert!(
+        document["notes"]
+            .to_string()
+            .contains("names are not resolved"),
+        "{document}"
+    );
+    Some(document["stretches"].as_array().unwrap().clone())
+}
+
+#[test]
+fn btrfs_is_known_by_its_chunks() {
+    let size = 512 * MIB;
+    let Some(stretches) = classes("mkfs.btrfs", &["-q"], size) else {
+        return;
+    };
+    let sum = |class: &str| -> u64 {
+        let of = stretches
+            .iter()
+            .filter(|one| one["class"] == class && one["file_system"] == "btrfs");
+        of.map(|one| one["bytes"].as_u64().unwrap()).sum()
+    };
+    // What mkfs says: 8 MiB of data, twice 8 MiB of system, twice 32 MiB of metadata; and two superblocks, one of them in no chunk.
+    assert!(
+        (8 * MIB - 4096..=8 * MIB).contains(&sum("unknown")),
+        "{}",
+        sum("unknown")
+    );
+    assert!(
+        (80 * MIB..80 * MIB + 8192).contains(&sum("metadata")),
+        "{}",
+        sum("metadata")
+    );
+    assert!(sum("free") > 400 * MIB);
+}
+
+#[test]
+fn ntfs_is_known_by_its_map() {
+    let Some(stretches) = classes("mkfs.ntfs", &["-q", "-Q", "-F"], 64 * MIB) else {
+        return;
+    };
+    let has = |class: &str| {
+        stretches
+            .iter()
+            .any(|one| one["class"] == class && one["file_system"] == "ntfs")
+    };
+    assert!(
+        has("metadata") && has("journal") && has("free") && has("unknown"),
+        "{stretches:?}"
+    );
+}
