@@ -91,20 +91,50 @@ impl Answers {
     }
 }
 
+/// Bytes none of which is zero.
+fn content(len: u64, seed: u64) -> Vec<u8> {
+    (0..len)
+        .map(|i| (i.wrapping_mul(31) ^ seed) as u8 | 1)
+        .collect()
+}
+
+/// Writes into a file, which is made where it is not there.
+fn put(path: &Path, at: u64, bytes: &[u8]) {
+    if !path.exists() {
+        sparse(path, 0);
+    }
+    patch(path, at, bytes);
+}
+
+/// Files that have many extents.
+fn fragmented(root: &Path, block: u64) {
+    let path = |name: &str| root.join(name);
+    let file = |name: &str, at: u64, bytes: &[u8]| put(&path(name), at, bytes);
+    // Two files that grow in turns, and one with a hole behind each block.
+    for i in 0..120 {
+        file("fragmented 1", i * block, &content(block, 1));
+        file("fragmented 2", i * block, &content(block, 2));
+        tool(
+            "sync",
+            &[
+                "-d",
+                path("fragmented 1").to_str().unwrap(),
+                path("fragmented 2").to_str().unwrap(),
+            ],
+        );
+    }
+    for i in 0..700 {
+        file("holes", 2 * i * block, &content(block, 3));
+    }
+    for far in [0, 11, 12, 300, 70_000] {
+        file("far", far * block, &content(block, far));
+    }
+}
+
 /// Files of every shape in a mounted file system whose blocks have so many bytes.
 pub(super) fn populate(root: &Path, block: u64) {
     let path = |name: &str| root.join(name);
-    let content = |len: u64, seed: u64| -> Vec<u8> {
-        (0..len)
-            .map(|i| (i.wrapping_mul(31) ^ seed) as u8 | 1)
-            .collect()
-    };
-    let file = |name: &str, at: u64, bytes: &[u8]| {
-        if !path(name).exists() {
-            sparse(&path(name), 0);
-        }
-        patch(&path(name), at, bytes);
-    };
+    let file = |name: &str, at: u64, bytes: &[u8]| put(&path(name), at, bytes);
     std::fs::create_dir_all(path("deep/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p")).unwrap();
     std::fs::create_dir(path("many")).unwrap();
     std::fs::create_dir(path("large directory")).unwrap();
@@ -130,25 +160,7 @@ pub(super) fn populate(root: &Path, block: u64) {
         0,
         &content(block * 3, 5),
     );
-    // Two files that grow in turns, and one with a hole behind each block.
-    for i in 0..120 {
-        file("fragmented 1", i * block, &content(block, 1));
-        file("fragmented 2", i * block, &content(block, 2));
-        tool(
-            "sync",
-            &[
-                "-d",
-                path("fragmented 1").to_str().unwrap(),
-                path("fragmented 2").to_str().unwrap(),
-            ],
-        );
-    }
-    for i in 0..700 {
-        file("holes", 2 * i * block, &content(block, 3));
-    }
-    for far in [0, 11, 12, 300, 70_000] {
-        file("far", far * block, &content(block, far));
-    }
+    fragmented(root, block);
     std::fs::hard_link(path("holes"), path("deep/a/holes again")).unwrap();
     std::os::unix::fs::symlink("x".repeat(200), path("long link")).unwrap();
     std::os::unix::fs::symlink("many", path("short link")).unwrap();

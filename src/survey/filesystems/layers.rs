@@ -203,7 +203,7 @@ impl Looking<'_> {
                 found.extend(said(&inside, &named, Class::Swap, ""));
                 return Ok(found);
             }
-            kind => Err(format!("the {kind} is not read by this command")),
+            _ => Err("not read by this command".to_owned()),
         };
         match answered {
             Ok(answered) => {
@@ -247,8 +247,8 @@ fn choose(found: &[Occupant]) -> Option<Occupant> {
     ];
     let first = whole.into_iter().find_map(of);
     let other = || {
-        let last = [OccupantKind::Mbr, OccupantKind::MdAtEnd];
-        found.iter().copied().find(|one| !last.contains(&one.kind))
+        let begins = |one: &&Occupant| one.tail.is_none() && one.kind != OccupantKind::Mbr;
+        found.iter().find(begins).copied()
     };
     first.or_else(other).or_else(|| found.first().copied())
 }

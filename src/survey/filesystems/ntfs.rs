@@ -135,7 +135,7 @@ impl Ntfs<'_> {
         while cluster < end && !findings.is_full() {
             let until = end.min(cluster.saturating_add(AT_ONCE));
             let bits = self.bits(map, cluster / 8, until.div_ceil(8), size)?;
-            let first = cluster / 8 * 8;
+            let first = cluster.saturating_sub(cluster % 8);
             let mut at = cluster;
             while at < until {
                 let used = |cluster: u64| -> Option<bool> {

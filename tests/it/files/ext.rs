@@ -1,6 +1,7 @@
 //! Every block of file systems of this family.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::path::Path;
 
 use mdtool::survey::filesystems::Class;
@@ -201,7 +202,7 @@ fn ext4_with_blocks_larger_than_pages() {
             let source = dir.path().join(format!("source{i}"));
             sparse(&source, 0);
             crate::support::patch(&source, 0, &vec![7; usize::try_from(i * 9000).unwrap()]);
-            commands += &format!("write {} d/e/file{i}\n", source.display());
+            writeln!(commands, "write {} d/e/file{i}", source.display()).unwrap();
         }
         let script = dir.path().join("script");
         sparse(&script, 0);

@@ -98,7 +98,7 @@ fn ext4(path: &Path, dir: &Path) {
     );
     let source = dir.join("source");
     sparse(&source, 0);
-    patch(&source, 0, &[9; 700_000]);
+    patch(&source, 0, &vec![9; 700_000]);
     let script = dir.join("script");
     sparse(&script, 0);
     let source = source.display();
@@ -111,8 +111,11 @@ fn ext4(path: &Path, dir: &Path) {
     );
 }
 
+/// Inode, paths, place in it.
+type SaidOwner = (u64, Vec<Vec<u8>>, u64);
+
 /// What is said of a block: all but its place.
-fn said(answers: &Answers, at: u64) -> Vec<(Class, String, Vec<(u64, Vec<Vec<u8>>, u64)>)> {
+fn said(answers: &Answers, at: u64) -> Vec<(Class, String, Vec<SaidOwner>)> {
     let here = |stretch: &&Stretch| stretch.range.start.get() <= at && at < stretch.range.end.get();
     let words = |stretch: &Stretch| {
         let into = at - stretch.range.start.get();
@@ -318,6 +321,40 @@ fn what_is_not_resolved_is_refused_by_name() {
     );
 }
 
+/// Makes a group on a device, a volume of two segments and another between them.
+fn make_group(group: &str, device: &str) {
+    let config = [
+        "--config",
+        "devices{use_devicesfile=0} activation{udev_sync=0 udev_rules=0}",
+    ];
+    let lvm = |name: &str, words: &[&str]| tool(name, &[&config, words].concat());
+    lvm("vgcreate", &["-q", "-s", "256k", group, device]);
+    let made = [
+        "--driverloaded",
+        "n",
+        "-q",
+        "-an",
+        "-Zn",
+        "-Wn",
+        "-l",
+        "4",
+        "-n",
+    ];
+    lvm("lvcreate", &[&made[..], &["one", group]].concat());
+    lvm("lvcreate", &[&made[..], &["two", group]].concat());
+    lvm(
+        "lvextend",
+        &[
+            "--driverloaded",
+            "n",
+            "-q",
+            "-l",
+            "+4",
+            &format!("{group}/one"),
+        ],
+    );
+}
+
 /// What LVM's own tools write.
 #[test]
 fn a_group_that_lvm_made() {
@@ -334,36 +371,7 @@ fn a_group_that_lvm_made() {
         return;
     };
     let group = format!("mdtool{}", std::process::id());
-    let config = [
-        "--config",
-        "devices{use_devicesfile=0} activation{udev_sync=0 udev_rules=0}",
-    ];
-    let lvm = |name: &str, words: &[&str]| tool(name, &[&config, words].concat());
-    lvm("vgcreate", &["-q", "-s", "256k", &group, device.path()]);
-    let made = [
-        "--driverloaded",
-        "n",
-        "-q",
-        "-an",
-        "-Zn",
-        "-Wn",
-        "-l",
-        "4",
-        "-n",
-    ];
-    lvm("lvcreate", &[&made[..], &["one", &group]].concat());
-    lvm("lvcreate", &[&made[..], &["two", &group]].concat());
-    lvm(
-        "lvextend",
-        &[
-            "--driverloaded",
-            "n",
-            "-q",
-            "-l",
-            "+4",
-            &format!("{group}/one"),
-        ],
-    );
+    make_group(&group, device.path());
     drop(device);
     let swap = dir.path().join("swap");
     sparse(&swap, 2 * MIB);

@@ -144,10 +144,16 @@ fn version_4() {
         patch(&path, 0, bytes);
         path.to_str().unwrap().to_owned()
     };
-    let source = text("source", &[7; 300_000]);
-    let files: String = (0..200)
-        .map(|i| format!("file{i} ---644 0 0 {source}\n"))
+    let source = text("source", &vec![7; 300_000]);
+    let files: Vec<String> = (0..200)
+        .map(|i| {
+            format!(
+                "file{i} ---644 0 0 {source}
+"
+            )
+        })
         .collect();
+    let files = files.concat();
     let proto = text(
         "proto",
         format!("/\n0 0\nd--755 0 0\nd d--755 0 0\n{files}$\n$\n").as_bytes(),
