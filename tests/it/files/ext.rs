@@ -48,7 +48,7 @@ fn free(image: &Path) -> BTreeSet<u64> {
     let listing = tool("dumpe2fs", &[image.to_str().unwrap()]);
     let groups = listing
         .lines()
-        .filter_map(|line| line.trim().strip_prefix("Free blocks: "));
+        .filter_map(|line| line.strip_prefix("  Free blocks: "));
     let ranges = groups
         .flat_map(|line| line.split(", "))
         .filter(|range| !range.is_empty());

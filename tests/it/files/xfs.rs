@@ -17,16 +17,18 @@ fn free(image: &Path, group_blocks: u64) -> BTreeSet<u64> {
         "xfs_db",
         &["-r", "-c", "freesp -d", image.to_str().unwrap()],
     );
-    let rows = listing.lines().map_while(|line| {
+    // A heading, the extents, and then sums with more columns.
+    let columns = |line: &str| line.split_whitespace().count();
+    let extents = listing
+        .lines()
+        .skip(1)
+        .take_while(|line| columns(line) == 3);
+    let rows = extents.map(|line| {
         let numbers: Vec<u64> = line
             .split_whitespace()
-            .map(str::parse)
-            .collect::<Result<_, _>>()
-            .ok()?;
-        let [group, first, count] = numbers[..] else {
-            return None;
-        };
-        Some((group * group_blocks + first, count))
+            .map(|word| word.parse().unwrap())
+            .collect();
+        (numbers[0] * group_blocks + numbers[1], numbers[2])
     });
     rows.flat_map(|(first, count)| first..first + count)
         .collect()
