@@ -6,6 +6,7 @@ use std::ops::Range;
 use serde::Serialize;
 
 use crate::cli::commands::bitmap::args::ShowArgs;
+use crate::cli::output::document;
 use crate::cli::output::human::{binary, duration};
 use crate::cli::output::text::table;
 use crate::cli::session::slots::Scale;
@@ -110,8 +111,7 @@ impl<'a> View<'a> {
             device_bits: self.scale.bits,
             log_applied: self.args.apply_al,
         };
-        let text = serde_json::to_string_pretty(&head)?;
-        let open = text.trim_end_matches('}').trim_end();
+        let open = document::open(&head)?;
         Ok(write!(self.out, "{open},\n  \"slots\": [")?)
     }
 

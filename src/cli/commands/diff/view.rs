@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::cli::commands::diff::args::DiffArgs;
 use crate::cli::commands::diff::classes::Class;
+use crate::cli::output::document;
 use crate::cli::output::human::{binary, bytes_and_decimal};
 use crate::survey::differences::Comparison;
 use crate::units::{Bytes, DevPos, range_len};
@@ -60,8 +61,7 @@ impl<'a> View<'a> {
                 compared_bytes: comparison.len.get(),
                 bytes_per_bit: comparison.unit.get(),
             };
-            let text = serde_json::to_string_pretty(&head)?;
-            let open = text.trim_end_matches('}').trim_end();
+            let open = document::open(&head)?;
             write!(out, "{open},\n  \"ranges\": [")?;
         }
         Ok(Self {

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::cli::commands::files::args::FilesArgs;
+use crate::cli::output::document;
 use crate::cli::output::human::binary;
 use crate::cli::session::select::Chosen;
 use crate::survey::filesystems::{Class, Owner, Stretch, Volume};
@@ -118,8 +119,7 @@ impl<'a> View<'a> {
         if self.json
             && let Some(head) = self.head.take()
         {
-            let text = serde_json::to_string_pretty(&head)?;
-            let open = text.trim_end_matches('}').trim_end();
+            let open = document::open(&head)?;
             write!(self.out, "{open},\n  \"stretches\": [")?;
         }
         let held = self.held.take().unwrap_or_default();
