@@ -7,6 +7,7 @@ mod commands;
 mod groups;
 mod outcome;
 mod output;
+mod ranges;
 mod session;
 mod size;
 mod write;

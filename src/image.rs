@@ -170,7 +170,7 @@ forward_writes!(Box<W>);
 const PIECE: Bytes = Bytes::new(1024 * 1024);
 
 /// [`ReadAt::visit`] for what has no memory of its own to show: reads into one buffer, again and again.
-fn visit_by_reading(
+pub(crate) fn visit_by_reading(
     image: &(impl ReadAt + ?Sized),
     range: Range<ImagePos>,
     visit: &mut dyn FnMut(ImagePos, &[u8]) -> ControlFlow<()>,

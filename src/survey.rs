@@ -4,8 +4,11 @@
 
 pub mod base;
 pub mod bitmap;
+mod bytes;
 pub mod contents;
+pub mod differences;
 pub mod file_form;
+pub mod filesystems;
 pub mod in_place;
 pub mod locate;
 pub mod log;

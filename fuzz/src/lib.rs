@@ -6,25 +6,34 @@
 pub mod activity_log;
 pub mod compare;
 pub mod dump_parse;
+pub mod ext;
 pub mod import;
 mod input;
 pub mod layout;
 pub mod locate;
+pub mod lvm;
+pub mod partitions;
 mod reseal;
 pub mod superblock;
 pub mod undo_file;
+mod volume;
+pub mod xfs;
 
 /// A property: takes any bytes.
 pub type Property = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Property); 8] = [
+pub const TARGETS: [(&str, Property); 12] = [
     ("activity_log", activity_log::holds),
     ("compare", compare::holds),
     ("dump_parse", dump_parse::holds),
+    ("ext", ext::holds),
     ("import", import::holds),
     ("layout", layout::holds),
     ("locate", locate::holds),
+    ("lvm", lvm::holds),
+    ("partitions", partitions::holds),
     ("superblock", superblock::holds),
     ("undo_file", undo_file::holds),
+    ("xfs", xfs::holds),
 ];

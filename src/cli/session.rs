@@ -4,4 +4,5 @@
 
 pub(crate) mod open;
 pub(crate) mod select;
+pub(crate) mod slots;
 pub(crate) mod source;

@@ -8,7 +8,10 @@
 //!
 //! v07 and v08 have one slot. Nothing here writes.
 
+mod runs;
 mod union;
+
+pub use runs::{SetRuns, Union};
 
 use crate::error::Result;
 use crate::format::metadata::{Run, SlotWords};

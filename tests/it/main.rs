@@ -31,6 +31,8 @@ mod apply_al;
 mod attach;
 /// Where the device begins that metadata belongs to.
 mod base;
+/// `bitmap`: what each slot has out of sync.
+mod bitmap;
 /// Images of the builder's making, held against drbdmeta's own and given to it to read.
 mod builder;
 /// `check`: every rule, no false alarms, and what drbdmeta says.
@@ -43,6 +45,8 @@ mod containers;
 mod contracts;
 /// Block devices as targets.
 mod devices;
+/// `diff`: the data of two replicas.
+mod diff;
 /// The dump parser, held against `drbdmeta verify-dump`.
 mod dump_parse;
 /// `edit` and `wipe`.
@@ -53,6 +57,8 @@ mod export_drbdmeta;
 mod faults_reading;
 /// Faults while something is written.
 mod faults_writing;
+/// Whose a range of a device is.
+mod files;
 /// `fit`: DRBD's own tool's numbers, what lives on a disk, what is said.
 mod fit;
 /// What the fuzz targets hold, on their seeds and on every crash that was found.

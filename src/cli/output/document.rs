@@ -21,6 +21,13 @@ fn headed(document: Value) -> Value {
     Value::Object(headed)
 }
 
+/// The beginning of a document that is printed piece by piece: the schema's number, the version, and the fields of `head`; the brace is left open.
+pub(crate) fn open(head: &impl serde::Serialize) -> serde_json::Result<String> {
+    let head = headed(serde_json::to_value(head)?);
+    let text = serde_json::to_string_pretty(&head)?;
+    Ok(text.trim_end_matches('}').trim_end().to_owned())
+}
+
 /// Prints one document.
 pub(crate) fn print(out: &mut dyn Write, document: Value) -> io::Result<()> {
     writeln!(out, "{:#}", headed(document))

@@ -191,9 +191,9 @@ impl Disk {
         let opened = Opened::open(image)?;
         let located = find(&opened, image, level, ScanMode::Auto)?;
         if located.levels.is_empty() {
-            return Err(nothing_found(&located, image).into());
+            return Err(nothing_found(&located, image, &opened));
         }
-        let number = choose(&located, image, level)?;
+        let number = choose(&located, image, level, &opened)?;
         let mut disk = Self {
             opened,
             located,

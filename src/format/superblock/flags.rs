@@ -166,10 +166,6 @@ impl PeerFlags {
     pub const FENCING: Self = Self(1 << 2);
     /// `MDF_PEER_FULL_SYNC`: all of the peer's slot is out of sync.
     pub const FULL_SYNC: Self = Self(1 << 3);
-    /// The peer is known to be older than this node.
-    pub const OUTDATED: Self = Self(1 << 1);
-    /// The peer was to be fenced.
-    pub const FENCING: Self = Self(1 << 2);
     /// `MDF_PEER_DEVICE_SEEN`: the peer had a disk once.
     pub const DEVICE_SEEN: Self = Self(1 << 4);
     /// `MDF_NODE_EXISTS`: the node was met, or was heard of.

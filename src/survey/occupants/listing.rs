@@ -3,9 +3,9 @@
 //! A table is taken for what it says, whole or not: this is a list of places to look at, not a proof that somebody uses them.
 
 use super::partitions::{PROTECTIVE, SECTOR, gpt_sector, table};
-use super::probes::{array, le32, le64};
 use crate::error::Result;
 use crate::image::Window;
+use crate::survey::bytes::{array, le32, le64};
 use crate::units::{Bytes, DevPos};
 
 /// What begins a chain of partitions instead of being one.

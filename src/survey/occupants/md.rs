@@ -7,9 +7,10 @@
 //! 0.90  | data …           | sb | 64 to 128 KiB        |
 //! ```
 
-use super::probes::{End, array, le32, le64};
+use super::probes::End;
 use crate::error::Result;
 use crate::image::Window;
+use crate::survey::bytes::{array, le32, le64};
 use crate::units::{Bytes, DevPos, SECTOR_SIZE};
 
 /// `MD_SB_MAGIC` (`md_p.h`).

@@ -1,6 +1,7 @@
 //! File systems that begin with a boot sector: NTFS, FAT and exFAT.
 
-use super::probes::{End, array, has, le16, le32, le64};
+use super::probes::End;
+use crate::survey::bytes::{array, has, le16, le32, le64};
 
 /// Whether one of them begins here: their signature is that of a DOS partition table, too.
 pub(super) fn is_boot_sector(bytes: &[u8]) -> bool {

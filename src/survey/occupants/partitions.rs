@@ -1,7 +1,8 @@
 //! Partition tables, and up to where they say that something is.
 
 use super::microsoft::is_boot_sector;
-use super::probes::{End, array, has, le16, le32, le64};
+use super::probes::End;
+use crate::survey::bytes::{array, has, le16, le32, le64};
 
 /// The unit of a DOS table; disks with larger sectors that have one are too rare to guess.
 pub(super) const SECTOR: u64 = 512;

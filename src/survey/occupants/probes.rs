@@ -5,6 +5,7 @@
 
 use super::OccupantKind;
 use super::{md, microsoft, partitions};
+use crate::survey::bytes::{array, has, le32, le64};
 
 /// What somebody who lives there says of the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,31 +34,6 @@ pub(super) const ALL: [(OccupantKind, Probe); 12] = [
     (OccupantKind::Gpt, partitions::gpt),
     (OccupantKind::Mbr, partitions::mbr),
 ];
-
-/// The `N` bytes at `at`.
-pub(super) fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
-    bytes.get(at..)?.first_chunk().copied()
-}
-
-/// The little-endian word of 16 bits at `at`.
-pub(super) fn le16(bytes: &[u8], at: usize) -> Option<u16> {
-    array(bytes, at).map(u16::from_le_bytes)
-}
-
-/// The same of 32 bits at `at`.
-pub(super) fn le32(bytes: &[u8], at: usize) -> Option<u32> {
-    array(bytes, at).map(u32::from_le_bytes)
-}
-
-/// The same of 64 bits.
-pub(super) fn le64(bytes: &[u8], at: usize) -> Option<u64> {
-    array(bytes, at).map(u64::from_le_bytes)
-}
-
-/// Whether `magic` is at `at`.
-pub(super) fn has(bytes: &[u8], at: usize, magic: &[u8]) -> bool {
-    bytes.get(at..).is_some_and(|rest| rest.starts_with(magic))
-}
 
 /// `struct ext4_super_block` at byte 1024: `s_magic`, `s_inodes_count`, `s_blocks_count`, `s_log_block_size`.
 fn ext(bytes: &[u8]) -> Option<End> {

@@ -2,7 +2,7 @@
 //!
 //! A row's probe sees the device's first bytes and says where that ends. It answers `None` where a short signature is not enough by itself.
 
-use super::probes::{End, has};
+use super::probes::End;
 use super::sizes::{
     apfs, bcache, bcachefs, cramfs, erofs, f2fs, hfs, hfs_plus, iso9660, jfs, lvm1, minix, nilfs2,
     ocfs2, refs, reiserfs, romfs, second_luks, squashfs, stratis, sun, swsuspend, ufs, unsaid,
@@ -11,6 +11,7 @@ use super::sizes::{
 use super::{Known, OccupantKind};
 use crate::error::Result;
 use crate::image::Window;
+use crate::survey::bytes::has;
 use crate::units::DevPos;
 
 /// A signature, where it stands, and who says by it to live there.

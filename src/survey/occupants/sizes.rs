@@ -2,7 +2,8 @@
 //!
 //! Each is given the device's first bytes, and answers `None` where a short signature was somebody else's.
 
-use super::probes::{End, array, has, le16, le32, le64};
+use super::probes::End;
+use crate::survey::bytes::{array, has, le16, le32, le64};
 
 /// The big-endian word of 16 bits at `at`.
 fn be16(bytes: &[u8], at: usize) -> Option<u16> {

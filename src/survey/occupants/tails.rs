@@ -8,11 +8,11 @@
 //! What is found here would be overwritten by internal metadata, whoever lives at the device's beginning.
 
 use super::microsoft::ntfs;
-use super::probes::{array, has, le16, le32};
 use super::sizes::{hfs, hfs_plus, is_zfs_label, nilfs2};
 use super::{Known, OccupantKind};
 use crate::error::Result;
 use crate::image::Window;
+use crate::survey::bytes::{array, has, le16, le32};
 use crate::units::{Bytes, DevPos, SECTOR_SIZE};
 
 /// A table's backup without, or beside, the table.

@@ -41,6 +41,7 @@ pub(super) fn all() -> Vec<Seed> {
         seeds.push(("locate", format!("{name}-patched"), patched));
     }
     undo_files(&mut seeds);
+    file_systems(&mut seeds);
     seeds
 }
 
@@ -209,6 +210,25 @@ fn small_dump(level: &Level) -> Vec<u8> {
         .map(|line| line.split('#').next().unwrap().trim());
     let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
     lines.join("\n").into_bytes()
+}
+
+/// What `mkfs`, `sfdisk` and LVM wrote, sector by sector.
+fn file_systems(seeds: &mut Vec<Seed>) {
+    let all = [
+        ("ext", "ext2"),
+        ("ext", "ext4"),
+        ("ext", "inline"),
+        ("xfs", "xfs4"),
+        ("xfs", "xfs5"),
+        ("lvm", "lvm"),
+        ("partitions", "dos"),
+        ("partitions", "gpt"),
+    ];
+    for (target, name) in all {
+        let path = testdata("filesystems").join(format!("{name}.sectors"));
+        #[expect(clippy::disallowed_methods, reason = "a few KiB of bytes")]
+        seeds.push((target, name.to_owned(), std::fs::read(path).unwrap()));
+    }
 }
 
 /// What an edit of each phase leaves.

@@ -1,0 +1,147 @@
+//! What `diff` prints, one range after the other.
+
+use std::io::Write;
+use std::ops::Range;
+
+use serde::Serialize;
+
+use crate::cli::commands::diff::args::DiffArgs;
+use crate::cli::commands::diff::classes::Class;
+use crate::cli::output::document;
+use crate::cli::output::human::{binary, bytes_and_decimal};
+use crate::survey::differences::Comparison;
+use crate::units::{Bytes, DevPos, range_len};
+
+/// The document's beginning.
+#[derive(Serialize)]
+struct Head<'v> {
+    a: &'v str,
+    b: &'v str,
+    compared_bytes: u64,
+    bytes_per_bit: u64,
+}
+
+/// A range.
+#[derive(Serialize)]
+struct RangeView {
+    offset: u64,
+    bytes: u64,
+    class: &'static str,
+}
+
+/// The document's end.
+#[derive(Clone, Copy, Default, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the document")]
+struct Totals {
+    differ_marked_bytes: u64,
+    differ_unmarked_bytes: u64,
+    equal_marked_bytes: u64,
+}
+
+/// Prints ranges.
+pub(crate) struct View<'a> {
+    json: bool,
+    totals: Totals,
+    count: u64,
+    /// What touches the next range, and is of the same class.
+    last: Option<(Range<DevPos>, Class)>,
+    out: &'a mut dyn Write,
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn new(
+        args: &DiffArgs,
+        comparison: &Comparison<'_>,
+        out: &'a mut dyn Write,
+    ) -> anyhow::Result<Self> {
+        if args.json {
+            let head = Head {
+                a: &args.a.to_string_lossy(),
+                b: &args.b.to_string_lossy(),
+                compared_bytes: comparison.len.get(),
+                bytes_per_bit: comparison.unit.get(),
+            };
+            let open = document::open(&head)?;
+            write!(out, "{open},\n  \"ranges\": [")?;
+        }
+        Ok(Self {
+            json: args.json,
+            totals: Totals::default(),
+            count: 0,
+            last: None,
+            out,
+        })
+    }
+
+    /// Prints one range, or keeps it for as long as it grows.
+    pub(crate) fn range(&mut self, range: &Range<DevPos>, class: Class) -> anyhow::Result<()> {
+        if let Some((last, of)) = &mut self.last
+            && last.end == range.start
+            && *of == class
+        {
+            last.end = range.end;
+            return Ok(());
+        }
+        let before = self.last.replace((range.clone(), class));
+        before.map_or(Ok(()), |(range, class)| self.print(&range, class))
+    }
+
+    fn print(&mut self, range: &Range<DevPos>, class: Class) -> anyhow::Result<()> {
+        let bytes = range_len(range).get();
+        let total = match class {
+            Class::DifferMarked => &mut self.totals.differ_marked_bytes,
+            Class::DifferUnmarked => &mut self.totals.differ_unmarked_bytes,
+            Class::EqualMarked => &mut self.totals.equal_marked_bytes,
+        };
+        *total = total.saturating_add(bytes);
+        if self.json {
+            let view = RangeView {
+                offset: range.start.get(),
+                bytes,
+                class: class.word(),
+            };
+            let comma = if self.count > 0 { "," } else { "" };
+            write!(self.out, "{comma}\n    {}", serde_json::to_string(&view)?)?;
+        } else {
+            let words = match class {
+                Class::DifferMarked => "differs, marked",
+                Class::DifferUnmarked => "differs, not marked",
+                Class::EqualMarked => "marked, equal",
+            };
+            let (start, end) = (range.start.get(), range.end.get());
+            writeln!(self.out, "{start}..{end}  {words}")?;
+        }
+        self.count = self.count.saturating_add(1);
+        Ok(())
+    }
+
+    /// Prints the sums; returns how much differs.
+    pub(crate) fn finish(mut self, len: Bytes) -> anyhow::Result<Bytes> {
+        if let Some((range, class)) = self.last.take() {
+            self.print(&range, class)?;
+        }
+        let totals = self.totals;
+        if self.json {
+            let text = serde_json::to_string_pretty(&totals)?;
+            writeln!(self.out, "\n  ],{}", text.trim_start_matches('{'))?;
+        } else {
+            let row = |bytes| {
+                let size = Bytes::new(bytes);
+                format!("{bytes} bytes ({})", binary(size))
+            };
+            if self.count > 0 {
+                writeln!(self.out)?;
+            }
+            writeln!(self.out, "compared:            {}", bytes_and_decimal(len))?;
+            writeln!(self.out, "differs, marked:     {}  a resync mends it", row(totals.differ_marked_bytes))?;
+            writeln!(
+                self.out,
+                "differs, not marked: {}  no resync mends it",
+                row(totals.differ_unmarked_bytes)
+            )?;
+            writeln!(self.out, "marked, equal:       {}", row(totals.equal_marked_bytes))?;
+        }
+        let differ = totals.differ_marked_bytes.saturating_add(totals.differ_unmarked_bytes);
+        Ok(Bytes::new(differ))
+    }
+}

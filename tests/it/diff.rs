@@ -1,0 +1,104 @@
+//! `mdtool diff`: planted differences, held against a model of bits.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use mdtool::builder::{Level, Peer, build};
+use mdtool::image::{MemImage, ReadAt};
+use mdtool::units::{BitmapIndex, Bytes, DevPos, ImagePos, NodeId};
+use proptest::prelude::*;
+use serde_json::Value;
+
+use crate::support::{mdtool, patch, scratch, sparse};
+
+const SIZE: u64 = 16 << 20;
+/// As far as all devices go: metadata lies behind.
+const DATA: u64 = 12 << 20;
+
+/// A disk of node `own` whose slot toward the other has these ranges, with this data.
+fn disk(
+    path: &Path,
+    own: u8,
+    size: u64,
+    per_bit: u64,
+    dirty: &[(u64, u64)],
+    data: &[(u64, u64, u8)],
+) {
+    let other = NodeId::new(1 - own);
+    let slot = BitmapIndex::new(own);
+    let mut level = Level::v09(2)
+        .bytes_per_bit(Bytes::new(per_bit))
+        .node_id(NodeId::new(own))
+        .peer(other, Peer::in_slot(slot));
+    for (start, len) in dirty {
+        level = level.dirty(slot, DevPos::new(*start)..DevPos::new(start + len));
+    }
+    let size = Bytes::new(size);
+    let mut image = MemImage::new(size);
+    build(&mut image, ImagePos::START, size, &[level]).unwrap();
+    let mut tail = vec![0; usize::try_from(size.get() - DATA).unwrap()];
+    image.read_exact_at(ImagePos::new(DATA), &mut tail).unwrap();
+    sparse(path, size.get());
+    patch(path, DATA, &tail);
+    for (at, len, byte) in data {
+        patch(path, *at, &vec![*byte; usize::try_from(*len).unwrap()]);
+    }
+}
+
+fn content(data: &[(u64, u64, u8)]) -> Vec<u8> {
+    let mut bytes = vec![0; usize::try_from(DATA).unwrap()];
+    for (at, len, byte) in data {
+        bytes[*at as usize..(at + len) as usize].fill(*byte);
+    }
+    bytes
+}
+
+/// Pieces within the data.
+fn pieces() -> impl Strategy<Value = Vec<(u64, u64)>> {
+    let piece = (0..DATA - 600_000, prop_oneof![1_u64..9000, 1_u64..600_000]);
+    proptest::collection::vec(piece, 0..5)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(crate::test_cases::cases(16)))]
+
+    #[test]
+    fn the_three_classes_are_those_of_a_model(
+        shift in 12..=20_u32, common in pieces(), planted in pieces(), of_a in pieces(), of_b in pieces()
+    ) {
+        let per_bit = 1_u64 << shift;
+        let dir = scratch();
+        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+        let same: Vec<_> = common.iter().map(|(at, len)| (*at, *len, 5)).collect();
+        let more: Vec<_> = same.iter().copied().chain(planted.iter().map(|(at, len)| (*at, *len, 6))).collect();
+        disk(&a, 0, SIZE, per_bit, &of_a, &same);
+        disk(&b, 1, SIZE + (1 << 20), per_bit, &of_b, &more);
+        let run = mdtool(["diff", "--json", a.to_str().unwrap(), b.to_str().unwrap()]);
+        let (one, other) = (content(&same), content(&more));
+        let mut expected: BTreeMap<&str, u64> = BTreeMap::new();
+        for start in (0..DATA).step_by(per_bit as usize) {
+            let end = start + per_bit;
+            let differ = one[start as usize..end as usize] != other[start as usize..end as usize];
+            let marks = |(at, len): &(u64, u64)| *at < end && start < at + len;
+            let marked = of_a.iter().any(marks) || of_b.iter().any(marks);
+            let class = match (differ, marked) {
+                (true, true) => "differ_marked_bytes",
+                (true, false) => "differ_unmarked_bytes",
+                (false, true) => "equal_marked_bytes",
+                (false, false) => continue,
+            };
+            *expected.entry(class).or_default() += per_bit;
+        }
+        let document: Value = serde_json::from_str(&run.stdout).unwrap();
+        for class in ["differ_marked_bytes", "differ_unmarked_bytes", "equal_marked_bytes"] {
+            let found = document[class].as_u64().unwrap();
+            prop_assert_eq!(found, expected.get(class).copied().unwrap_or(0), "{} {:?}", class, document);
+            let name = class.trim_end_matches("_bytes");
+            let ranges = document["ranges"].as_array().unwrap().iter().filter(|range| range["class"] == name);
+            prop_assert_eq!(ranges.map(|range| range["bytes"].as_u64().unwrap()).sum::<u64>(), found);
+        }
+        let differ = one != other;
+        prop_assert_eq!(run.status, i32::from(differ), "{}", run.stderr);
+        prop_assert!(run.stderr.contains("the first"), "sizes differ: {}", run.stderr);
+    }
+}
