@@ -8,8 +8,8 @@ use crate::cli::args::{ImageArgs, LevelChoice};
 use crate::cli::outcome::{Declined, Negative};
 use crate::cli::output::traces;
 use crate::cli::session::open::Opened;
-use crate::survey::contents::Contents;
 use crate::survey::base::Inside;
+use crate::survey::contents::Contents;
 use crate::survey::in_place::in_place;
 use crate::survey::locate::{
     FoundBy, Level, LocateOptions, Located, Role, ScanMode, Searched, locate, located_at,
