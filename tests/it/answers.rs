@@ -182,7 +182,9 @@ fn free_slots_that_differ_are_told() {
             flags: 0x1_0000,
             ..Peer::default()
         };
-        (2..=slots).fold(Level::v09(slots), |level, node| {
+        let first = Peer::in_slot(BitmapIndex::new(0));
+        let level = Level::v09(slots).peer(NodeId::new(1), first);
+        (2..=slots).fold(level, |level, node| {
             level.peer(NodeId::new(node), exists)
         })
     };
