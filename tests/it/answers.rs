@@ -184,9 +184,7 @@ fn free_slots_that_differ_are_told() {
         };
         let first = Peer::in_slot(BitmapIndex::new(0));
         let level = Level::v09(slots).peer(NodeId::new(1), first);
-        (2..=slots).fold(level, |level, node| {
-            level.peer(NodeId::new(node), exists)
-        })
+        (2..=slots).fold(level, |level, node| level.peer(NodeId::new(node), exists))
     };
     for (level, slot) in [
         (v09(3).words(BitmapIndex::new(2), BmBit::new(0), &[0xFF]), 1),

@@ -58,7 +58,11 @@ fn bad_images_get_a_clear_answer() {
     let mut qcow2 = noise.clone();
     qcow2[..8].copy_from_slice(b"QFI\xFB\0\0\0\x03");
     let cases = [
-        (file("empty", b""), 1, "no DRBD metadata"),
+        (
+            file("empty", b""),
+            2,
+            "is empty, there is nothing to look at",
+        ),
         (file("block", &[0; 4096]), 1, "no DRBD metadata"),
         (zeros.to_str().unwrap().to_owned(), 1, "no DRBD metadata"),
         (file("noise", &noise), 1, "no DRBD metadata"),

@@ -105,6 +105,11 @@ pub(crate) fn find(
         stacked,
     };
     opened.refuse_foreign(options).with_context(name)?;
+    anyhow::ensure!(
+        opened.window().size() > Bytes::ZERO,
+        "{}: is empty, there is nothing to look at",
+        name()
+    );
     let located = opened.searching(|device| locate(device, &options));
     located.with_context(name)
 }

@@ -148,6 +148,8 @@ fn a_bitmap_is_counted_only_as_far_as_the_budget_goes() {
         let at = ImagePos::new(built[0].bm().get() + mib * MIB);
         image.write_all_at(at, &vec![1; 1 << 20]).unwrap();
     }
+    // Somebody's data at its beginning: a blank disk has a note of its own.
+    image.write_all_at(ImagePos::START, &[1; 4096]).unwrap();
     let counted = mdtool::image::Counted::new(&image);
     let device = Window::whole(&counted);
     let located = locate(device, &LocateOptions::default()).unwrap();
