@@ -374,7 +374,7 @@ pub fn superblocks_in(
 ///
 /// # Errors
 ///
-/// [`Error::Corrupt`] where there is none that counts; what reading met.
+/// [`Error::Corrupt`](crate::error::Error::Corrupt) where there is none that counts; what reading met.
 pub fn locate_at(device: Window<'_>, at: DevPos, index: IndexChoice) -> Result<Level> {
     fit::given(device, at, index)
 }

@@ -1,8 +1,8 @@
 //! What two replicas decide when they are connected, as the kernel does it.
 //!
-//! Both are values: what their metadata says, and what was counted in it. Attaching makes nodes of them ([`node`]); each compares its
-//! generations with the other's, by a table of rules for each family of kernels ([`rules_8`], [`rules_9`]); then disk states, roles,
-//! policies and sizes have their say ([`settle`], [`sizes`]). Both sides are asked, and the answers held against each other.
+//! Both are values: what their metadata says, and what was counted in it. Attaching makes nodes of them (`node`); each compares its
+//! generations with the other's, by a table of rules for each family of kernels (`rules_8`, `rules_9`); then disk states, roles,
+//! policies and sizes have their say (`settle`, `sizes`). Both sides are asked, and the answers held against each other.
 //!
 //! No I/O here: [`Pair::marks`] tells which slots a resync begins with, and whoever has the bitmaps counts.
 

@@ -12,8 +12,7 @@ use crate::support::{Drbdmeta, Run, mdtool, mdtool_command, patch, scratch, spar
 
 /// How many random sizes: as many times 300 as `MDTOOL_TEST_TIMES` says.
 fn count() -> u64 {
-    let times = std::env::var("MDTOOL_TEST_TIMES").ok();
-    times.map_or(1, |times| times.parse::<u64>().unwrap()) * 300
+    u64::from(crate::test_cases::cases(300))
 }
 
 /// Numbers that look random, and are the same every time.

@@ -39,6 +39,8 @@ fn is_no_answer(args: &[&str], stdout: &str) -> bool {
         ["export", ..] => DumpReader::new(stdout.as_bytes())
             .and_then(DumpReader::finish)
             .is_err(),
+        // With --json the error is a document, and the only one.
+        [.., "--json"] => stdout.contains("\"error\": {") && !stdout.contains("\"levels\""),
         _ => stdout.is_empty(),
     }
 }
