@@ -1,6 +1,8 @@
 //! `edit` and `wipe`, held against what people do with `sed` on dumps, and against drbdmeta.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
 
 use crate::export_drbdmeta::number;
 use crate::import::{difference, export, ok, save, text};
@@ -31,6 +33,15 @@ fn v09(drbdmeta: &Drbdmeta, image: &Path) {
     let dump = image.with_extension("start.md");
     save(&dump, format!("{head}{body}").as_bytes());
     drbdmeta.ok("v09", image, "internal", &["restore-md", text(&dump)]);
+}
+
+/// Such an image, and a copy of it as it was.
+fn started(drbdmeta: &Drbdmeta) -> (TempDir, PathBuf, PathBuf) {
+    let dir = scratch();
+    let (image, before) = (dir.path().join("image"), dir.path().join("before"));
+    v09(drbdmeta, &image);
+    std::fs::copy(&image, &before).unwrap();
+    (dir, image, before)
 }
 
 /// A dump in which one peer has a slot and flags.
@@ -91,11 +102,7 @@ fn an_edit_is_previewed_made_and_undone() {
     let Some(drbdmeta) = Drbdmeta::new() else {
         return;
     };
-    let dir = scratch();
-    let image = dir.path().join("image");
-    v09(&drbdmeta, &image);
-    let before = dir.path().join("before");
-    std::fs::copy(&image, &before).unwrap();
+    let (dir, image, before) = started(&drbdmeta);
     let changes = ["--max-peers", "5", "--flag", "-WAS_UP_TO_DATE"];
     let words = [&["edit", text(&image), "--dry-run"], &changes[..]].concat();
     assert_eq!(mdtool(words).status, 0);
@@ -162,11 +169,7 @@ fn what_cannot_be_done_is_refused_and_nothing_is_written() {
     let Some(drbdmeta) = Drbdmeta::new() else {
         return;
     };
-    let dir = scratch();
-    let image = dir.path().join("image");
-    v09(&drbdmeta, &image);
-    let before = dir.path().join("before");
-    std::fs::copy(&image, &before).unwrap();
+    let (_dir, image, before) = started(&drbdmeta);
     for (changes, words) in [
         (&["--forget", "9"][..], "node 9 has no bitmap slot"),
         (&["--assign", "1"], "node 1 has slot 0 already"),
@@ -192,11 +195,7 @@ fn wipe_takes_all_of_the_metadata_and_undo_gives_it_back() {
     let Some(drbdmeta) = Drbdmeta::new() else {
         return;
     };
-    let dir = scratch();
-    let image = dir.path().join("image");
-    v09(&drbdmeta, &image);
-    let before = dir.path().join("before");
-    std::fs::copy(&image, &before).unwrap();
+    let (dir, image, before) = started(&drbdmeta);
     let undo = dir.path().join("undo");
     ok(&["wipe", text(&image), "--yes", "--undo", text(&undo)]);
     let blank = dir.path().join("blank");
