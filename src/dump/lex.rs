@@ -4,6 +4,7 @@
 //! Everything else is a string in quotes, or the longest run of `-`, `_`, letters and digits: a decimal number, a hex number of 8 or of
 //! 16 digits, or else a word.
 
+use super::beginning::begins;
 use super::hex::{hex32, hex64};
 use super::places::Places;
 use super::text::{LOOKAHEAD, Text, printable};
@@ -192,9 +193,7 @@ impl<'a> Lexer<'a> {
     /// Whether a dump begins on one of the next lines.
     fn is_dump_further_on(&self) -> bool {
         let lines = self.text.unread().split(|byte| *byte == b'\n').skip(1);
-        lines.take(SHOWN_LINES).any(|line| {
-            line.starts_with(b"# DRBD meta data dump") || line.starts_with(b"version \"v0")
-        })
+        lines.take(SHOWN_LINES).any(begins)
     }
 }
 

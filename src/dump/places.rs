@@ -4,23 +4,6 @@
 
 use crate::units::{Bytes, DevPos, Sectors};
 
-/// Whether a text that begins so is a dump: comments and blank lines, and then `version`.
-#[must_use]
-pub fn is_dump(beginning: &[u8]) -> bool {
-    let mut rest = beginning;
-    loop {
-        rest = rest.trim_ascii_start();
-        match rest {
-            [b'#', ..] => match rest.iter().position(|byte| *byte == b'\n') {
-                Some(end) => rest = rest.get(end..).unwrap_or_default(),
-                // The comment goes on: only drbdmeta's own are known.
-                None => return rest.starts_with(b"# DRBD meta data dump"),
-            },
-            _ => return rest.starts_with(b"version"),
-        }
-    }
-}
-
 /// What the comments `# md_offset`, `# bm_offset` and `# md_size_sect` say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Places {
@@ -89,21 +72,6 @@ mod tests {
         assert_eq!(places.usable(), Some(Sectors::new(32688)));
         assert_eq!(places.disk(), Some(Bytes::new(16 << 20)));
         assert_eq!(places.md_size, Some(Sectors::new(80)));
-    }
-
-    #[test]
-    fn a_dump_is_known_by_how_it_begins() {
-        for text in [
-            "# DRBD meta data dump\n",
-            "\n# pasted\r\n version \"v08\";",
-            "version \"v09\";",
-            "# DRBD meta data dump",
-        ] {
-            assert!(is_dump(text.as_bytes()), "{text}");
-        }
-        for text in ["", "#!/bin/sh\nexit", "# a long comment", "\0\0\0\0"] {
-            assert!(!is_dump(text.as_bytes()), "{text}");
-        }
     }
 
     #[test]

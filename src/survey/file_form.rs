@@ -6,12 +6,13 @@
 
 pub use crate::terms::FileForm;
 
+use crate::dump::is_dump;
 use crate::error::Result;
 use crate::image::Window;
 use crate::units::{Bytes, DevPos, SECTOR_SIZE};
 
 /// How each kind begins.
-const MAGICS: [(usize, &[u8], FileForm); 25] = [
+const MAGICS: [(usize, &[u8], FileForm); 23] = [
     (0, b"QFI\xFB", FileForm::Qcow2),
     (0, b"KDMV", FileForm::Vmdk),
     (0, b"COWD", FileForm::Vmdk),
@@ -35,16 +36,6 @@ const MAGICS: [(usize, &[u8], FileForm); 25] = [
     (0, b"\xFD7zXZ\x00", FileForm::Xz),
     (0, b"\x28\xB5\x2F\xFD", FileForm::Zstd),
     (0, b"BZh", FileForm::Bzip2),
-    (0, b"# DRBD meta data dump", FileForm::Dump),
-    (0, b"# la-size-sect was too big", FileForm::Dump),
-];
-
-/// What a dump begins with, whatever stands before it: a byte order mark, a shell's prompt.
-const DUMP: [&[u8]; 4] = [
-    b"# DRBD meta data dump",
-    b"# la-size-sect was too big",
-    b"version \"v0",
-    b"This_is_an_unclean_activity_log",
 ];
 
 /// Bytes of a file's beginning that [`recognise`] looks at.
@@ -63,31 +54,6 @@ pub fn recognise(beginning: &[u8]) -> Option<FileForm> {
     by_magic
         .map(|(_, _, form)| *form)
         .or_else(|| is_dump(beginning).then_some(FileForm::Dump))
-}
-
-/// Whether it is the beginning of a text that has a dump in it.
-fn is_dump(beginning: &[u8]) -> bool {
-    // Of UTF-16, in either byte order, every other byte of such a text is zero.
-    let wide = beginning.starts_with(&[0xFF, 0xFE]) || beginning.starts_with(&[0xFE, 0xFF]);
-    let half = |odd: bool| {
-        let bytes = beginning.iter().skip(usize::from(odd)).step_by(2);
-        bytes.copied().collect::<Vec<u8>>()
-    };
-    let zeros = |half: &[u8]| half.len() > 8 && half.iter().skip(1).all(|byte| *byte == 0);
-    let (even, odd) = (half(false), half(true));
-    let text = match (zeros(&even), zeros(&odd)) {
-        (true, false) => odd,
-        (false, true) => even,
-        _ if wide => return false,
-        _ => beginning.to_vec(),
-    };
-    // What is cut off here may be padded with zeros.
-    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
-    let is_text = |byte: &u8| *byte >= 0x20 || b"\t\n\r\x1B\x07\x08".contains(byte);
-    text.iter().all(is_text)
-        && DUMP
-            .iter()
-            .any(|begins| text.windows(begins.len()).any(|piece| piece == *begins))
 }
 
 /// What a regular file is by how it begins and ends, where that is no raw image for certain, whatever metadata may be found in it.
