@@ -66,20 +66,19 @@ pub(super) fn judge(scenario: &Scenario, disk: &[u8]) {
 }
 
 /// Holds that a change that is neither begun nor done shows in a place where DRBD looks: a superblock stands there, or a mark says so.
+///
+/// A place that becomes part of a bitmap shows it until the bitmap is there. Where all of them do, nothing is left that could: no command
+/// drafts that, for the new superblock is never part of its own bitmap.
 fn recognisable(scenario: &Scenario, disk: &[u8], whole: bool) {
     let covered = |at: &usize| scenario.body.iter().any(|put| put.range().contains(at));
-    let places: Vec<_> = scenario
-        .places()
-        .into_iter()
-        .filter(|at| !covered(at))
-        .collect();
+    let places = scenario.places();
     let shows = |at: &usize| {
         let block = block(disk, *at);
         let mark = mark_of(&block).map(|marked| marked.mark);
         is_attachable(&block) || mark == Some(Mark::UnderWay)
     };
     assert!(
-        whole || places.is_empty() || places.iter().any(shows),
+        whole || places.iter().all(covered) || places.iter().any(shows),
         "nothing says that a change is under way"
     );
 }
@@ -124,7 +123,9 @@ fn a_change_cut_off_anywhere_is_old_or_new_or_unattachable_and_can_be_undone() {
 
 #[test]
 fn undoing_cut_off_anywhere_is_as_safe_and_can_be_finished() {
-    for scenario in Scenario::each() {
+    // What is there already is not written again: the fewer writes a change has got to, the fewer there are to be cut off when it is undone,
+    // and a change whose superblock stays in its place has the fewest of all.
+    for (scenario, least) in Scenario::each().into_iter().zip([700, 300, 700]) {
         let (changed, undo) = applied(&scenario).unwrap();
         let mut tried = 0;
         for cut in 0..=changed.events() {
@@ -133,7 +134,7 @@ fn undoing_cut_off_anywhere_is_as_safe_and_can_be_finished() {
             undo.undo(&mut disk, false).unwrap();
             tried += every_cut(&scenario, &disk, &undo);
         }
-        assert!(tried > 200, "{tried}");
+        assert!(tried > least, "{tried}");
     }
 }
 
