@@ -11,13 +11,17 @@ mod new_file;
 mod random;
 mod room;
 mod scratch;
+pub mod small_file;
 mod source;
+mod standard;
 #[cfg(test)]
 mod support;
 mod system;
+mod transfer;
 mod watched;
 mod window;
 mod writable;
+mod zeroing;
 
 use std::io;
 use std::ops::{ControlFlow, Range};
@@ -35,10 +39,13 @@ pub use new_file::{NewFile, create_directory};
 pub use random::random_u64;
 pub use scratch::Scratch;
 pub use source::{is_regular_file, open_source, source_size};
+pub use standard::{StandardInput, StandardOutput};
 pub use system::ignore_size_limit_signal;
+pub use transfer::{TransferFile, is_same, who_uses};
 pub use watched::{Access, Watched};
 pub use window::Window;
 pub use writable::WritableFile;
+pub use zeroing::{Zeroing, is_zeros};
 
 /// Something that can be read by position and cannot be written.
 ///

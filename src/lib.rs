@@ -21,5 +21,6 @@ pub mod terms;
 #[cfg(test)]
 mod test_cases;
 pub mod transaction;
+pub mod truck;
 pub mod units;
 pub mod verdict;

@@ -95,6 +95,7 @@ fn peaks(size: Bytes, words: usize) -> Vec<(&'static str, usize)> {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let (live, slots, target) = (path("live"), path("slots"), path("target"));
+    let (copy, sums, list) = (path("copy"), path("sums"), path("list"));
     let (dump, applied, undo) = (path("dump.md"), path("applied"), path("undo"));
     make(&live, size, Some(unclean(size, words)));
     make(&slots, size, Some(many_slots(words / 32)));
@@ -118,6 +119,15 @@ fn peaks(size: Bytes, words: usize) -> Vec<(&'static str, usize)> {
         ("export", peak_of(&["export", &slots, "-o", &dump], &[0])),
         ("import", peak_of(&import, &[0])),
         ("undo", peak_of(&["undo", &undo, "--yes"], &[0])),
+        (
+            "copy",
+            peak_of(&["copy", &live, &copy, "--sums", &sums], &[0]),
+        ),
+        (
+            "sum --check",
+            peak_of(&["sum", "--check", &sums, &copy], &[0]),
+        ),
+        ("sum", peak_of(&["sum", &live, "-o", &list], &[0])),
     ]
 }
 

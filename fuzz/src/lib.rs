@@ -14,6 +14,7 @@ pub mod locate;
 pub mod lvm;
 pub mod partitions;
 mod reseal;
+pub mod stream;
 pub mod superblock;
 pub mod undo_file;
 mod volume;
@@ -23,7 +24,7 @@ pub mod xfs;
 pub type Property = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Property); 12] = [
+pub const TARGETS: [(&str, Property); 13] = [
     ("activity_log", activity_log::holds),
     ("compare", compare::holds),
     ("dump_parse", dump_parse::holds),
@@ -33,6 +34,7 @@ pub const TARGETS: [(&str, Property); 12] = [
     ("locate", locate::holds),
     ("lvm", lvm::holds),
     ("partitions", partitions::holds),
+    ("stream", stream::holds),
     ("superblock", superblock::holds),
     ("undo_file", undo_file::holds),
     ("xfs", xfs::holds),

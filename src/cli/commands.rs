@@ -56,6 +56,10 @@ commands! {
         "adopt" #[doc = "Put a resource's metadata where DRBD looks on this disk"] Adopt(adopt::AdoptArgs);
         "import" #[doc = "Put a dump's metadata on a disk, where DRBD looks for it"] Import(import::ImportArgs);
     }
+    "Carry" {
+        "copy" #[doc = "Copy one level of a stack, and nothing around it, to a disk, a file or a pipe"] Copy(copy::CopyArgs);
+        "sum" #[doc = "List checksums by chunk, or compare with such a list"] Sum(sum::SumArgs);
+    }
     "Repair and take back" {
         "apply-al" #[doc = "Mark what the activity log names out of sync, as must be before DRBD attaches"] ApplyAl(apply_al::ApplyAlArgs);
         "edit" #[doc = "Change metadata: node ids, slots, sizes, UUIDs, flags, format; in place or as a dump"] Edit(edit::EditArgs);

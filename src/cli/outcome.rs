@@ -14,6 +14,7 @@ use crate::image::{InUse, Use};
 use crate::surgery::adopt::{AdoptRefusal, Obstacle};
 use crate::surgery::place::PlaceRefusal;
 use crate::survey::file_form::FileForm;
+use crate::truck::TruckRefusal;
 use crate::verdict::probe::Status;
 
 /// A command's exit status.
@@ -204,6 +205,9 @@ fn hint_of(error: &Error) -> Option<&'static str> {
     if let Some(refusal) = error.refusal() {
         return hint_of_in_use(refusal);
     }
+    if let Some(refusal) = error.refusal() {
+        return hint_of_truck(refusal);
+    }
     match error {
         Error::Refused(Refused::Unclean {
             format: Format::V07,
@@ -323,6 +327,33 @@ const fn hint_of_place(refusal: &PlaceRefusal) -> Option<&'static str> {
         ),
         PlaceRefusal::OwnSlot { .. } => {
             Some("--node-id takes the target's node id; the dump's is its source's")
+        }
+        _ => None,
+    }
+}
+
+const fn hint_of_truck(refusal: &TruckRefusal) -> Option<&'static str> {
+    match refusal {
+        TruckRefusal::External => {
+            Some("copy the data disk as it is, and the metadata with `mdtool export` and import")
+        }
+        TruckRefusal::TooSmall { .. } => {
+            Some("take a larger disk, or remove the file: a new one gets exactly the right size")
+        }
+        TruckRefusal::NoCopy => Some("without --ranges and --changed a whole copy is made"),
+        TruckRefusal::Gap { .. } => Some(
+            "the sender was given a state that is not this target's: fetch that which is here, or send without --state",
+        ),
+        TruckRefusal::Generation { .. } => {
+            Some("this delta is for another copy: a whole one is made without --changed")
+        }
+        TruckRefusal::LogDisabled => Some("make a whole copy, without --changed"),
+        TruckRefusal::NoGeneration => {
+            Some("new-current-uuid starts a generation: `mdtool plan --departure` prints the order")
+        }
+        TruckRefusal::Peer => Some("--peer NODE chooses one; `mdtool show` lists them"),
+        TruckRefusal::Live => {
+            Some("take a snapshot made while the resource was down, or the disk itself then")
         }
         _ => None,
     }

@@ -94,6 +94,11 @@ impl WritableFile {
         self.image.again()
     }
 
+    /// The image itself.
+    pub(super) const fn image(&self) -> &ImageFile {
+        &self.image
+    }
+
     /// Removes a file that was made for something that came to nothing: `path` is its name.
     ///
     /// # Errors

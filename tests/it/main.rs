@@ -43,6 +43,8 @@ mod compare;
 mod containers;
 /// What every command owes its user.
 mod contracts;
+/// `copy` and `sum`.
+mod copy;
 /// Block devices as targets.
 mod devices;
 /// `diff`: the data of two replicas.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, each above all before it.
-const ROOMS: [&str; 12] = [
+const ROOMS: [&str; 13] = [
     "units",
     "terms",
     "error",
@@ -16,6 +16,7 @@ const ROOMS: [&str; 12] = [
     "verdict",
     "transaction",
     "surgery",
+    "truck",
     "builder",
     "cli",
 ];

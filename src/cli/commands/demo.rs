@@ -1,6 +1,7 @@
 //! `mdtool demo`: a rehearsal on an image that is made for it.
 
 pub(crate) mod args;
+mod truck;
 
 use std::ffi::OsString;
 use std::io;
@@ -56,24 +57,40 @@ pub(crate) fn run(args: &DemoArgs, _command_line: &str, out: &mut Streams<'_>) -
             dump.clone().into(),
         ],
     )?;
+    truck::walk(dir, &image, size, out)?;
     writeln!(out.stdout, "{}", closing(&dump, args.dir.is_some()))?;
     Ok(Outcome::Done)
 }
 
 /// Runs one command of ours as a shell would, and shows it first.
 fn step(out: &mut Streams<'_>, words: &[OsString]) -> anyhow::Result<()> {
+    step_to(out, words, Outcome::Done)
+}
+
+/// The same, for a command that may answer no.
+fn step_to(out: &mut Streams<'_>, words: &[OsString], expected: Outcome) -> anyhow::Result<()> {
     let args: Vec<OsString> = std::iter::once(OsString::from("mdtool"))
         .chain(words.iter().cloned())
         .collect();
     let shown: Vec<_> = args.iter().map(|word| word.to_string_lossy()).collect();
     writeln!(out.stdout, "$ {}", shown.join(" "))?;
-    match run_program(&args, out) {
-        Outcome::Done => Ok(()),
-        outcome => anyhow::bail!(
-            "the command above ended with status {}, expected 0",
-            outcome.code()
-        ),
-    }
+    // What it says to people belongs here, among what it prints.
+    let mut said = Vec::new();
+    let outcome = run_program(
+        &args,
+        &mut Streams {
+            stdout: out.stdout,
+            stderr: &mut said,
+        },
+    );
+    out.stdout.write_all(&said)?;
+    anyhow::ensure!(
+        outcome == expected,
+        "the command above ended with status {}, expected {}",
+        outcome.code(),
+        expected.code()
+    );
+    Ok(())
 }
 
 /// Makes the image: drbd10 stacked on drbd0, some of it not yet in sync; answers its size.

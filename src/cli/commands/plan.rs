@@ -1,6 +1,7 @@
 //! `mdtool plan`.
 
 pub(crate) mod args;
+mod departure;
 pub(crate) mod view;
 
 use std::process::{Command, Stdio};
@@ -25,6 +26,9 @@ use crate::verdict::forecast::forecast;
 pub(crate) const STATUSES: &str = "Exit status: 0 at least one way works; 1 none does, or there is no metadata; 2 could not look.";
 
 pub(crate) fn run(args: &PlanArgs, _command_line: &str, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
+    if args.departure {
+        return departure::run(args, out);
+    }
     let chosen = Chosen::open(&args.image, args.level, ScanMode::Auto)?;
     let (opened, located, level) = (&chosen.opened, &chosen.located, chosen.level());
     let disk = opened.window().size();

@@ -12,6 +12,13 @@ pub(crate) struct Blamed {
     pub(crate) hints: Vec<String>,
 }
 
+impl Blamed {
+    pub(crate) fn new(path: &Path, hints: Vec<String>) -> Self {
+        let path = path.to_owned();
+        Self { path, hints }
+    }
+}
+
 impl fmt::Display for Blamed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.path.display())

@@ -7,6 +7,9 @@ use mdtool::format::superblock::{AlState, Format};
 use mdtool::image::{ImageFile, MemImage, ReadAt, Window};
 use mdtool::survey::locate::{LocateOptions, locate};
 use mdtool::transaction::{self, Identity};
+use mdtool::truck::pieces::{Data, Piece, Span};
+use mdtool::truck::state::State;
+use mdtool::truck::stream::{Contents, Header as StreamHeader, StreamWriter};
 use mdtool::units::{BitmapIndex, Bytes, DevPos, ImagePos, NodeId};
 
 use crate::support::{kernel_image, testdata};
@@ -42,6 +45,7 @@ pub(super) fn all() -> Vec<Seed> {
     }
     undo_files(&mut seeds);
     file_systems(&mut seeds);
+    streams(&mut seeds);
     seeds
 }
 
@@ -64,6 +68,43 @@ fn pairs(seeds: &mut Vec<Seed>) {
         let len = u16::try_from(a.len()).unwrap().to_be_bytes();
         let bytes = [&[0], &len[..], a.as_bytes(), b.as_bytes()].concat();
         seeds.push(("compare", format!("{family}-{name}"), bytes));
+    }
+}
+
+/// A small stream of each kind, and the state of a copy.
+fn streams(seeds: &mut Vec<Seed>) {
+    for contents in [Contents::Level, Contents::Ranges] {
+        let header = StreamHeader {
+            contents,
+            size: Bytes::new(20_000),
+            first: DevPos::START,
+            image: Bytes::new(20_000),
+            level: 1,
+            format: 8,
+            current_uuid: 1,
+            since_uuid: 0,
+            device_uuid: 2,
+            id: [3, 4],
+        };
+        let mut bytes = vec![0];
+        let mut stream = StreamWriter::new(&mut bytes, &header).unwrap();
+        let span = Span {
+            range: 0..100,
+            zeros: false,
+        };
+        let data = Data {
+            at: DevPos::START,
+            bytes: vec![7; 100],
+            spans: vec![span],
+        };
+        stream.piece(&Piece::Data(data)).unwrap();
+        let rest = DevPos::new(100)..DevPos::new(20_000);
+        stream.piece(&Piece::Zeros(rest)).unwrap();
+        stream.finish().unwrap();
+        seeds.push(("stream", contents.word().to_owned(), bytes));
+        let state = State::begin(&header, "/dev/vg/copy".to_owned(), Bytes::new(30_000));
+        let name = format!("state-{}", contents.word());
+        seeds.push(("stream", name, state.to_text().into_bytes()));
     }
 }
 

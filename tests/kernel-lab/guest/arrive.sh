@@ -3,7 +3,8 @@
 # two meet, and copies what drbd20 then gives to a reader to the last disk.
 #
 # METADATA: the disk with the copy's metadata, where it is not the copy itself. READER: the last disk.
-# DUMP: a dump in /lab for drbdmeta to restore first.
+# DUMP: a dump in /lab for drbdmeta to restore first. BEFORE: begin_again, where the copy is of the generation
+# that the source has on its disk.
 
 # shellcheck source=lib.sh
 . /lab/lib.sh
@@ -16,10 +17,17 @@ else
     attach='/dev/vdb internal'
 fi
 
+# Before anything is written: the copy has all that the bits stood for.
+begin_again() {
+    drbd new-current-uuid 10 --clear-bitmap
+    drbd primary 10
+    write_random /dev/drbd10 60 1024
+}
+
 start_device r0 0 /dev/vda
 drbd primary 0
 start_device r10 10 /dev/drbd0
-drbd primary 10
+${BEFORE:-drbd primary 10}
 
 # shellcheck disable=SC2086  # two words each
 {

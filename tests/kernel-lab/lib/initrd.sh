@@ -35,6 +35,9 @@ build_initrd() {
     done
     put_program "$root" drbdmeta "$(tool_path "${DRBDMETA:-drbdmeta}")"
     put_program "$root" drbdsetup-84 "$(tool_path drbdsetup-84)"
+    # Without what a debugger would want, which is most of it.
+    objcopy --strip-debug "$mdtool" "$work/mdtool" 2>/dev/null || cp "$mdtool" "$work/mdtool"
+    put_program "$root" mdtool "$work/mdtool"
     for module in "${MODULES[@]}"; do
         find "$kernel/modules" -name "$module.ko*" -exec cp -t "$root/modules" {} + -quit
         ls "$root/modules/$module.ko"* >/dev/null 2>&1 || die "the kernel has no module $module"

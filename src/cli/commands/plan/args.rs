@@ -37,6 +37,30 @@ pub(crate) struct PlanArgs {
     /// Tell what connecting it to this replica will decide after adoption: an image, PATH@LEVEL or a dump
     #[arg(long, value_name = "SOURCE")]
     pub(crate) peer: Option<PathBuf>,
+    /// Print the commands on the side that is left: how a copy departs, arrives and is adopted
+    #[arg(long)]
+    pub(crate) departure: bool,
+    /// With --departure, the disk is this logical volume: copy from a snapshot of it
+    #[arg(long, value_name = "VG/LV", requires = "departure")]
+    pub(crate) lv: Option<String>,
+    /// With --departure, the disk is this ZFS volume: copy from a snapshot of it
+    #[arg(long, value_name = "POOL/VOLUME", requires = "departure", conflicts_with = "lv")]
+    pub(crate) zvol: Option<String>,
+    /// With --departure, take names from this drbd.conf, .res file or output of `drbdadm dump`
+    #[arg(long, value_name = "FILE", requires = "departure")]
+    pub(crate) config: Option<PathBuf>,
+    /// With --departure, the line carries so much in a second
+    #[arg(long, value_name = "SIZE", requires = "departure")]
+    pub(crate) rate: Option<Size>,
+    /// With --departure, the host that the copy goes to
+    #[arg(long, value_name = "HOST", requires = "departure")]
+    pub(crate) to_host: Option<String>,
+    /// With --departure, the disk that the copy goes to
+    #[arg(long, value_name = "PATH", requires = "departure")]
+    pub(crate) to_disk: Option<String>,
+    /// With --departure, the target's node id (v09)
+    #[arg(long, value_name = "N", requires = "departure", value_parser = clap::value_parser!(u8).range(0..=31))]
+    pub(crate) node_id: Option<u8>,
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,

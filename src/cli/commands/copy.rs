@@ -1,0 +1,216 @@
+//! `mdtool copy`: a pipeline of its own, since what it overwrites is not kept.
+
+pub(crate) mod args;
+mod origin;
+mod pace;
+mod target;
+mod view;
+
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::cli::Streams;
+use crate::cli::commands::copy::args::CopyArgs;
+use crate::cli::commands::copy::origin::Origin;
+pub(crate) use crate::cli::commands::copy::origin::tell_of_use;
+use crate::cli::commands::copy::pace::Pace;
+use crate::cli::commands::copy::target::Arriving;
+use crate::cli::commands::copy::view::Report;
+use crate::cli::commands::sum::lines::CopySums;
+use crate::cli::outcome::Outcome;
+use crate::cli::output::progress::Progress;
+use crate::cli::write::blame::Blamed;
+use crate::error::{Error, Result};
+use crate::image::{StandardInput, StandardOutput, is_same};
+use crate::truck::TruckRefusal;
+use crate::truck::pieces::{Data, Emitter, Piece, Span, Stop, overlapped};
+use crate::truck::stream::{Header, Record, StreamReader, StreamWriter, Totals};
+use crate::units::{Bytes, DevPos};
+
+/// What `copy --help` says of its statuses.
+pub(crate) const STATUSES: &str = "Exit status: 0 all of it arrived and is on disk (or, to a pipe, was sent); 1 there is no metadata, or no such level; 2 refused, or could not: what arrived is noted, and --resume goes on.";
+
+/// What stands for a stream.
+fn is_stream(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+pub(crate) fn run(
+    args: &CopyArgs,
+    _command_line: &str,
+    out: &mut Streams<'_>,
+) -> anyhow::Result<Outcome> {
+    match (is_stream(&args.image.image), is_stream(&args.target)) {
+        (true, true) => anyhow::bail!("SOURCE and TARGET are both -, expected a disk at one end"),
+        (true, false) => receive(args, out),
+        (false, true) => send(args, out),
+        (false, false) => local(args, out),
+    }
+}
+
+/// From a disk to a disk.
+fn local(args: &CopyArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
+    let origin = Origin::open(args, out)?;
+    if is_same(&args.image.image, &args.target) {
+        let refusal = Error::from(TruckRefusal::SameFile);
+        return Err(refusal).with_context(|| args.target.display().to_string());
+    }
+    let header = origin.header(DevPos::START);
+    let mut arriving = Arriving::prepare(args, &header, out)?;
+    let first = arriving.first();
+    arriving.arrive(args, &header, first, out, |emitter| {
+        origin.produce(emitter, first)
+    })
+}
+
+/// From a stream to a disk.
+fn receive(args: &CopyArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
+    anyhow::ensure!(
+        args.level.is_none()
+            && !args.image.stacked
+            && !args.data_only
+            && args.ranges.is_none()
+            && !args.changed
+            && args.image.at.is_none(),
+        "SOURCE is a stream, in which the level was chosen already: expected none of --stacked, --level, --at, --data-only, --ranges and --changed"
+    );
+    let name = || "standard input".to_owned();
+    let mut reader = StreamReader::open(StandardInput::new()).with_context(name)?;
+    let header = *reader.header();
+    let mut arriving = Arriving::prepare(args, &header, out)?;
+    arriving.arrive(args, &header, header.first, out, move |emitter| {
+        unpack(&mut reader, emitter)
+    })
+}
+
+/// Gives each record away as it was verified.
+fn unpack(
+    reader: &mut StreamReader<StandardInput>,
+    emitter: &mut Emitter,
+) -> std::result::Result<(), Stop> {
+    loop {
+        let mut bytes = emitter.buffer();
+        let piece = match reader.next(&mut bytes)? {
+            Record::End(_) => return Ok(()),
+            Record::Zeros(at, len) => Piece::Zeros(at..at.checked_add(len).unwrap_or(at)),
+            Record::Data(at) => {
+                let span = Span {
+                    range: 0..bytes.len(),
+                    zeros: false,
+                };
+                let spans = vec![span];
+                Piece::Data(Data { at, bytes, spans })
+            }
+        };
+        emitter.emit(piece)?;
+    }
+}
+
+/// From a disk to a stream.
+fn send(args: &CopyArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
+    anyhow::ensure!(
+        !std::io::IsTerminal::is_terminal(&std::io::stdout()),
+        "TARGET is -, and standard output is a terminal: expected a pipe, as in `mdtool copy DISK - | ssh HOST mdtool copy - DISK`"
+    );
+    let origin = Origin::open(args, out)?;
+    let first = target::sent_before(args, &origin.header(DevPos::START))?;
+    let header = origin.header(first);
+    let mut sums = CopySums::begin(args.sums.as_deref(), &args.image.image, &header)?;
+    let mut pace = Pace::new(args, origin.total(first));
+    let progress = Progress::new();
+    let sent = progress.during("sending", origin.total(first), || -> Result<Totals> {
+        let mut stream = StreamWriter::new(StandardOutput::new(), &header)?;
+        overlapped(
+            |emitter| origin.produce(emitter, first),
+            |piece| {
+                sums.piece(piece)?;
+                stream.piece(piece)?;
+                pace.passed(piece, &progress, out.stderr);
+                Ok(())
+            },
+        )?;
+        stream.finish()
+    });
+    let totals = sent.with_context(|| Blamed::new(&args.image.image, vec![resend()]))?;
+    sums.finish()?;
+    let report = Report {
+        args,
+        header: &header,
+        totals,
+        first,
+        target_size: None,
+        next: Vec::new(),
+    };
+    if args.json {
+        out.tell(report.json());
+    } else {
+        out.tell(report.text());
+    }
+    Ok(Outcome::Done)
+}
+
+/// How a stream that was cut off is sent on.
+fn resend() -> String {
+    "to go on, fetch the state from the receiver (its target's name and .mdtool-copy, or its --state) and run the same commands, here with --resume --state THAT-FILE, there with --resume: without the file everything is sent again, and what arrived is not written twice"
+        .to_owned()
+}
+
+impl Arriving {
+    /// Puts what `produce` gives on the target, to the end.
+    fn arrive(
+        &mut self,
+        args: &CopyArgs,
+        header: &Header,
+        first: DevPos,
+        out: &mut Streams<'_>,
+        produce: impl FnOnce(&mut Emitter) -> std::result::Result<(), Stop> + Send,
+    ) -> anyhow::Result<Outcome> {
+        let mut sums = CopySums::begin(args.sums.as_deref(), &args.image.image, header)?;
+        let total = header.size.saturating_sub(first.from_start());
+        let mut pace = Pace::new(args, total);
+        let progress = Progress::new();
+        let name = args.target.display().to_string();
+        let arrived = progress.during("copying", total, || -> Result<Totals> {
+            let mut arrival = self.arrival(args);
+            let moved = overlapped(produce, |piece| {
+                sums.piece(piece)?;
+                arrival.piece(piece)?;
+                pace.passed(piece, &progress, out.stderr);
+                Ok(())
+            });
+            match moved {
+                Ok(()) => arrival.finish(),
+                Err(error) => {
+                    // What arrived until then is kept; where that fails, too, the first error says more.
+                    let _ = arrival.keep();
+                    Err(error)
+                }
+            }
+        });
+        let totals = match arrived {
+            Ok(totals) => totals,
+            Err(error) => {
+                let hint = self.how_to_go_on();
+                return Err(error).with_context(|| Blamed::new(&args.target, vec![hint]));
+            }
+        };
+        sums.finish()?;
+        self.forget_state().with_context(|| name.clone())?;
+        let report = Report {
+            args,
+            header,
+            totals,
+            first,
+            target_size: Some(self.size()),
+            next: self.next_steps(args, header).with_context(|| name)?,
+        };
+        report.print(out)?;
+        Ok(Outcome::Done)
+    }
+}
+
+/// So much of a copy lies behind `first`.
+fn left(size: Bytes, first: DevPos) -> Bytes {
+    size.saturating_sub(first.from_start())
+}

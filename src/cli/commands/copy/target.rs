@@ -1,0 +1,339 @@
+//! The target of a copy: what is there, what has arrived, and what is to be done with it next.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::cli::Streams;
+use crate::cli::commands::copy::args::CopyArgs;
+use crate::cli::write::blame::Blamed;
+use crate::error::{Error, Result};
+use crate::format::superblock::{AlState, Format};
+use crate::image::{ReadAt, Window, WritableFile, small_file};
+use crate::survey::locate::{IndexChoice, Level, LocateOptions, ScanMode, locate, locate_at};
+use crate::survey::occupants::occupants;
+use crate::truck::TruckRefusal;
+use crate::truck::arrival::{Arrival, Putting};
+use crate::truck::state::{LONGEST, State};
+use crate::truck::stream::{Contents, Header};
+use crate::units::{Bytes, DevPos, ImagePos, MD_BLOCK};
+
+/// A target that may be written.
+pub(crate) struct Arriving {
+    file: WritableFile,
+    state: State,
+    state_path: PathBuf,
+    blank: bool,
+}
+
+/// Where the state of a target is, unless it was said: beside a regular file, and for a block device where we are.
+fn state_path(args: &CopyArgs, block_device: bool) -> PathBuf {
+    if let Some(path) = &args.state {
+        return path.clone();
+    }
+    let mut name = OsString::from(args.target.file_name().unwrap_or_else(|| "target".as_ref()));
+    name.push(".mdtool-copy");
+    if block_device {
+        name.into()
+    } else {
+        args.target.with_file_name(name)
+    }
+}
+
+/// A name that holds wherever the state is read.
+fn full_name(target: &Path) -> String {
+    let path = std::path::absolute(target).unwrap_or_else(|_| target.to_owned());
+    path.to_string_lossy().into_owned()
+}
+
+/// The state in a file, where there is one, if it is that of this copy.
+fn read_state(path: &Path, header: &Header) -> anyhow::Result<Option<State>> {
+    let name = || path.display().to_string();
+    let text = small_file::read(path, LONGEST).with_context(name)?;
+    let state = text.map(|text| {
+        let state = State::parse(&text)?;
+        state.must_be_of(header)?;
+        Ok(state)
+    });
+    let state = state.transpose().map_err(|refusal: TruckRefusal| {
+        let hint = "without --resume the copy begins anew".to_owned();
+        anyhow::Error::from(Error::from(refusal)).context(Blamed::new(path, vec![hint]))
+    })?;
+    Ok(state)
+}
+
+/// How far the receiver is, as the state file says that was fetched from there; the start where there is none.
+pub(crate) fn sent_before(args: &CopyArgs, header: &Header) -> anyhow::Result<DevPos> {
+    let Some(path) = args.state.as_ref().filter(|_| args.resume) else {
+        return Ok(DevPos::START);
+    };
+    let state = read_state(path, header)?;
+    Ok(state.map_or(DevPos::START, |state| state.verified))
+}
+
+impl Arriving {
+    /// Opens or makes the target, when nothing speaks against it and nobody else has it.
+    pub(crate) fn prepare(
+        args: &CopyArgs,
+        header: &Header,
+        out: &mut Streams<'_>,
+    ) -> anyhow::Result<Self> {
+        let path = &args.target;
+        let name = || path.display().to_string();
+        if !path.exists() {
+            return Self::make(args, header).with_context(name);
+        }
+        let file = WritableFile::open(path).with_context(name)?;
+        let (found, least) = (file.size(), header.size);
+        if found < least {
+            let refusal = Error::from(TruckRefusal::TooSmall { found, least });
+            return Err(refusal).with_context(name);
+        }
+        let block_device = file.is_block_device().with_context(name)?;
+        let state_path = state_path(args, block_device);
+        let known = if args.resume {
+            read_state(&state_path, header)?
+        } else {
+            None
+        };
+        let blank = !block_device && known.is_none() && is_blank(&file).with_context(name)?;
+        let state = if let Some(state) = known {
+            let same = state.must_be_for(&full_name(path), found);
+            same.map_err(Error::from)
+                .with_context(|| state_path.display().to_string())?;
+            state
+        } else {
+            refuse_generation(&file, header).with_context(name)?;
+            if !args.yes && !blank {
+                ask(path, &file, header, out)?;
+            }
+            State::begin(header, full_name(path), found)
+        };
+        let arriving = Self {
+            file,
+            state,
+            state_path,
+            blank,
+        };
+        arriving.begin(header)
+    }
+
+    /// A target that does not exist becomes a file of exactly the right size.
+    fn make(args: &CopyArgs, header: &Header) -> anyhow::Result<Self> {
+        if !header.contents.is_whole() {
+            return Err(Error::from(TruckRefusal::NoCopy).into());
+        }
+        let state = State::begin(header, full_name(&args.target), header.size);
+        refuse_gap(&state, header)?;
+        let state_path = state_path(args, false);
+        // Before the target, so that whoever goes on need not ask what that is.
+        save(&state_path, &state)?;
+        let file = match WritableFile::create_new(&args.target, header.size) {
+            Ok(file) => file,
+            Err(error) => {
+                small_file::remove(&state_path)?;
+                return Err(error.into());
+            }
+        };
+        Ok(Self {
+            file,
+            state,
+            state_path,
+            blank: true,
+        })
+    }
+
+    fn begin(self, header: &Header) -> anyhow::Result<Self> {
+        refuse_gap(&self.state, header)
+            .with_context(|| self.state_path.display().to_string())?;
+        save(&self.state_path, &self.state)?;
+        Ok(self)
+    }
+
+    /// How far the target has all.
+    pub(crate) const fn first(&self) -> DevPos {
+        self.state.verified
+    }
+
+    /// The target's size.
+    pub(crate) fn size(&self) -> Bytes {
+        self.file.size()
+    }
+
+    /// Where pieces are put.
+    pub(crate) fn arrival(
+        &mut self,
+        args: &CopyArgs,
+    ) -> Arrival<'_, WritableFile, impl FnMut(&State) -> Result<()> + use<'_>> {
+        let putting = Putting {
+            blank: self.blank,
+            discard: args.discard,
+            every: args.sync_every.0,
+        };
+        let path = &self.state_path;
+        let save = move |state: &State| small_file::replace(path, state.to_text().as_bytes());
+        Arrival::new(&mut self.file, self.state.clone(), putting, save)
+    }
+
+    /// Nothing is left to go on with.
+    pub(crate) fn forget_state(&self) -> Result<()> {
+        small_file::remove(&self.state_path)
+    }
+
+    pub(crate) fn how_to_go_on(&self) -> String {
+        format!(
+            "the same command with --resume goes on; {} says how far it came",
+            self.state_path.display()
+        )
+    }
+
+    /// The level that arrived, where it has metadata and that is where it should be.
+    fn level(&self, header: &Header) -> Option<Level> {
+        let end = header.size.align_down(MD_BLOCK);
+        let at = DevPos::at(end.checked_sub(MD_BLOCK)?);
+        let window = Window::of(&self.file, ImagePos::START, header.size)?;
+        locate_at(window, at, IndexChoice::Auto).ok()
+    }
+
+    /// What comes next, the first first.
+    pub(crate) fn next_steps(&self, args: &CopyArgs, header: &Header) -> Result<Vec<String>> {
+        let target = args.target.display();
+        match header.contents {
+            Contents::Data => return Ok(vec![format!(
+                "mdtool import {target} DUMP    (the data is there, and no metadata)"
+            )]),
+            Contents::Ranges => {
+                return Ok(vec![format!("mdtool sum --check SUMS {target}")]);
+            }
+            Contents::Level | Contents::Changed => {}
+        }
+        let before = (header.contents == Contents::Changed).then(|| "on the source, before it is written to again: new-current-uuid --clear-bitmap (`mdtool plan --departure` prints it)".to_owned());
+        if self.size() == header.size {
+            let mut steps: Vec<String> = before.into_iter().collect();
+            steps.push(format!(
+                "mdtool check {target}    (it has exactly the size for which the metadata is, and attaches as it is)"
+            ));
+            return Ok(steps);
+        }
+        let mut words = format!("mdtool adopt {target}");
+        if header.level > 0 {
+            words.push_str(" --stacked");
+        }
+        if let Some(level) = self.level(header) {
+            if level.superblock.format() == Format::V09 {
+                words.push_str(" --node-id N");
+            }
+            if level.superblock.al_state() != AlState::Clean {
+                words.push_str(" --apply-al");
+            }
+        }
+        words.push_str("    (the disk is larger than the copy, and DRBD looks at its end)");
+        let mut steps: Vec<String> = before.into_iter().collect();
+        steps.push(words);
+        let quick = LocateOptions {
+            scan: ScanMode::Never,
+            ..LocateOptions::default()
+        };
+        if !locate(Window::whole(&self.file), &quick)?.levels.is_empty() {
+            let old = "DRBD metadata of another resource is at its end: attached as it is, the disk would be that one";
+            steps.push(format!("note: {old}"));
+        }
+        Ok(steps)
+    }
+}
+
+/// Writes a state down.
+fn save(path: &Path, state: &State) -> anyhow::Result<()> {
+    small_file::replace(path, state.to_text().as_bytes())
+        .with_context(|| path.display().to_string())
+}
+
+/// Refuses a stream that begins behind what the target has.
+fn refuse_gap(state: &State, header: &Header) -> Result<()> {
+    let (first, verified) = (header.first, state.verified);
+    if first > verified {
+        return Err(TruckRefusal::Gap { first, verified }.into());
+    }
+    Ok(())
+}
+
+/// Refuses a delta for another generation than the target has.
+fn refuse_generation(file: &WritableFile, header: &Header) -> Result<()> {
+    use crate::format::superblock::Uuid;
+    if header.contents != Contents::Changed {
+        return Ok(());
+    }
+    let expected = Uuid(header.since_uuid);
+    let located = locate(Window::whole(file), &LocateOptions::default())?;
+    let mut found = Uuid::NONE;
+    for level in &located.levels {
+        let current = level.superblock.current_uuid().unwrap_or(Uuid::NONE);
+        if current.same_generation(expected) {
+            return Ok(());
+        }
+        found = current;
+    }
+    Err(TruckRefusal::Generation { found, expected }.into())
+}
+
+/// Whether nothing was ever written to a regular file.
+fn is_blank(file: &WritableFile) -> Result<bool> {
+    Ok(file.next_data(ImagePos::START)?.is_none())
+}
+
+/// Asks, where somebody is there to ask; a stream leaves nobody.
+fn ask(
+    path: &Path,
+    file: &WritableFile,
+    header: &Header,
+    out: &mut Streams<'_>,
+) -> anyhow::Result<()> {
+    let what = describe(path, file, header).with_context(|| path.display().to_string())?;
+    let hint = "--yes overwrites it; there is no undo file for that".to_owned();
+    let refused = || {
+        anyhow::anyhow!("{what} would be overwritten, which cannot be undone, expected --yes")
+            .context(Blamed::new(path, vec![hint.clone()]))
+    };
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Err(refused());
+    }
+    write!(
+        out.stderr,
+        "{}: {what} will be overwritten, which cannot be undone. Type yes to go on: ",
+        path.display()
+    )?;
+    out.stderr.flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    if answer.trim() == "yes" {
+        Ok(())
+    } else {
+        Err(refused())
+    }
+}
+
+/// What is overwritten, in words.
+fn describe(_path: &Path, file: &WritableFile, header: &Header) -> Result<String> {
+    let device = Window::whole(file);
+    let mut words = vec![format!("the first {}", header.size)];
+    for one in occupants(device)? {
+        words.push(format!("the {}", one.kind));
+    }
+    let quick = LocateOptions {
+        scan: ScanMode::Never,
+        ..LocateOptions::default()
+    };
+    if !locate(device, &quick)?.levels.is_empty() {
+        words.push("the DRBD resource".to_owned());
+    }
+    let (first, rest) = words.split_first().map_or(("", [].as_slice()), |(first, rest)| {
+        (first.as_str(), rest)
+    });
+    Ok(if rest.is_empty() {
+        first.to_owned()
+    } else {
+        format!("{first}, and with them {}", rest.join(", "))
+    })
+}

@@ -1,0 +1,138 @@
+//! `mdtool sum`.
+
+pub(crate) mod args;
+mod check;
+pub(crate) mod lines;
+
+use anyhow::Context;
+
+use crate::cli::Streams;
+use crate::cli::commands::sum::args::SumArgs;
+use crate::cli::commands::sum::lines::{Lines, Subject};
+use crate::cli::outcome::Outcome;
+use crate::cli::output::progress::Progress;
+use crate::cli::session::open::Opened;
+use crate::cli::session::select::Chosen;
+use crate::error::{Error, Result};
+use crate::format::superblock::Uuid;
+use crate::image::{NewFile, TransferFile};
+use crate::survey::locate::ScanMode;
+use crate::truck::extent;
+use crate::truck::hash::{Algorithm, Value};
+use crate::truck::pieces::Source;
+use crate::truck::sums::{CHUNK, ChunkSum, Summing, sum};
+use crate::units::{Bytes, DevPos, ImagePos};
+
+/// What `sum --help` says of its statuses.
+pub(crate) const STATUSES: &str = "Exit status: 0 done, or with --check all chunks are as listed; 1 some are not, or there is no such level; 2 could not.";
+
+pub(crate) fn run(
+    args: &SumArgs,
+    _command_line: &str,
+    out: &mut Streams<'_>,
+) -> anyhow::Result<Outcome> {
+    let summed = Summed::open(args)?;
+    crate::cli::commands::copy::tell_of_use(&args.image.image, true, out)
+        .with_context(|| args.image.image.display().to_string())?;
+    if let Some(list) = &args.check {
+        return check::run(args, list, &summed, out);
+    }
+    let summing = Summing {
+        algorithm: args.algorithm.unwrap_or(Algorithm::Blake3),
+        chunk: args.chunk.map_or(CHUNK, |chunk| chunk.0),
+        hash_zeros: args.whole,
+    };
+    anyhow::ensure!(
+        summing.algorithm.takes(summing.chunk),
+        "--chunk: {} is {}, expected a power of two from 1024 on for blake3, and 1 byte or more for the others",
+        summing.chunk,
+        summing.algorithm
+    );
+    match &args.output {
+        None => summed.list(args, summing, out.stdout)?,
+        Some(path) => {
+            let target = || path.display().to_string();
+            let mut file = NewFile::create(path).with_context(target)?;
+            summed.list(args, summing, &mut file)?;
+            file.finish().with_context(target)?;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+/// What is summed.
+struct Summed {
+    file: TransferFile,
+    base: ImagePos,
+    size: Bytes,
+    subject: Subject,
+}
+
+impl Summed {
+    fn open(args: &SumArgs) -> anyhow::Result<Self> {
+        let path = &args.image.image;
+        let name = || path.display().to_string();
+        let file = TransferFile::open(path).with_context(name)?;
+        let image = path.to_string_lossy().into_owned();
+        let by_level = args.level.is_some() || args.image.stacked || args.image.at.is_some();
+        if !by_level {
+            let opened = Opened::open(&args.image)?;
+            return Ok(Self {
+                file,
+                base: opened.image_pos(DevPos::START),
+                size: opened.window().size(),
+                subject: Subject::image(image),
+            });
+        }
+        let chosen = Chosen::open(&args.image, args.level, ScanMode::Auto)?;
+        let level = chosen.level();
+        let size = extent::of(level, false).map_err(Error::from);
+        let uuid = |uuid: Option<Uuid>| uuid.map(|uuid| uuid.to_string());
+        Ok(Self {
+            file,
+            base: chosen.opened.image_pos(DevPos::START),
+            size: size.with_context(name)?,
+            subject: Subject {
+                image,
+                level: Some(chosen.number),
+                current_uuid: uuid(level.superblock.current_uuid()),
+                device_uuid: uuid(level.superblock.device_uuid()),
+            },
+        })
+    }
+
+    /// Sums `size` bytes of it from the first on, as far as they are there.
+    fn sum(
+        &self,
+        args: &SumArgs,
+        summing: Summing,
+        size: Bytes,
+        emit: &mut dyn FnMut(&ChunkSum) -> Result<()>,
+    ) -> anyhow::Result<Option<Value>> {
+        let name = || args.image.image.display().to_string();
+        let size = size.min(self.size);
+        let source = Source::of(&self.file, self.base, size);
+        let source = source.with_context(|| format!("{}: became smaller", name()))?;
+        let progress = Progress::new();
+        let shared = progress.clone();
+        let threads = usize::from(args.threads);
+        let work = || {
+            let advance = move |bytes| shared.advance(bytes);
+            sum(&source, summing, threads, &advance, emit)
+        };
+        progress.during("summing", size, work).with_context(name)
+    }
+
+    /// Prints the list.
+    fn list(
+        &self,
+        args: &SumArgs,
+        summing: Summing,
+        out: &mut dyn std::io::Write,
+    ) -> anyhow::Result<()> {
+        let mut lines = Lines::begin(out, &self.subject, self.size, summing)?;
+        let whole = self.sum(args, summing, self.size, &mut |sum| lines.chunk(sum))?;
+        lines.finish(whole.as_ref())?;
+        Ok(())
+    }
+}

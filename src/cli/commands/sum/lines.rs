@@ -1,0 +1,178 @@
+//! A list of checksums: JSON Lines, the first of which says what was summed, and the last that it is complete.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Context;
+use serde_json::json;
+
+use crate::error::{IoError, IoOp, Result};
+use crate::format::superblock::Uuid;
+use crate::image::NewFile;
+use crate::truck::hash::{Algorithm, Tree, Value};
+use crate::truck::pieces::Piece;
+use crate::truck::stream::Header;
+use crate::truck::sums::{CHUNK, ChunkSum, PieceSums, Summing};
+use crate::units::{Bytes, DevPos, range_len};
+
+/// What was summed.
+pub(crate) struct Subject {
+    pub(crate) image: String,
+    /// `None` for the whole image.
+    pub(crate) level: Option<usize>,
+    pub(crate) current_uuid: Option<String>,
+    pub(crate) device_uuid: Option<String>,
+}
+
+impl Subject {
+    pub(crate) const fn image(image: String) -> Self {
+        Self {
+            image,
+            level: None,
+            current_uuid: None,
+            device_uuid: None,
+        }
+    }
+}
+
+/// The list, as it is written.
+pub(crate) struct Lines<W> {
+    out: W,
+    chunks: u64,
+}
+
+impl<W: Write> Lines<W> {
+    pub(crate) fn begin(
+        out: W,
+        subject: &Subject,
+        size: Bytes,
+        summing: Summing,
+    ) -> Result<Self> {
+        let mut lines = Self { out, chunks: 0 };
+        lines.line(&json!({
+            "mdtool_sums": 1,
+            "image": subject.image,
+            "what": if subject.level.is_some() { "level" } else { "image" },
+            "level": subject.level,
+            "current_uuid": subject.current_uuid,
+            "device_uuid": subject.device_uuid,
+            "bytes": size.get(),
+            "algorithm": summing.algorithm.to_string(),
+            "chunk_bytes": summing.chunk.get(),
+        }))?;
+        Ok(lines)
+    }
+
+    fn line(&mut self, line: &serde_json::Value) -> Result<()> {
+        let written = writeln!(self.out, "{line}");
+        Ok(written.map_err(|error| IoError::whole(IoOp::WriteOutput, error))?)
+    }
+
+    pub(crate) fn chunk(&mut self, sum: &ChunkSum) -> Result<()> {
+        self.chunks = self.chunks.saturating_add(1);
+        self.line(&json!({
+            "start": sum.range.start.get(),
+            "length": range_len(&sum.range).get(),
+            "zeros": sum.hashed.zeros,
+            "value": sum.hashed.value.as_ref().map(ToString::to_string),
+        }))
+    }
+
+    pub(crate) fn finish(&mut self, whole: Option<&Value>) -> Result<()> {
+        let chunks = self.chunks;
+        self.line(&json!({
+            "chunks": chunks,
+            "whole": whole.map(ToString::to_string),
+        }))?;
+        let flushed = self.out.flush();
+        Ok(flushed.map_err(|error| IoError::whole(IoOp::WriteOutput, error))?)
+    }
+}
+
+type Emit = Box<dyn FnMut(&ChunkSum) -> Result<()>>;
+
+/// Checksums that are made while something is copied, where they are wanted.
+pub(crate) struct CopySums {
+    wanted: Option<Wanted>,
+}
+
+struct Wanted {
+    sums: PieceSums<Emit>,
+    /// What the chunks are written to, which the closure shares.
+    shared: std::rc::Rc<std::cell::RefCell<Shared>>,
+    name: String,
+}
+
+struct Shared {
+    lines: Lines<NewFile>,
+    tree: Tree,
+}
+
+impl CopySums {
+    pub(crate) fn begin(
+        path: Option<&Path>,
+        image: &Path,
+        header: &Header,
+    ) -> anyhow::Result<Self> {
+        let Some(path) = path else {
+            return Ok(Self { wanted: None });
+        };
+        let name = path.display().to_string();
+        let uuid = |uuid: u64| (uuid != 0).then(|| Uuid(uuid).to_string());
+        let subject = Subject {
+            image: image.to_string_lossy().into_owned(),
+            level: usize::try_from(header.level).ok(),
+            current_uuid: uuid(header.current_uuid),
+            device_uuid: uuid(header.device_uuid),
+        };
+        let summing = Summing {
+            algorithm: Algorithm::Blake3,
+            chunk: CHUNK,
+            hash_zeros: false,
+        };
+        let file = NewFile::create(path).with_context(|| name.clone())?;
+        let lines = Lines::begin(file, &subject, header.size, summing);
+        let mut tree = Tree::default();
+        if header.first > DevPos::START {
+            tree.break_off();
+        }
+        let shared = Shared {
+            lines: lines.with_context(|| name.clone())?,
+            tree,
+        };
+        let shared = std::rc::Rc::new(std::cell::RefCell::new(shared));
+        let chunks = shared.clone();
+        let emit: Emit = Box::new(move |sum| {
+            let mut shared = chunks.borrow_mut();
+            shared.tree.push(&sum.hashed);
+            shared.lines.chunk(sum)
+        });
+        let sums = PieceSums::new(summing, header.size, emit);
+        let wanted = Wanted { sums, shared, name };
+        Ok(Self {
+            wanted: Some(wanted),
+        })
+    }
+
+    pub(crate) fn piece(&mut self, piece: &Piece) -> Result<()> {
+        match &mut self.wanted {
+            Some(wanted) => wanted.sums.piece(piece),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives the list its name.
+    pub(crate) fn finish(self) -> anyhow::Result<()> {
+        let Some(Wanted { sums, shared, name }) = self.wanted else {
+            return Ok(());
+        };
+        drop(sums);
+        let shared = std::rc::Rc::into_inner(shared).map(std::cell::RefCell::into_inner);
+        // OK to expect: the only other holder was dropped just now.
+        let Shared { mut lines, tree } = shared.expect("one holder");
+        lines
+            .finish(tree.finish().as_ref())
+            .and_then(|()| lines.out.finish())
+            .with_context(|| name)
+    }
+}

@@ -1,0 +1,99 @@
+//! Why nothing is copied.
+
+use crate::error::Refusal;
+use crate::format::superblock::Uuid;
+use crate::units::{Bytes, DevPos};
+
+/// A copy that is not made, or not gone on with.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TruckRefusal {
+    /// Metadata without the data that it is about.
+    #[error(
+        "has external metadata, and the data is on another disk: expected internal metadata, which ends its backing device"
+    )]
+    External,
+    /// Source and target are one.
+    #[error("is the source and the target, expected two different ones")]
+    SameFile,
+    /// A target with less room than the copy needs.
+    #[error("has {found}, expected at least {least}")]
+    TooSmall {
+        /// What it has.
+        found: Bytes,
+        /// What it needs.
+        least: Bytes,
+    },
+    /// A part of a copy, and no copy that it is a part of.
+    #[error("does not exist, expected the copy that these ranges belong to")]
+    NoCopy,
+    /// A state file that does not say what one says.
+    #[error("line {line}: expected {expected}")]
+    State {
+        /// Which line.
+        line: usize,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// A state file that was changed or cut off.
+    #[error("the checksum of the state file does not fit what it says")]
+    StateChecksum,
+    /// A state that is not that of this copy.
+    #[error("the state is of another copy: {field} is {found}, expected {expected}")]
+    OtherCopy {
+        /// What differs.
+        field: &'static str,
+        /// What the state says.
+        found: String,
+        /// What this copy has.
+        expected: String,
+    },
+    /// A stream that goes on behind the place up to which the target has all.
+    #[error("the stream begins at {first} of the copy, and the target has all up to {verified}")]
+    Gap {
+        /// Where the stream begins.
+        first: DevPos,
+        /// Where what arrived ends.
+        verified: DevPos,
+    },
+    /// A line of a list of ranges that is none, or not behind the one before it.
+    #[error("line {line}: {why}")]
+    Ranges {
+        /// Which line.
+        line: u64,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// A delta for a copy of another generation.
+    #[error(
+        "the target's current UUID is {found}, expected {expected}, the bitmap UUID of the source"
+    )]
+    Generation {
+        /// What the target has.
+        found: Uuid,
+        /// What the delta is for.
+        expected: Uuid,
+    },
+    /// A source whose log was not kept.
+    #[error(
+        "the activity log was disabled (AL_DISABLED): the bitmap does not show all that was written"
+    )]
+    LogDisabled,
+    /// No peer, or several, whose bitmap could be meant.
+    #[error("expected the node id of a peer that has a bitmap slot")]
+    Peer,
+    /// A source without a bitmap UUID, so that its bitmap counts from nowhere.
+    #[error("has no bitmap UUID: its bitmap does not say since when it counts")]
+    NoGeneration,
+    /// A source that changes while it is read.
+    #[error("is in use: bitmap and activity log would not be of one moment")]
+    Live,
+    /// A receiver that went away.
+    #[error("the receiver closed the stream after {sent}")]
+    ReceiverGone {
+        /// How much went into the pipe.
+        sent: Bytes,
+    },
+}
+
+impl Refusal for TruckRefusal {}
