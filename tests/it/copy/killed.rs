@@ -52,7 +52,10 @@ fn a_copy_killed_at_any_moment_goes_on_and_says_no_more_than_is_there() {
             );
         }
         if round % 3 == 2 {
-            ok(&["copy", stack.source(), text(&copy), "--stacked", "--resume"]);
+            // It may have come to its end before it was killed.
+            if state.exists() || !copy.exists() {
+                ok(&["copy", stack.source(), text(&copy), "--stacked", "--resume"]);
+            }
             assert!(content(&copy) == expected, "{round}");
             assert!(!state.exists());
             std::fs::remove_file(&copy).unwrap();
