@@ -38,7 +38,7 @@ use crate::cli::args::WritingArgs;
 use crate::cli::outcome::Outcome;
 use crate::cli::write::basis::Basis;
 use crate::cli::write::blame::blame;
-use crate::cli::write::confirm::confirm;
+use crate::cli::write::confirm::{Kept, confirm};
 use crate::cli::write::draw::{Asked, Canvas, Drawing};
 use crate::cli::write::target::Target;
 
@@ -176,5 +176,5 @@ fn ask(
     // Nobody can say yes to what is not shown; and that nobody reads it would be no error, with nothing written.
     show::show(&plan.words(), drawing, out.stderr)
         .map_err(|error| anyhow::anyhow!("cannot show what would be written: {error}"))?;
-    confirm(&look.name(), &question.what, out)
+    confirm(&look.name(), &question.what, Kept::Undo, out)
 }

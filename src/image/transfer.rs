@@ -192,6 +192,20 @@ impl ReadAt for TransferFile {
     }
 }
 
+/// Lets go of what the system caches of a block device, so that it is read anew: DRBD writes to its backing device below that cache. A
+/// regular file is written through it, and keeps it.
+///
+/// # Errors
+///
+/// As [`ImageFile::open`].
+pub fn forget_cached(path: &Path) -> Result<()> {
+    let file = ImageFile::open(path)?;
+    if file.is_block_device()? {
+        drop_cached(&file, ImagePos::START, file.size());
+    }
+    Ok(())
+}
+
 /// Who else uses an image, in words: what is read of it now may be older or newer in another part.
 ///
 /// # Errors

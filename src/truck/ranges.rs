@@ -1,102 +1,98 @@
-//! Ranges of a copy as a text: `START LENGTH` in bytes, one a line, in order; `mdtool sum --check` and `mdtool bitmap show --ranges` print
-//! such.
+//! Ranges of a copy, in order, what touches joined.
 
-use std::io::BufRead;
 use std::ops::Range;
 
 use super::TruckRefusal;
-use crate::error::{IoError, IoOp, Result};
-use crate::units::{Bytes, DevPos};
+use crate::units::{Bytes, DevPos, range_len};
 
 /// The most ranges that are held; what follows one another counts as one.
 const MOST: usize = 1 << 20;
-/// The longest line that two numbers make, and some room.
-const LONGEST: u64 = 256;
 
-/// The ranges in a text, all of them within `size`.
-///
-/// # Errors
-///
-/// [`TruckRefusal::Ranges`] with the line, or what reading says.
-pub fn parse(mut text: impl BufRead, size: Bytes) -> Result<Vec<Range<DevPos>>> {
-    let mut ranges: Vec<Range<DevPos>> = Vec::new();
-    let mut line = Vec::new();
-    let mut number = 0_u64;
-    loop {
-        line.clear();
-        let mut limited = std::io::Read::take(&mut text, LONGEST);
-        let read = limited.read_until(b'\n', &mut line);
-        if read.map_err(|error| IoError::whole(IoOp::Read, error))? == 0 {
-            return Ok(ranges);
-        }
-        number = number.saturating_add(1);
-        let wrong = |why| TruckRefusal::Ranges { line: number, why };
-        let text = std::str::from_utf8(&line).map_err(|_| wrong("expected START LENGTH"))?;
-        let words: Vec<&str> = text.split_whitespace().collect();
-        if words.first().is_none_or(|word| word.starts_with('#')) {
-            continue;
-        }
-        let range = range(&words).ok_or_else(|| wrong("expected START LENGTH in bytes"))?;
-        if range.end.from_start() > size {
-            return Err(wrong("the range leaves the copy").into());
-        }
-        let many = ranges.len();
-        match ranges.last_mut() {
-            Some(last) if range.start < last.end => {
-                return Err(wrong("begins before the range above it ends").into());
-            }
-            Some(last) if range.start == last.end => last.end = range.end,
-            _ if range.is_empty() => {}
-            _ if many == MOST => {
-                return Err(wrong("more than 1048576 ranges apart from each other").into());
-            }
-            _ => ranges.push(range),
-        }
-    }
+/// Ranges as they come, all of them within a copy.
+#[derive(Debug)]
+pub struct Ranges {
+    size: Bytes,
+    ranges: Vec<Range<DevPos>>,
 }
 
-fn range(words: &[&str]) -> Option<Range<DevPos>> {
-    let [start, length] = words else {
-        return None;
-    };
-    let number = |word: &str| {
-        let digits = word.bytes().all(|byte| byte.is_ascii_digit());
-        word.parse::<u64>().ok().filter(|_| digits)
-    };
-    let start = DevPos::new(number(start)?);
-    Some(start..start.checked_add(Bytes::new(number(length)?))?)
+impl Ranges {
+    /// None so far, of a copy of this size.
+    #[must_use]
+    pub const fn within(size: Bytes) -> Self {
+        Self {
+            size,
+            ranges: Vec::new(),
+        }
+    }
+
+    /// One more.
+    ///
+    /// # Errors
+    ///
+    /// [`TruckRefusal::RangeOutside`] and [`TruckRefusal::ManyRanges`].
+    pub fn add(&mut self, range: Range<DevPos>) -> Result<(), TruckRefusal> {
+        if range.end.from_start() > self.size {
+            return Err(TruckRefusal::RangeOutside {
+                start: range.start,
+                length: range_len(&range),
+                size: self.size,
+            });
+        }
+        let many = self.ranges.len();
+        match self.ranges.last_mut() {
+            Some(last) if range.start == last.end => last.end = range.end,
+            _ if range.is_empty() => {}
+            _ if many == MOST => return Err(TruckRefusal::ManyRanges { most: MOST }),
+            _ => self.ranges.push(range),
+        }
+        Ok(())
+    }
+
+    /// All of them from the first byte to the last, none twice.
+    #[must_use]
+    pub fn in_order(mut self) -> Vec<Range<DevPos>> {
+        self.ranges.sort_unstable_by_key(|range| range.start);
+        let mut joined: Vec<Range<DevPos>> = Vec::with_capacity(self.ranges.len());
+        for range in self.ranges {
+            match joined.last_mut() {
+                Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+                _ => joined.push(range),
+            }
+        }
+        joined
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn dev(range: Range<u64>) -> Range<DevPos> {
+        DevPos::new(range.start)..DevPos::new(range.end)
+    }
+
     #[test]
-    fn ranges_are_read_in_order_and_within_the_copy() {
-        let read = |text: &str| parse(text.as_bytes(), Bytes::new(100));
-        let dev = |range: Range<u64>| DevPos::new(range.start)..DevPos::new(range.end);
-        assert_eq!(read("").unwrap(), []);
-        assert_eq!(
-            read("# bad\n0 5\n5 5\n\n 90\t10").unwrap(),
-            [dev(0..10), dev(90..100)]
-        );
-        assert_eq!(read("7 0\n").unwrap(), []);
-        for (text, line) in [
-            ("0 5\n4 1\n", 2),
-            ("0 101\n", 1),
-            ("1 18446744073709551615\n", 1),
-            ("0\n", 1),
-            ("0 5 7\n", 1),
-            ("0 +5\n", 1),
-            ("\n\n0 5k\n", 3),
-            ("0 -5\n", 1),
-        ] {
-            let error = read(text).unwrap_err();
-            let Some(TruckRefusal::Ranges { line: found, .. }) = error.refusal() else {
-                panic!("{text:?}: {error}");
-            };
-            assert_eq!(*found, line, "{text:?}");
+    fn ranges_are_put_in_order_and_none_is_there_twice() {
+        let mut ranges = Ranges::within(Bytes::new(100));
+        for range in [90..100, 0..5, 5..7, 20..20, 30..40, 33..35, 39..50] {
+            ranges.add(dev(range)).unwrap();
         }
-        read(&"1".repeat(1000)).unwrap_err();
+        assert_eq!(ranges.in_order(), [dev(0..7), dev(30..50), dev(90..100)]);
+        assert_eq!(Ranges::within(Bytes::ZERO).in_order(), []);
+    }
+
+    #[test]
+    fn a_range_that_leaves_the_copy_is_refused() {
+        let mut ranges = Ranges::within(Bytes::new(100));
+        let refused = ranges.add(dev(99..101)).unwrap_err();
+        assert!(matches!(refused, TruckRefusal::RangeOutside { .. }));
+        let mut many = Ranges::within(Bytes::new(u64::MAX));
+        for number in 0..u64::try_from(MOST).unwrap() {
+            many.add(dev(number * 2..number * 2 + 1)).unwrap();
+        }
+        let last = u64::try_from(MOST).unwrap() * 2;
+        many.add(dev(last - 1..last)).unwrap();
+        let refused = many.add(dev(last + 8..last + 9)).unwrap_err();
+        assert!(matches!(refused, TruckRefusal::ManyRanges { .. }));
     }
 }

@@ -56,14 +56,25 @@ pub enum TruckRefusal {
         /// Where what arrived ends.
         verified: DevPos,
     },
-    /// A line of a list of ranges that is none, or not behind the one before it.
-    #[error("line {line}: {why}")]
-    Ranges {
-        /// Which line.
-        line: u64,
-        /// What is wrong.
-        why: &'static str,
+    /// A range that is not within the copy.
+    #[error("a range of {length} at {start} leaves the copy, which has {size}")]
+    RangeOutside {
+        /// Where it begins.
+        start: DevPos,
+        /// How long it is.
+        length: Bytes,
+        /// The size of the copy.
+        size: Bytes,
     },
+    /// More ranges than are held.
+    #[error("more than {most} ranges apart from each other")]
+    ManyRanges {
+        /// As many are.
+        most: usize,
+    },
+    /// A list of checksums that is not one to its end.
+    #[error("the list of checksums cannot be read on")]
+    List,
     /// A delta for a copy of another generation.
     #[error(
         "the target's current UUID is {found}, expected {expected}, the bitmap UUID of the source"

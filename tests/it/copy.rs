@@ -1,9 +1,11 @@
 //! `mdtool copy` and `mdtool sum`: one level and nothing around it, and nothing believed that did not arrive.
 
 mod killed;
+mod random;
 mod resumed;
 mod ssh;
 mod summed;
+mod traced;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

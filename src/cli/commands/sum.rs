@@ -2,6 +2,7 @@
 
 pub(crate) mod args;
 mod check;
+pub(crate) mod list;
 pub(crate) mod lines;
 
 use anyhow::Context;
@@ -15,7 +16,7 @@ use crate::cli::session::open::Opened;
 use crate::cli::session::select::Chosen;
 use crate::error::{Error, Result};
 use crate::format::superblock::Uuid;
-use crate::image::{NewFile, TransferFile};
+use crate::image::{NewFile, TransferFile, forget_cached};
 use crate::survey::locate::ScanMode;
 use crate::truck::extent;
 use crate::truck::hash::{Algorithm, Value};
@@ -72,6 +73,7 @@ impl Summed {
     fn open(args: &SumArgs) -> anyhow::Result<Self> {
         let path = &args.image.image;
         let name = || path.display().to_string();
+        forget_cached(path).with_context(name)?;
         let file = TransferFile::open(path).with_context(name)?;
         let image = path.to_string_lossy().into_owned();
         let by_level = args.level.is_some() || args.image.stacked || args.image.at.is_some();

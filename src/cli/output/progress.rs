@@ -9,7 +9,8 @@ use crate::units::Bytes;
 
 /// What is done sooner is not worth a bar.
 const PATIENCE: Duration = Duration::from_millis(500);
-const LOOK: &str = "{msg} [{bar:30}] {binary_bytes} of {binary_total_bytes}, {eta} left";
+const LOOK: &str =
+    "{msg} [{bar:30}] {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left";
 
 /// A bar, drawn only while [`Progress::during`] lasts; clones are the same one.
 #[derive(Clone)]

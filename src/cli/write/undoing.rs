@@ -7,7 +7,7 @@ use anyhow::Context;
 use crate::cli::Streams;
 use crate::cli::args::WritingArgs;
 use crate::cli::write::blame::blame;
-use crate::cli::write::confirm::confirm;
+use crate::cli::write::confirm::{Kept, confirm};
 use crate::cli::write::show::table;
 use crate::cli::write::target::Target;
 use crate::cli::write::undo_name;
@@ -148,7 +148,7 @@ impl Undoing<'_> {
         if let Some(first) = check.changed.first() {
             what = format!("{what}, the first at {first},");
         }
-        confirm(name, &format!("{name}: {what}"), out)
+        confirm(name, &format!("{name}: {what}"), Kept::Undo, out)
     }
 
     /// Writes, with an undo file of its own where what is overwritten is known to nobody else.

@@ -69,7 +69,15 @@ fn receive(bytes: &[u8], target: &mut MemImage) -> Result<Totals, Error> {
     let mut arrival = Arrival::new(target, state, putting, |_: &State| Ok(()));
     let mut buffer = Vec::new();
     loop {
-        let piece = match reader.next(&mut buffer)? {
+        let record = match reader.next(&mut buffer) {
+            Ok(record) => record,
+            Err(error) => {
+                // As the command does: what arrived until then is kept.
+                arrival.keep()?;
+                return Err(error);
+            }
+        };
+        let piece = match record {
             Record::End(_) => return arrival.finish(),
             Record::Zeros(at, len) => Piece::Zeros(at..at.checked_add(len).unwrap()),
             Record::Data(at) => Piece::Data(Data {

@@ -10,7 +10,7 @@ use crate::adopt::MIB;
 use crate::support::{mdtool, mdtool_command, peek};
 
 /// Where a state says that all has arrived up to there.
-fn verified(state: &std::path::Path) -> usize {
+pub(super) fn verified(state: &std::path::Path) -> usize {
     let text = std::fs::read_to_string(state).unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix("verified "));
     line.unwrap().parse().unwrap()

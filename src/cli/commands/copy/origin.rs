@@ -1,7 +1,7 @@
 //! The source of a copy: which level, how far it reaches, and who else is at it.
 
-use std::io::BufReader;
 use std::ops::Range;
+use std::path::Path;
 
 use anyhow::Context;
 
@@ -9,16 +9,17 @@ use crate::cli::Streams;
 use crate::cli::commands::apply_al::marking;
 use crate::cli::commands::copy::args::CopyArgs;
 use crate::cli::commands::copy::left;
+use crate::cli::ranges::each_of_file;
 use crate::cli::session::select::Chosen;
 use crate::error::{Error, IoError, IoOp};
 use crate::format::superblock::{Format, Uuid};
-use crate::image::{ReadAt, TransferFile, open_source, random_u64, who_uses};
+use crate::image::{ReadAt, TransferFile, forget_cached, random_u64, who_uses};
 use crate::survey::locate::ScanMode;
 use crate::truck::TruckRefusal;
 use crate::truck::changed::Changed;
 use crate::truck::extent;
 use crate::truck::pieces::{Emitter, Source, Stop};
-use crate::truck::ranges;
+use crate::truck::ranges::Ranges;
 use crate::truck::stream::{Contents, Header};
 use crate::units::{Bytes, DevPos, ImagePos, NodeId, range_len};
 
@@ -37,6 +38,7 @@ impl Origin {
     pub(crate) fn open(args: &CopyArgs, out: &mut Streams<'_>) -> anyhow::Result<Self> {
         let path = &args.image.image;
         let name = || path.display().to_string();
+        forget_cached(path).with_context(name)?;
         let chosen = Chosen::open(&args.image, args.level, ScanMode::Auto)?;
         let count = chosen.located.levels.len();
         // The one mistake that costs days: the outer device's disk, taken for the inner one's.
@@ -57,9 +59,7 @@ impl Origin {
         };
         let ranges = match &args.ranges {
             None => vec![DevPos::START..DevPos::at(size)],
-            Some(file) => open_source(file)
-                .and_then(|text| ranges::parse(BufReader::new(text), size))
-                .with_context(|| file.display().to_string())?,
+            Some(file) => ranges(file, size)?,
         };
         let uuid = |uuid: Option<Uuid>| uuid.map_or(0, |uuid| uuid.0);
         let file = TransferFile::open(path).with_context(name)?;
@@ -139,6 +139,16 @@ impl Origin {
     }
 }
 
+/// The ranges that a file names.
+fn ranges(file: &Path, size: Bytes) -> anyhow::Result<Vec<Range<DevPos>>> {
+    let mut ranges = Ranges::within(size);
+    each_of_file(file, &mut |range| {
+        let added = ranges.add(range).map_err(Error::from);
+        added.with_context(|| file.display().to_string())
+    })?;
+    Ok(ranges.in_order())
+}
+
 /// What was written since a copy was made, where that is asked for: of one moment, so not of what is in use.
 fn changed(args: &CopyArgs, chosen: &Chosen) -> crate::error::Result<Option<Changed>> {
     if !args.changed {
@@ -155,7 +165,7 @@ fn changed(args: &CopyArgs, chosen: &Chosen) -> crate::error::Result<Option<Chan
 
 /// Says where a source changes while it is read.
 pub(crate) fn tell_of_use(
-    path: &std::path::Path,
+    path: &Path,
     summed: bool,
     out: &mut Streams<'_>,
 ) -> crate::error::Result<()> {

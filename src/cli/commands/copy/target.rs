@@ -1,7 +1,6 @@
 //! The target of a copy: what is there, what has arrived, and what is to be done with it next.
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -9,6 +8,7 @@ use anyhow::Context;
 use crate::cli::Streams;
 use crate::cli::commands::copy::args::CopyArgs;
 use crate::cli::write::blame::Blamed;
+use crate::cli::write::confirm::{Kept, confirm};
 use crate::error::{Error, Result};
 use crate::format::superblock::{AlState, Format};
 use crate::image::{ReadAt, Window, WritableFile, small_file};
@@ -290,32 +290,13 @@ fn ask(
     header: &Header,
     out: &mut Streams<'_>,
 ) -> anyhow::Result<()> {
-    let what = describe(path, file, header).with_context(|| path.display().to_string())?;
-    let hint = "--yes overwrites it; there is no undo file for that".to_owned();
-    let refused = || {
-        anyhow::anyhow!("{what} would be overwritten, which cannot be undone, expected --yes")
-            .context(Blamed::new(path, vec![hint.clone()]))
-    };
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(refused());
-    }
-    write!(
-        out.stderr,
-        "{}: {what} will be overwritten, which cannot be undone. Type yes to go on: ",
-        path.display()
-    )?;
-    out.stderr.flush()?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    if answer.trim() == "yes" {
-        Ok(())
-    } else {
-        Err(refused())
-    }
+    let name = path.display().to_string();
+    let what = describe(file, header).with_context(|| name.clone())?;
+    confirm(&name, &format!("{name}: {what}"), Kept::Nowhere, out)
 }
 
 /// What is overwritten, in words.
-fn describe(_path: &Path, file: &WritableFile, header: &Header) -> Result<String> {
+fn describe(file: &WritableFile, header: &Header) -> Result<String> {
     let device = Window::whole(file);
     let mut words = vec![format!("the first {}", header.size)];
     for one in occupants(device)? {
