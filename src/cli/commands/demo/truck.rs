@@ -60,7 +60,13 @@ pub(super) fn walk(
     let undo = file("disk.undo");
     step(out, &[word("adopt"), disk.clone(), word("--stacked"), word("--yes"), word("--undo"), undo])?;
     writeln!(out.stdout)?;
-    step(out, &[word("locate"), disk])
+    step(out, &[word("locate"), disk.clone()])?;
+    writeln!(out.stdout, "\nOver here the next generation began, and was written to. What connecting the two will decide:\n")?;
+    let undo = file("generation.undo");
+    step(out, &[word("edit"), source.clone(), word("--level"), word("inner"), word("--new-generation"), word("--yes"), word("--undo"), undo])?;
+    let mut inner = source;
+    inner.push("@1");
+    step_to(out, &[word("compare"), inner, disk], Outcome::Done)
 }
 
 /// Breaks a sector.
