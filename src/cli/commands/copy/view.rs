@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::cli::Streams;
 use crate::cli::commands::copy::args::CopyArgs;
+use crate::cli::commands::copy::is_stream;
 use crate::cli::output::human::{binary, bytes_and_decimal};
 use crate::format::superblock::Uuid;
 use crate::truck::stream::{Contents, Header, Totals};
@@ -51,7 +52,7 @@ impl Report<'_> {
             "{}: level {} of {}, {what}: {}{again}\n    {} of data, {} of zeros: {done}",
             self.args.target.display(),
             self.header.level,
-            self.args.image.image.display(),
+            self.source(),
             bytes_and_decimal(self.header.size),
             binary(self.totals.data),
             binary(self.totals.zeros),
@@ -61,6 +62,14 @@ impl Report<'_> {
             text.push_str(step);
         }
         text
+    }
+
+    fn source(&self) -> String {
+        let path = &self.args.image.image;
+        if is_stream(path) {
+            return "a stream".to_owned();
+        }
+        path.display().to_string()
     }
 
     pub(crate) fn json(&self) -> Value {

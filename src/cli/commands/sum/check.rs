@@ -54,40 +54,43 @@ pub(crate) fn run(
         bad.note(&listed.range)?;
         list.advance().with_context(name)?;
     }
-    let beyond = summed.size.min(size).get();
-    let missing = size.saturating_sub(Bytes::new(beyond));
-    let complete = list.complete;
-    let answer = json!({
-        "image": args.image.image.to_string_lossy(),
-        "bytes": size.get(),
-        "good_chunks": good,
-        "bad_chunks": bad.count,
-        "bad_bytes": bad.bytes.get(),
-        "missing_bytes": missing.get(),
-        "list_complete": complete,
-        "ranges": bad.ranges.as_ref().map(|ranges| ranges.iter().map(|range| json!({
-            "start": range.start.get(), "length": range_len(range).get(),
-        })).collect::<Vec<_>>()),
-    });
-    let (count, bytes) = (bad.count, bad.bytes);
-    if args.json {
-        writeln!(out.stdout, "{answer:#}")?;
+    let missing = size.saturating_sub(summed.size.min(size));
+    if let Some(ranges) = &bad.ranges {
+        let answer = json!({
+            "image": args.image.image.to_string_lossy(),
+            "bytes": size.get(),
+            "good_chunks": good,
+            "bad_chunks": bad.count,
+            "bad_bytes": bad.bytes.get(),
+            "missing_bytes": missing.get(),
+            "list_complete": list.complete,
+            "ranges": ranges.iter().map(|range| json!({
+                "start": range.start.get(), "length": range_len(range).get(),
+            })).collect::<Vec<_>>(),
+        });
+        writeln!(bad.out, "{answer:#}")?;
     }
+    let (count, bytes) = (bad.count, bad.bytes);
     out.tell(format_args!(
         "mdtool: {}: {good} chunks are as listed, {count} ({bytes}) are not",
         args.image.image.display()
     ));
-    if !complete {
+    if !list.complete {
         out.tell(format_args!(
             "mdtool: warning: {}: the list was cut off; chunks that it does not have count as bad",
             path.display()
         ));
     }
-    if count > 0 {
-        out.tell("hint: `mdtool copy SOURCE TARGET --ranges FILE` sends these lines again");
-        return Ok(Outcome::No);
+    Ok(answer_of(count, out))
+}
+
+/// All are as listed, or some are not and can be sent again.
+fn answer_of(bad: u64, out: &mut Streams<'_>) -> Outcome {
+    if bad == 0 {
+        return Outcome::Done;
     }
-    Ok(Outcome::Done)
+    out.tell("hint: `mdtool copy SOURCE TARGET --ranges FILE` sends these lines again");
+    Outcome::No
 }
 
 /// Chunks that are not as listed.
