@@ -1,43 +1,52 @@
 # shellcheck shell=sh
-# Ten pairs of replicas, made by operations only; at the end the power goes.
+# Pairs of replicas, made by operations only; at the end the power goes.
 #
 # Pair N has minors 2N and 2N + 1, on the disks that /lab/env names in DISKS, in this order.
 
 # shellcheck source=lib.sh
 . /lab/lib.sh
 
+next=0
+
 disk_of() {
     echo "$DISKS" | cut -d ' ' -f $(($1 + 1))
 }
 
-connected() {
-    [ "$(drbdsetup-84 cstate "$1")" = Connected ] && [ "$(drbdsetup-84 cstate "$2")" = Connected ]
+next_pair() {
+    a=$next
+    b=$((a + 1))
+    next=$((a + 2))
 }
 
-# synced_pair PAIR: connected, both UpToDate, without a resync.
-synced_pair() {
-    a=$((2 * $1))
-    b=$((a + 1))
+connected() {
+    [ "$(drbdsetup-84 cstate "$a")" = Connected ] && [ "$(drbdsetup-84 cstate "$b")" = Connected ]
+}
+
+# synced: the next pair, connected, both UpToDate, without a resync.
+synced() {
+    next_pair
     for minor in $a $b; do
         meta $minor v08 "$(disk_of $minor)" internal create-md
         new_device r$minor $minor
         drbd attach $minor "$(disk_of $minor)" "$(disk_of $minor)" internal
     done
     connect_pair r$a $((7000 + a)) r$b $((7000 + b))
-    wait_for 60 connected $a $b
+    wait_for 60 connected
     drbd new-current-uuid $a --clear-bitmap
     wait_for 60 both_up_to_date $a $b
 }
 
-part() {
+# parted: the next pair, synced, then each alone.
+parted() {
+    synced
     drbd disconnect ipv4:127.0.0.1:$((7000 + a)) ipv4:127.0.0.1:$((7000 + b))
     drbd disconnect ipv4:127.0.0.1:$((7000 + b)) ipv4:127.0.0.1:$((7000 + a))
 }
 
-# writes MINOR MIB: 64 KiB there, as Primary.
+# writes MINOR MIB KIB: so much there, as Primary.
 writes() {
     drbd primary "$1"
-    write_random "/dev/drbd$1" "$2" 64
+    write_random "/dev/drbd$1" "$2" "$3"
     drbd secondary "$1"
 }
 
@@ -47,21 +56,57 @@ down() {
     done
 }
 
-synced_pair 0; part; down                                           # equal
-synced_pair 1; part; writes $a 4; down                              # a wrote
-synced_pair 2; part; writes $b 4; down                              # b wrote
-synced_pair 3; part; writes $a 4; writes $b 8; down                 # both wrote
-synced_pair 4; drbd primary $a; write_random /dev/drbd$a 4 64       # a was Primary when the power went
-synced_pair 5; part; writes $a 4; down                              # b is made anew
-meta $b v08 "$(disk_of $b)" internal create-md
-synced_pair 6; part                                                 # a started two generations
-drbd new-current-uuid $a
-drbd new-current-uuid $a
+# equal
+parted
 down
-synced_pair 7; part; drbd outdate $b; writes $a 4; down             # b is outdated, a wrote
-synced_pair 8; part; drbd invalidate $b; down                       # b was invalidated
-a=18                                                                # both were forced
-b=19
+# a-wrote
+parted
+writes "$a" 4 64
+down
+# b-wrote-a-primary
+parted
+writes "$b" 4 64
+down
+# both-wrote
+parted
+writes "$a" 4 64
+writes "$b" 8 64
+down
+# both-discard-a
+parted
+writes "$a" 4 64
+writes "$b" 8 64
+down
+# both-least-changes: that is a
+parted
+writes "$a" 4 64
+writes "$b" 8 192
+down
+# a-crashed: it was Primary when the power went
+synced
+drbd primary "$a"
+write_random "/dev/drbd$a" 4 64
+# b-anew: b's metadata is made again
+parted
+writes "$a" 4 64
+down
+meta "$b" v08 "$(disk_of "$b")" internal create-md
+# a-twice: a began two generations
+parted
+drbd new-current-uuid "$a"
+drbd new-current-uuid "$a"
+down
+# b-outdated
+parted
+drbd outdate "$b"
+writes "$a" 4 64
+down
+# b-invalidated
+parted
+drbd invalidate "$b"
+down
+# both-forced: they never knew each other
+next_pair
 for minor in $a $b; do
     create_device r$minor $minor "$(disk_of $minor)"
     write_random /dev/drbd$minor 4 64

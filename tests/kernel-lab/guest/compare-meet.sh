@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# The same pairs, brought up as drbdadm does, and connected: b first, then a.
+# The pairs of compare-make.sh, brought up as drbdadm does, and connected: b first, then a.
 
 # shellcheck source=lib.sh
 . /lab/lib.sh
@@ -15,17 +15,43 @@ settled() {
     esac
 }
 
-pair=0
-while [ $pair -lt 10 ]; do
-    a=$((2 * pair))
-    b=$((a + 1))
+# meet NAME [OPTION…]: the next pair; the options are a's connection's, those after -- b's.
+meet() {
+    name=$1
+    shift
     for minor in $a $b; do
         start_device r$minor $minor "$(disk_of $minor)"
         sync_fast $minor
     done
-    connect_pair r$b $((7000 + b)) r$a $((7000 + a))
-    wait_for 20 settled $a || echo "pair $pair did not settle"
-    wait_for 20 settled $b || echo "pair $pair did not settle"
-    pair=$((pair + 1))
-done
+    case $name in *a-primary) drbd primary $a ;; esac
+    own=
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do
+        own="$own $1"
+        shift
+    done
+    [ $# = 0 ] || shift
+    drbd connect r$b ipv4:127.0.0.1:$((7000 + b)) ipv4:127.0.0.1:$((7000 + a)) "$@"
+    # shellcheck disable=SC2086
+    drbd connect r$a ipv4:127.0.0.1:$((7000 + a)) ipv4:127.0.0.1:$((7000 + b)) $own
+    wait_for 30 settled $a || echo "$name did not settle"
+    wait_for 5 settled $b || echo "$name: b did not settle"
+    a=$((a + 2))
+    b=$((b + 2))
+}
+
+ip link set lo up
+a=0
+b=1
+meet equal
+meet a-wrote
+meet b-wrote-a-primary
+meet both-wrote
+meet both-discard-a --discard-my-data
+meet both-least-changes --after-sb-0pri=discard-least-changes -- --after-sb-0pri=discard-least-changes
+meet a-crashed
+meet b-anew
+meet a-twice
+meet b-outdated
+meet b-invalidated
+meet both-forced
 cat /proc/drbd
