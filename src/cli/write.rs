@@ -27,6 +27,7 @@ pub(crate) mod undoing;
 mod basis;
 mod draw;
 mod judge;
+mod last_bits;
 mod target;
 
 use std::path::Path;
@@ -77,9 +78,9 @@ pub(crate) fn run(
         Some(Basis::of(&look).map_err(|error| blame(error, path, None, Vec::new()))?)
     };
     let mut plan = job.decide(&look, out)?;
-    let drawing = draft(&mut *plan, &look, request, meta.as_ref())?;
-    let superblocks = drawing.superblocks.iter();
-    judge::judge(superblocks, &plan.placed(), &look, force, out)?;
+    let mut drawing = draft(&mut *plan, &look, request, meta.as_ref())?;
+    let superblocks = std::mem::take(&mut drawing.superblocks);
+    judge::judge(superblocks.iter(), &plan.placed(), &look, force, out)?;
     let nothing = drawing.summary.is_nothing();
     let changes = if dry_run {
         if !nothing {
@@ -101,6 +102,7 @@ pub(crate) fn run(
     // It was written, whether or not that can be printed.
     tell_how_to_undo(&changes, out);
     if changes.iter().any(|change| change.written == Written::Done) {
+        last_bits::warn(&superblocks, &plan.placed(), &look, meta_path, out)?;
         for line in plan.next() {
             out.tell(format_args!("next: {line}"));
         }

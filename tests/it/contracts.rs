@@ -200,10 +200,15 @@ fn a_level_that_is_not_there_is_a_no() {
     let single = single.to_str().unwrap();
     assert_refused(&mdtool(["export", single, "--stacked"]), 1, "no stack here");
     assert_refused(
-        &mdtool(["export", single, "--level", "inner"]),
+        &mdtool(["export", single, "--stacked", "--level", "inner"]),
         1,
         "no stack here",
     );
+    // The innermost of one is that one.
+    for command in ["probe", "show", "check", "export"] {
+        let run = mdtool([command, single, "--level", "inner"]);
+        assert_eq!(run.status, 0, "{run:?}");
+    }
     let run = mdtool(["locate", single, "--stacked"]);
     assert_eq!(
         (run.status, run.stdout.contains("single")),

@@ -132,7 +132,13 @@ pub(crate) fn choose(
     };
     match level.unwrap_or(default) {
         LevelChoice::Outer => Ok(0),
-        LevelChoice::Inner => no_stack(located, args).map_or(Ok(innermost), |no| Err(no.into())),
+        LevelChoice::Inner => {
+            refuse_damaged_inner(opened, located, args, level)?;
+            // The innermost of one is that one, unless a stack was said to be here, or something still says that there was one.
+            let stack_expected = args.stacked || !located.traces.is_empty();
+            let no = no_stack(located, args).filter(|_| stack_expected);
+            no.map_or(Ok(innermost), |no| Err(no.into()))
+        }
         LevelChoice::Number(n) if n < count => Ok(n),
         LevelChoice::Number(n) => {
             let numbers = match innermost {
