@@ -73,6 +73,8 @@ mod import_drbdmeta;
 mod in_use;
 /// Images that real kernels wrote.
 mod kernel_images;
+/// Every writing command, killed at every write.
+mod killed;
 /// Numbers at their limits.
 mod limits;
 /// `locate` on every shape of stack.
