@@ -18,7 +18,7 @@ mod single;
 mod slots;
 
 pub use bitmap::{EditedBitmap, SlotSource};
-pub use generation::push_history;
+pub use generation::{begin_generation, push_history};
 pub use recipe::Recipe;
 pub use refusal::ChangeRefusal;
 
