@@ -38,7 +38,7 @@ pub use names::names_in;
 pub use new_file::{NewFile, create_directory};
 pub use random::random_u64;
 pub use scratch::Scratch;
-pub use source::{is_regular_file, open_source, source_size};
+pub use source::{is_pipe, is_regular_file, is_there, open_source, source_size};
 pub use standard::{StandardInput, StandardOutput};
 pub use system::ignore_size_limit_signal;
 pub use transfer::{TransferFile, forget_cached, is_same, who_uses};
@@ -206,7 +206,7 @@ fn len_within(range: &Range<ImagePos>, size: Bytes) -> Result<Bytes> {
 }
 
 /// Whether `len` bytes at `at` lie within an image of `size`.
-fn check_within(op: IoOp, at: ImagePos, len: Bytes, size: Bytes) -> Result<()> {
+pub(crate) fn check_within(op: IoOp, at: ImagePos, len: Bytes, size: Bytes) -> Result<()> {
     match at.checked_add(len) {
         Some(end) if end.from_start() <= size => Ok(()),
         _ => Err(IoError::at(op, at, len, outside("image", size)).into()),

@@ -12,7 +12,7 @@
 mod bitmap;
 mod merge;
 mod refusal;
-mod spool;
+pub(super) mod spool;
 
 pub use refusal::PlaceRefusal;
 

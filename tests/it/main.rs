@@ -97,6 +97,8 @@ mod rooms;
 mod show;
 /// What the commands print, whole.
 mod snapshots;
+/// What reading commands take: images, levels, dumps.
+mod source;
 /// How the program, drbdmeta and images are handled in tests.
 mod support;
 /// How many cases a random test gets.

@@ -14,6 +14,7 @@ use crate::cli::commands::diff::classes::Classes;
 use crate::cli::commands::diff::view::View;
 use crate::cli::outcome::Outcome;
 use crate::cli::session::select::Chosen;
+use crate::cli::session::source::named;
 use crate::cli::session::slots::{Scale, log_marking};
 use crate::format::bitmap::SetRuns;
 use crate::format::metadata::{Bitmap, Generation, Header};
@@ -38,7 +39,8 @@ struct Side {
 
 impl Side {
     fn open(args: &DiffArgs, path: &Path) -> anyhow::Result<Self> {
-        let chosen = Chosen::open(&args.side(path), args.level, ScanMode::Auto)?;
+        let (image, level) = named(&args.side(path), args.level);
+        let chosen = Chosen::open(&image, level, ScanMode::Auto)?;
         let name = || path.display().to_string();
         let level = chosen.level();
         anyhow::ensure!(

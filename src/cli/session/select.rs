@@ -8,6 +8,7 @@ use crate::cli::args::{ImageArgs, LevelChoice};
 use crate::cli::outcome::{Declined, Negative};
 use crate::cli::output::traces;
 use crate::cli::session::open::Opened;
+use crate::cli::session::source::named;
 use crate::survey::base::Inside;
 use crate::survey::contents::Contents;
 use crate::survey::in_place::in_place;
@@ -43,13 +44,30 @@ impl Chosen {
         })
     }
 
-    /// The same, but that nothing damaged is passed over.
+    /// The same of a source: `PATH@LEVEL` picks a level, and a dump is looked at as the disk that it describes.
+    pub(crate) fn of_source(
+        args: &ImageArgs,
+        level: Option<LevelChoice>,
+        scan: ScanMode,
+    ) -> anyhow::Result<Self> {
+        let (args, level) = &named(args, level);
+        let opened = Opened::open_source(args)?;
+        let located = find(&opened, args, *level, scan)?;
+        let number = choose(&located, args, *level, &opened)?;
+        Ok(Self {
+            opened,
+            located,
+            number,
+        })
+    }
+
+    /// The same of a source, but that nothing damaged is passed over.
     pub(crate) fn open_sure(
         args: &ImageArgs,
         level: Option<LevelChoice>,
         scan: ScanMode,
     ) -> anyhow::Result<Self> {
-        let opened = Opened::open(args)?;
+        let opened = Opened::open_source(args)?;
         let located = find(&opened, args, level, scan)?;
         refuse_damaged_inner(&opened, &located, args, level)?;
         let number = choose(&located, args, level, &opened)?;

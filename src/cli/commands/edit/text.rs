@@ -27,7 +27,8 @@ pub(crate) fn run(
     command_line: &str,
     out: &mut Streams<'_>,
 ) -> anyhow::Result<Outcome> {
-    let chosen = Chosen::open(&args.image, args.level, ScanMode::Auto)?;
+    let chosen = Chosen::of_source(&args.image, args.level, ScanMode::Auto)?;
+    chosen.opened.tell_warnings(&args.image, out);
     let (opened, level) = (&chosen.opened, chosen.level());
     let name = || args.image.image.display().to_string();
     if level.superblock.al_state() == AlState::Unclean {
