@@ -8,5 +8,6 @@ pub mod edit;
 pub mod import;
 mod node;
 pub mod place;
+pub mod relocate;
 pub mod stakes;
 pub mod wipe;

@@ -54,6 +54,7 @@ commands! {
         "plan" #[doc = "Tell each way to adopt a resource, whether it works here, and its commands"] Plan(plan::PlanArgs);
         "fit" #[doc = "Tell what DRBD needs and leaves on a disk: from a disk's size the device's, or the other way round"] Fit(fit::FitArgs);
         "adopt" #[doc = "Put a resource's metadata where DRBD looks on this disk"] Adopt(adopt::AdoptArgs);
+        "relocate" #[doc = "Move this node's own metadata: after its disk grew, before it shrinks, to a meta device and back"] Relocate(relocate::RelocateArgs);
         "import" #[doc = "Put a dump's metadata on a disk, where DRBD looks for it"] Import(import::ImportArgs);
     }
     "Carry" {

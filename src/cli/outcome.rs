@@ -13,6 +13,7 @@ use crate::format::superblock::Format;
 use crate::image::{InUse, Use};
 use crate::surgery::adopt::{AdoptRefusal, Obstacle};
 use crate::surgery::place::PlaceRefusal;
+use crate::surgery::relocate::RelocateRefusal;
 use crate::survey::file_form::FileForm;
 use crate::truck::TruckRefusal;
 use crate::verdict::probe::Status;
@@ -181,7 +182,7 @@ fn hint_of_dump(error: &anyhow::Error) -> Option<String> {
 fn hint_of_adopt(refusal: &AdoptRefusal) -> &'static str {
     match refusal {
         AdoptRefusal::NodeId { .. } => {
-            "--node-id N, as the target's drbd.conf has it: DRBD 9 does not attach metadata of another node, and the slot that tracked the target must track the source"
+            "--node-id N, as the target's drbd.conf has it; a disk that never left its node is for `mdtool relocate`: DRBD 9 does not attach metadata of another node, and the slot that tracked the target must track the source"
         }
         AdoptRefusal::Obstacle(Obstacle::Occupied { .. }) => {
             "`mdtool locate` tells who lives on which resource: --level adopts that one; wipefs removes the traces of what is no longer used"
@@ -195,9 +196,36 @@ fn hint_of_adopt(refusal: &AdoptRefusal) -> &'static str {
     }
 }
 
+const fn hint_of_relocate(refusal: &RelocateRefusal) -> &'static str {
+    match refusal {
+        RelocateRefusal::NoSize => {
+            "`mdtool edit --la-size SIZE` sets the size, where it is known; `drbdadm create-md` makes new metadata where there is no data yet"
+        }
+        RelocateRefusal::BitsWithoutSize { .. } => {
+            "`mdtool edit --la-size SIZE` sets the size, where it is known: without one kernels take these bits or not, by their version"
+        }
+        RelocateRefusal::Unaligned { .. } => {
+            "give a size in sectors (`8s` is 4096 bytes), or one that ends in KiB, MiB or GiB"
+        }
+        RelocateRefusal::Larger { .. } => {
+            "make the disk larger first: without --for-size the metadata then goes to its new end"
+        }
+        RelocateRefusal::NotInternal { .. } => {
+            "nothing has to be done before the disk is cut, as long as la-size fits; --data DISK makes the metadata internal"
+        }
+        RelocateRefusal::V07 => "`mdtool export` and `mdtool import --index` move it as a dump",
+        RelocateRefusal::Shared { .. } => {
+            "--meta FILE names another meta device; `mdtool wipe --index indexed:N` takes metadata away that nobody needs"
+        }
+    }
+}
+
 fn hint_of(error: &Error) -> Option<&'static str> {
     if let Some(refusal) = error.refusal() {
         return Some(hint_of_adopt(refusal));
+    }
+    if let Some(refusal) = error.refusal() {
+        return Some(hint_of_relocate(refusal));
     }
     if let Some(refusal) = error.refusal() {
         return hint_of_place(refusal);

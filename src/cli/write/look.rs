@@ -125,6 +125,17 @@ impl Look {
         self.chosen().context("no resource was looked for")
     }
 
+    /// Refuses to take the outermost of several resources for what is meant, where nobody said which.
+    pub(crate) fn refuse_to_guess(&self, said: bool) -> anyhow::Result<()> {
+        let count = self.located.levels.len();
+        anyhow::ensure!(
+            count < 2 || said,
+            "{}: is a stack of {count} resources, expected --stacked (the inner one) or --level",
+            self.name()
+        );
+        Ok(())
+    }
+
     /// The size of the device that holds the resource that is meant: the image, or the DRBD device of the level around it.
     pub(crate) fn holder(&self) -> Bytes {
         let around = self.number.and_then(|number| number.checked_sub(1));
