@@ -89,6 +89,8 @@ mod pages;
 mod probe;
 /// One number off in metadata and dumps of any kind, held against drbdmeta.
 mod random_off;
+/// `relocate`, as drbdmeta reads what it leaves.
+mod relocate;
 /// The house: which room may name which.
 mod rooms;
 /// `show`.
