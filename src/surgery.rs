@@ -9,5 +9,6 @@ pub mod import;
 mod node;
 pub mod place;
 pub mod relocate;
+pub mod repair;
 pub mod stakes;
 pub mod wipe;

@@ -64,6 +64,7 @@ commands! {
     "Repair and take back" {
         "apply-al" #[doc = "Mark what the activity log names out of sync, as must be before DRBD attaches"] ApplyAl(apply_al::ApplyAlArgs);
         "edit" #[doc = "Change metadata: node ids, slots, sizes, UUIDs, flags, format; in place or as a dump"] Edit(edit::EditArgs);
+        "repair" #[doc = "Mend what check found and what has one right answer"] Repair(repair::RepairArgs);
         "wipe" #[doc = "Make a resource's metadata zeros, and nothing else"] Wipe(wipe::WipeArgs);
         "undo" #[doc = "Put back what a writing command changed"] Undo(undo::UndoArgs);
     }

@@ -32,7 +32,7 @@ pub use flags::move_was_cut_off;
 pub use kernel::{Attach, Code, Kernel};
 pub use rule::{Rule, rules};
 pub use run::{CheckOptions, Judged, check};
-pub use slots::left_by_a_peer;
+pub use slots::{free_slots, left_by_a_peer};
 pub use subject::Subject;
 
 #[cfg(test)]

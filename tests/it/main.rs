@@ -91,6 +91,8 @@ mod probe;
 mod random_off;
 /// `relocate`, as drbdmeta reads what it leaves.
 mod relocate;
+/// `repair`: each rule that it mends, broken and mended.
+mod repair;
 /// The house: which room may name which.
 mod rooms;
 /// `show`.

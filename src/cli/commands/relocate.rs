@@ -23,7 +23,8 @@ use crate::surgery::adopt::Adoption;
 use crate::surgery::place::PlaceRefusal;
 use crate::surgery::relocate::relocating;
 use crate::surgery::stakes::AtStake;
-use crate::survey::locate::{Level, Why};
+use crate::survey::locate::Level;
+use crate::survey::traces::superblock_at;
 use crate::transaction::Draft;
 use crate::units::{Bytes, DevPos, ImagePos};
 use crate::verdict::check::move_was_cut_off;
@@ -78,7 +79,7 @@ impl Job for Relocating<'_> {
             }
         }
         if matches!(way, Way::Nowhere) {
-            tell_of_cut_off_move(look, level, out);
+            tell_of_cut_off_move(look, level, &adoption, out).with_context(name)?;
         }
         Ok(Box::new(Relocated {
             args: self.args,
@@ -98,22 +99,33 @@ fn device(look: &Look) -> Window<'_> {
 }
 
 /// Says what an online move that was cut off left behind.
-fn tell_of_cut_off_move(look: &Look, level: &Level, out: &mut Streams<'_>) {
-    let stale = look.located.rejected.iter();
-    let mut stale = stale.filter(|rejected| matches!(rejected.why, Why::Stale { .. }));
-    if let Some(old) = stale
-        .next()
-        .filter(|_| move_was_cut_off(&level.superblock))
-    {
-        let at = look.opened.image_pos(old.at).get();
-        out.tell(format_args!(
-            "mdtool: warning: {}: DRBD was moving its metadata when it was cut off: as it is, everything is synced",
-            look.name()
-        ));
-        out.tell(format_args!(
-            "hint: the metadata from before is whole at byte {at}: `mdtool check` judges it, and `mdtool relocate --at {at}` puts it here, with its log and bitmap; only where nothing attached this disk since"
-        ));
+fn tell_of_cut_off_move(
+    look: &Look,
+    level: &Level,
+    adoption: &Adoption<'_>,
+    out: &mut Streams<'_>,
+) -> Result<()> {
+    if !move_was_cut_off(&level.superblock) {
+        return Ok(());
     }
+    let rejected = look.located.rejected.iter().map(|rejected| rejected.at);
+    let behind = adoption.remnants().iter().copied();
+    let generation = level.superblock.current_uuid();
+    for at in rejected.chain(behind).filter(|at| *at != level.layout.md) {
+        let old = superblock_at(look.opened.window(), at)?;
+        if old.is_some_and(|old| old.current_uuid() == generation) {
+            let at = look.opened.image_pos(at).get();
+            out.tell(format_args!(
+                "mdtool: warning: {}: DRBD was moving its metadata when it was cut off: as it is, everything is synced",
+                look.name()
+            ));
+            out.tell(format_args!(
+                "hint: the metadata from before is at byte {at}: `mdtool check --at {at}` judges it, and `mdtool relocate --at {at}` puts it here, with its log and bitmap; only where nothing attached this disk since"
+            ));
+            return Ok(());
+        }
+    }
+    Ok(())
 }
 
 /// One relocation.
@@ -199,7 +211,7 @@ impl Plan for Relocated<'_> {
     fn question(&self) -> Question {
         let name = self.look.name();
         let mut stakes: Vec<String> = self.stakes.iter().map(ToString::to_string).collect();
-        let and: String = stakes.iter().map(|stake| format!(", {stake}")).collect();
+        let and = listed(&stakes);
         let what = match &self.way {
             Way::Nowhere => format!("{name}: nothing"),
             Way::Here(layout) | Way::ForSize(layout, _) => {
@@ -214,8 +226,11 @@ impl Plan for Relocated<'_> {
             Way::Inside(disk) => {
                 let path = disk.path.display();
                 stakes = disk.stakes.iter().map(|stake| format!("{path}: {stake}")).collect();
-                let and: String = disk.stakes.iter().map(|stake| format!(", {stake}")).collect();
-                format!("{path}: what lies from {} on{and}, and the superblock of {name}", disk.layout.whole.start)
+                let and = listed(&disk.stakes.iter().map(ToString::to_string).collect::<Vec<_>>());
+                format!(
+                    "{path}: what lies from {} on{and}, and the superblock of {name}",
+                    disk.layout.whole.start
+                )
             }
         };
         Question {
@@ -299,4 +314,9 @@ impl Plan for Relocated<'_> {
             Way::Nowhere | Way::Here(_) => vec![format!("mdtool check {name}")],
         }
     }
+}
+
+/// What is at stake, after what is asked.
+fn listed(stakes: &[String]) -> String {
+    stakes.iter().fold(String::new(), |and, stake| and + ", " + stake)
 }

@@ -274,7 +274,10 @@ fn passed_over(
     // What `relocate --for-size` retired says all that the found one says: that is where it was before.
     let was_here = |trace: &&Trace| {
         let old = trace.level.as_ref().map(|old| Header::of(&old.superblock));
-        let found = located.levels.get(number).map(|level| Header::of(&level.superblock));
+        let found = located
+            .levels
+            .get(number)
+            .map(|level| Header::of(&level.superblock));
         trace.kind == TraceKind::Retired && old.is_some() && old == found
     };
     let traces = traces.filter(|trace| !was_here(trace));

@@ -95,6 +95,12 @@ impl<'a> Adoption<'a> {
         &self.header
     }
 
+    /// Superblocks behind the data, of whatever resource and however old.
+    #[must_use]
+    pub fn remnants(&self) -> &[DevPos] {
+        &self.remnants
+    }
+
     /// The node whose metadata it was, where that is another than the target's.
     #[must_use]
     pub const fn source(&self) -> Option<NodeId> {

@@ -14,13 +14,13 @@ const LONGEST: usize = 32 << 10;
 const WORD_LEN: usize = 4;
 
 /// One slot's words.
-pub(super) struct Spool {
+pub(in crate::surgery) struct Spool {
     scratch: Scratch,
 }
 
 impl Spool {
     /// Takes at most `words` words.
-    pub(super) fn of(slot: &mut dyn SlotWords, words: u64) -> Result<Self> {
+    pub(in crate::surgery) fn of(slot: &mut dyn SlotWords, words: u64) -> Result<Self> {
         let mut scratch = Scratch::default();
         let mut bytes = Vec::new();
         let mut left = words;
@@ -51,7 +51,7 @@ impl Spool {
     }
 
     /// The words, from the first.
-    pub(super) const fn read(&self) -> SpoolReader<'_> {
+    pub(in crate::surgery) const fn read(&self) -> SpoolReader<'_> {
         SpoolReader {
             spool: self,
             at: ImagePos::START,
@@ -66,7 +66,7 @@ fn header(count: u64, repeated: bool) -> [u8; 8] {
 }
 
 /// Reads a slot that was put aside.
-pub(super) struct SpoolReader<'a> {
+pub(in crate::surgery) struct SpoolReader<'a> {
     spool: &'a Spool,
     at: ImagePos,
     words: Vec<u32>,

@@ -73,6 +73,9 @@ impl RelocateArgs {
             (Some(IndexChoice::FlexExternal), _, Some(_)) => {
                 Some("--index flex-external and --data: at a disk's end it is internal")
             }
+            (_, Some(other), _) | (_, _, Some(other)) if *other == self.image => {
+                Some("--meta and --data: that is where the metadata is now, expected another file or device")
+            }
             _ => None,
         }
     }

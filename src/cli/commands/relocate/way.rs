@@ -101,7 +101,6 @@ impl Way {
         adoption: &Adoption<'_>,
     ) -> anyhow::Result<Self> {
         let name = || look.name();
-        refuse_itself(path, look)?;
         let needs = if level.layout.index.is_internal() {
             Device::needs(level, device.size()).with_context(name)?
         } else {
@@ -150,7 +149,6 @@ impl Way {
 impl Disk {
     /// The one that was named, where the metadata fits behind the data.
     fn of(path: &Path, look: &Look, level: &Level, adoption: &Adoption<'_>) -> anyhow::Result<Self> {
-        refuse_itself(path, look)?;
         if level.layout.index.is_internal() {
             let why = format!("{}: the metadata is internal, at the end of its disk", look.name());
             let hint = "without --data it goes to where DRBD looks on this disk";
@@ -178,14 +176,4 @@ impl Disk {
             stakes,
         })
     }
-}
-
-/// Refuses the target as the other file.
-fn refuse_itself(path: &Path, look: &Look) -> anyhow::Result<()> {
-    anyhow::ensure!(
-        path != look.path,
-        "{}: is where the metadata is now, expected another file or device",
-        path.display()
-    );
-    Ok(())
 }
