@@ -37,7 +37,7 @@ pub(super) const fn change(refusal: &ChangeRefusal) -> &'static str {
         }
         ChangeRefusal::Unclean => "`mdtool apply-al` first",
         ChangeRefusal::Inconsistent => {
-            "let it be synced first; `--flag +CONSISTENT` in the same call, before, says that the data is good all the same"
+            "let it be synced first; `mdtool edit --flag +CONSISTENT` before says that the data is good all the same"
         }
         ChangeRefusal::SlotInUse { .. } => {
             "--forget that node in the same call, or keep as many slots as it needs"
@@ -68,7 +68,7 @@ pub(super) const fn change(refusal: &ChangeRefusal) -> &'static str {
         ChangeRefusal::WhichPeer => "--bitmap-uuid NODE:UUID; `mdtool show` lists the peers",
         ChangeRefusal::SameFormat { .. } => "leave out --format",
         ChangeRefusal::OwnSlot { .. } => {
-            "--forget that node in the same call, before: the own node has no slot"
+            "`mdtool edit --forget` of that node before: the own node has no slot"
         }
     }
 }
@@ -76,7 +76,7 @@ pub(super) const fn change(refusal: &ChangeRefusal) -> &'static str {
 pub(super) const fn relocate(refusal: &RelocateRefusal) -> &'static str {
     match refusal {
         RelocateRefusal::NoSize => {
-            "`mdtool edit --la-size SIZE` sets the size, where it is known; `drbdadm create-md` makes new metadata where there is no data yet"
+            "`mdtool edit --la-size SIZE` sets the size, where it is known; attached and connected once, DRBD sets it itself"
         }
         RelocateRefusal::BitsWithoutSize { .. } => {
             "`mdtool edit --la-size SIZE` sets the size, where it is known: without one kernels take these bits or not, by their version"

@@ -63,7 +63,7 @@ make_cases() {
     # The slot that v08 has no peer for was all set, and is merged.
     expected_kib[$name]=$ALL_KIB
 
-    case_of edit-format-peer
+    case_of edit-there-and-back
     run_mdtool edit "$name.img" --format v09 --node-id 0 --peer 1 --max-peers 1 --yes
     run_mdtool edit "$name.img" --format v08 --peer 1 --yes
 
