@@ -9,5 +9,7 @@ pub mod edit;
 pub mod import;
 mod node;
 pub mod place;
+pub mod relocate;
+pub mod repair;
 pub mod stakes;
 pub mod wipe;

@@ -91,6 +91,10 @@ mod pages;
 mod probe;
 /// One number off in metadata and dumps of any kind, held against drbdmeta.
 mod random_off;
+/// `relocate`, as drbdmeta reads what it leaves.
+mod relocate;
+/// `repair`: each rule that it mends, broken and mended.
+mod repair;
 /// The house: which room may name which.
 mod rooms;
 /// `show`.

@@ -9,6 +9,7 @@ use crate::cli::outcome::{Declined, Negative};
 use crate::cli::output::traces;
 use crate::cli::session::open::Opened;
 use crate::cli::session::source::named;
+use crate::format::metadata::Header;
 use crate::survey::base::Inside;
 use crate::survey::contents::Contents;
 use crate::survey::in_place::in_place;
@@ -16,7 +17,7 @@ use crate::survey::locate::{
     FoundBy, Level, LocateOptions, Located, Role, ScanMode, Searched, locate, located_at,
 };
 use crate::survey::occupants::{Occupant, Partition};
-use crate::survey::traces::TraceKind;
+use crate::survey::traces::{Trace, TraceKind};
 use crate::units::{Bytes, DevPos};
 
 /// An image whose levels were looked for, and the one among them that is meant.
@@ -294,6 +295,16 @@ fn passed_over(
         let whole = located.levels.get(number).map(|level| &level.layout.whole);
         whole.is_some_and(|whole| whole.contains(&at))
     };
+    // What `relocate --for-size` retired says all that the found one says: that is where it was before.
+    let was_here = |trace: &&Trace| {
+        let old = trace.level.as_ref().map(|old| Header::of(&old.superblock));
+        let found = located
+            .levels
+            .get(number)
+            .map(|level| Header::of(&level.superblock));
+        trace.kind == TraceKind::Retired && old.is_some() && old == found
+    };
+    let traces = traces.filter(|trace| !was_here(trace));
     let traces = traces.filter(|trace| match trace.kind {
         TraceKind::LogAlone { log } => !own(log),
         _ => true,

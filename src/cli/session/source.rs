@@ -82,6 +82,24 @@ impl Source {
         Ok(Self { name, kind })
     }
 
+    /// Opens a dump; nothing where the path leads to anything else.
+    pub(crate) fn of_dump(named: &Path) -> anyhow::Result<Option<Self>> {
+        let name = named.display().to_string();
+        let text = text(named).with_context(|| name.clone())?;
+        Ok(text.map(|text| Self {
+            name,
+            kind: Kind::Dump(text),
+        }))
+    }
+
+    /// The dump from its beginning; nothing for an image.
+    pub(crate) fn dump(&self) -> anyhow::Result<Option<DumpReader<'_>>> {
+        match &self.kind {
+            Kind::Disk(_) => Ok(None),
+            Kind::Dump(text) => Ok(Some(text.reader().with_context(|| self.name.clone())?)),
+        }
+    }
+
     /// Opens an image as the arguments of other commands name it.
     pub(crate) fn of_image(image: &ImageArgs, level: Option<LevelChoice>) -> anyhow::Result<Self> {
         Ok(Self {

@@ -53,7 +53,7 @@ impl Spool {
     }
 
     /// The words, from the first.
-    pub(super) const fn read(&self) -> SpoolReader<&Self> {
+    pub(in crate::surgery) const fn read(&self) -> SpoolReader<&Self> {
         SpoolReader {
             spool: self,
             at: ImagePos::START,

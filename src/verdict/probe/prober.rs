@@ -118,7 +118,9 @@ impl<'a> Prober<'a> {
         let first = located.levels.first()?;
         match self.options.which {
             Which::Outermost => (!self.is_another_slot(first)).then_some(0),
-            Which::Innermost | Which::Last => (last > 0 || first.role == Role::Inner).then_some(last),
+            Which::Innermost | Which::Last => {
+                (last > 0 || first.role == Role::Inner).then_some(last)
+            }
             Which::Number(number) => (number <= last).then_some(number),
         }
     }
