@@ -1,5 +1,7 @@
 //! What a writing command supplies: a decision, and drafts of what follows from it.
 
+use std::fmt::Display;
+
 use crate::cli::Streams;
 use crate::cli::write::change::Change;
 use crate::cli::write::look::Look;
@@ -45,6 +47,13 @@ pub(crate) struct Placed<'a> {
     pub(crate) layout: &'a MdLayout,
     /// The device's size when all is done.
     pub(crate) device: Bytes,
+}
+
+/// What to do next with metadata that DRBD finds: look at it, bring it up, and what is sent then.
+pub(crate) fn bring_up(look_at: impl Display, more: &str) -> String {
+    format!(
+        "mdtool check {look_at}{more}, then `drbdadm up` on its resource; what is out of sync is sent when a peer connects"
+    )
 }
 
 /// What was decided.
