@@ -46,7 +46,7 @@ use crate::image::is_same;
 
 pub(crate) use change::{Change, Written, tell_how_to_undo};
 pub(crate) use look::{Aim, Look};
-pub(crate) use plan::{Job, Part, Placed, Plan, Question};
+pub(crate) use plan::{Job, Part, Placed, Plan, Question, bring_up};
 
 /// What is to be changed, and how that was asked for.
 pub(crate) struct Request<'a> {

@@ -18,7 +18,7 @@ use crate::cli::outcome::Outcome;
 use crate::cli::output::change::{self, Metadata};
 use crate::cli::session::select::Trust;
 use crate::cli::write::{
-    self, Aim, Change, Job, Look, Part, Placed, Plan, Question, Request, show,
+    self, Aim, Change, Job, Look, Part, Placed, Plan, Question, Request, bring_up, show,
 };
 use crate::error::{Error, Result};
 use crate::format::layout::MdLayout;
@@ -312,12 +312,12 @@ impl Plan for Adopted<'_> {
 
     fn next(&self) -> Vec<String> {
         let (name, file) = (self.look.name(), self.file().display());
-        let up = "then `drbdadm up` on its resource; what is out of sync is sent when a peer connects";
         vec![match &self.way {
-            Way::External(_) => format!(
-                "mdtool check {file}; `meta-disk {file};` beside `disk {name};` in the resource, {up}"
-            ),
-            Way::Relocate(_) | Way::Truncate(_) => format!("mdtool check {name}, {up}"),
+            Way::External(_) => {
+                let beside = format!("; `meta-disk {file};` beside `disk {name};` in the resource");
+                bring_up(file, &beside)
+            }
+            Way::Relocate(_) | Way::Truncate(_) => bring_up(name, ""),
         }]
     }
 }

@@ -16,7 +16,7 @@ use crate::cli::output::human::binary;
 use crate::cli::session::open::Opened;
 use crate::cli::session::select::Trust;
 use crate::cli::write::{
-    self, Aim, Change, Job, Look, Placed, Plan, Question, Request, Written, show,
+    self, Aim, Change, Job, Look, Placed, Plan, Question, Request, Written, bring_up, show,
 };
 use crate::format::bitmap::bits_to_bytes;
 use crate::format::superblock::{AlState, Superblock};
@@ -136,10 +136,7 @@ impl Plan for Applied<'_> {
     }
 
     fn next(&self) -> Vec<String> {
-        vec![format!(
-            "mdtool check {}, then `drbdadm up` on its resource; what is out of sync is sent when a peer connects",
-            self.look.name()
-        )]
+        vec![bring_up(self.look.name(), "")]
     }
 }
 

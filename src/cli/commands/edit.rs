@@ -15,7 +15,7 @@ use crate::cli::outcome::Outcome;
 use crate::cli::output::change::{self, Metadata};
 use crate::cli::session::select::Trust;
 use crate::cli::write::{
-    self, Aim, Change, Job, Look, Placed, Plan, Question, Request, Written, show,
+    self, Aim, Change, Job, Look, Placed, Plan, Question, Request, Written, bring_up, show,
 };
 use crate::error::Result;
 use crate::format::layout::MdLayout;
@@ -177,6 +177,6 @@ impl Plan for Planned<'_> {
     }
 
     fn next(&self) -> Vec<String> {
-        vec![format!("mdtool check {}", self.look.name())]
+        vec![bring_up(self.look.name(), "")]
     }
 }

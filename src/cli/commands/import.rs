@@ -16,7 +16,7 @@ use crate::cli::output::human::bytes_and_decimal;
 use crate::cli::output::progress::Progress;
 use crate::cli::session::open::refuse_foreign;
 use crate::cli::write::{
-    self, Aim, Change, Job, Look, Part, Placed, Plan, Question, Request, Written,
+    self, Aim, Change, Job, Look, Part, Placed, Plan, Question, Request, Written, bring_up,
 };
 use crate::dump::{DumpReader, Note};
 use crate::error::{Error, Result};
@@ -165,10 +165,7 @@ impl Plan for Imported<'_, '_> {
     }
 
     fn next(&self) -> Vec<String> {
-        vec![format!(
-            "mdtool check {}, then `drbdadm up` on its resource",
-            self.args.target.display()
-        )]
+        vec![bring_up(self.args.target.display(), "")]
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a writing command supplies: a decision, and drafts of what follows from it.
 
+use std::fmt::Display;
+
 use crate::cli::Streams;
 use crate::cli::write::change::Change;
 use crate::cli::write::look::Look;
@@ -70,6 +72,13 @@ impl<'a> Placed<'a> {
             device: Subject::of_level(level, look.holder()).device,
         }]
     }
+}
+
+/// What to do next with metadata that DRBD finds: look at it, bring it up, and what is sent then.
+pub(crate) fn bring_up(look_at: impl Display, more: &str) -> String {
+    format!(
+        "mdtool check {look_at}{more}, then `drbdadm up` on its resource; what is out of sync is sent when a peer connects"
+    )
 }
 
 /// What was decided.
