@@ -4,6 +4,7 @@
 
 pub mod adopt;
 pub mod apply_al;
+pub mod bits;
 pub mod edit;
 pub mod import;
 mod node;

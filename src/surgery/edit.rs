@@ -16,11 +16,13 @@ mod recipe;
 mod refusal;
 mod single;
 mod slots;
+mod source;
 
 pub use bitmap::{EditedBitmap, SlotSource};
 pub use generation::push_history;
 pub use recipe::Recipe;
 pub use refusal::ChangeRefusal;
+pub use source::make_source;
 
 use std::fmt;
 
