@@ -42,7 +42,10 @@ impl Form {
     #[must_use]
     pub fn of(beginning: &[u8]) -> Self {
         let text = String::from_utf8_lossy(beginning);
-        let first = |start: &str| text.lines().any(|line| line.trim_start().starts_with(start));
+        let first = |start: &str| {
+            text.lines()
+                .any(|line| line.trim_start().starts_with(start))
+        };
         if text.trim_start().starts_with('[') {
             Self::QemuMap
         } else if first("EXT:") {
@@ -129,7 +132,9 @@ impl<R: Read> RangeFile<R> {
         let mut bytes = Vec::new();
         loop {
             bytes.clear();
-            let line = (&mut self.text).take(LONGEST_LINE).read_until(b'\n', &mut bytes);
+            let line = (&mut self.text)
+                .take(LONGEST_LINE)
+                .read_until(b'\n', &mut bytes);
             if line.map_err(refused)? == 0 {
                 return Ok(None);
             }

@@ -1,6 +1,7 @@
 //! `mdtool bitmap`.
 
 pub(crate) mod args;
+pub(crate) mod change;
 pub(crate) mod view;
 
 use std::io::Read;
@@ -14,6 +15,7 @@ use crate::cli::commands::bitmap::view::{Slot, View};
 use crate::cli::outcome::Outcome;
 use crate::cli::session::select::Chosen;
 use crate::cli::session::slots::{Scale, log_marking, meant};
+use crate::cli::session::source::{named_level, split};
 use crate::dump::DumpReader;
 use crate::format::bitmap::SetRuns;
 use crate::format::metadata::{Bitmap, Generation, Header};
@@ -25,22 +27,24 @@ use crate::survey::locate::ScanMode;
 use crate::units::{BitmapIndex, Sectors};
 
 /// What `bitmap --help` says of its statuses.
-pub(crate) const STATUSES: &str = "Exit status: 0 shown; 1 there is no metadata, or no such level; 2 could not look.";
+pub(crate) const STATUSES: &str = "Exit status: 0 shown, or done; 1 there is no metadata, or no such level; 2 could not look, or refused: the disk is as it was, or the message names the undo file.";
 
 pub(crate) fn run(
     args: &BitmapArgs,
-    _command_line: &str,
+    command_line: &str,
     out: &mut Streams<'_>,
 ) -> anyhow::Result<Outcome> {
     match &args.action {
         Action::Show(args) => show(args, out),
+        Action::Set(args) => change::set(args, command_line, out),
+        Action::Clear(args) => change::clear(args, command_line, out),
     }
 }
 
 fn show(args: &ShowArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     let path = &args.image.image;
     let name = || path.display().to_string();
-    if is_dump(path).with_context(name)? {
+    if is_dump(&split(path).0).with_context(name)? {
         let mut reader = DumpReader::new(open_source(path).with_context(name)?).with_context(name)?;
         let header = reader.header().clone();
         let scale = Scale::new(&header.geometry, header.la_size);
@@ -49,7 +53,8 @@ fn show(args: &ShowArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
         reader.finish().with_context(name)?;
         return Ok(Outcome::Done);
     }
-    let chosen = Chosen::open(&args.image, args.level, ScanMode::Auto)?;
+    let (image, level) = named_level(&args.image, args.level);
+    let chosen = Chosen::open(&image, level, ScanMode::Auto)?;
     let level = chosen.level();
     let marking = if args.apply_al {
         log_marking(&chosen).with_context(name)?
@@ -111,7 +116,7 @@ fn show_slots(
 }
 
 /// The peer that a slot belongs to.
-fn node_of(slot: BitmapIndex, header: &Header) -> Option<usize> {
+pub(crate) fn node_of(slot: BitmapIndex, header: &Header) -> Option<usize> {
     let Generation::V09(generation) = &header.generation else {
         return None;
     };

@@ -15,6 +15,7 @@ use crate::cli::ranges::each_of_file;
 use crate::cli::session::open::Opened;
 use crate::cli::session::select::{Chosen, choose, find, nothing_found};
 use crate::cli::session::slots::{each_out_of_sync, log_marking, meant};
+use crate::cli::session::source::named_level;
 use crate::format::metadata::Header;
 use crate::format::superblock::AlState;
 use crate::image::Window;
@@ -34,11 +35,12 @@ pub(crate) fn run(
     out: &mut Streams<'_>,
 ) -> anyhow::Result<Outcome> {
     let name = || args.image.image.display().to_string();
-    let opened = Opened::open(&args.image)?;
-    let located = find(&opened, &args.image, args.level, ScanMode::Auto)?;
+    let (image, level) = named_level(&args.image, args.level);
+    let opened = Opened::open(&image)?;
+    let located = find(&opened, &image, level, ScanMode::Auto)?;
     let given = args.from.is_some() || !args.ranges.is_empty();
     if located.levels.is_empty() && !given {
-        return Err(nothing_found(&located, &args.image, &opened));
+        return Err(nothing_found(&located, &image, &opened));
     }
     if located.levels.is_empty() {
         out.tell(format_args!(
@@ -50,7 +52,7 @@ pub(crate) fn run(
         each_given(args, &mut |range| look.add(range, &mut view)).with_context(name)?;
         return look.finish(view, out.stderr).with_context(name);
     }
-    let number = choose(&located, &args.image, args.level, &opened)?;
+    let number = choose(&located, &image, level, &opened)?;
     let chosen = Chosen {
         opened,
         located,

@@ -129,8 +129,23 @@ impl Source {
     }
 }
 
+/// The arguments of an image that may be named as `PATH@LEVEL`.
+pub(crate) fn named_level(
+    image: &ImageArgs,
+    level: Option<LevelChoice>,
+) -> (ImageArgs, Option<LevelChoice>) {
+    let (path, own) = split(&image.image);
+    let level = own.or(level);
+    let image = ImageArgs {
+        image: path,
+        stacked: image.stacked && own.is_none(),
+        ..image.clone()
+    };
+    (image, level)
+}
+
 /// A path and a level: what exists as it is written is no level of anything.
-fn split(named: &Path) -> (PathBuf, Option<LevelChoice>) {
+pub(crate) fn split(named: &Path) -> (PathBuf, Option<LevelChoice>) {
     let whole = || (named.to_owned(), None);
     let exists = named == Path::new("-") || std::fs::symlink_metadata(named).is_ok();
     let Some(text) = named.to_str().filter(|_| !exists) else {

@@ -43,7 +43,9 @@ pub enum ChangeRefusal {
     #[error("the disk is Inconsistent: its data is no generation of its own")]
     Inconsistent,
     /// No generation to start from.
-    #[error("the current UUID is {current}: there is no generation of data yet, and the first connection decides")]
+    #[error(
+        "the current UUID is {current}: there is no generation of data yet, and the first connection decides"
+    )]
     NoGeneration {
         /// The current UUID.
         current: Uuid,

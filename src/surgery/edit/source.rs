@@ -36,7 +36,11 @@ pub fn make_source(header: &mut Header, node: Option<NodeId>, random: Random<'_>
         Generation::V08(generation) => {
             let [current, bitmap, first, second] = generation.uuids;
             let kept = bitmap != Uuid::NONE && !bitmap.same_generation(current);
-            let history = if kept { [bitmap, first] } else { [first, second] };
+            let history = if kept {
+                [bitmap, first]
+            } else {
+                [first, second]
+            };
             generation.uuids = [fresh, current, history[0], history[1]];
         }
         Generation::V09(generation) => v09(generation, node, fresh)?,

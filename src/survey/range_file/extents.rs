@@ -30,7 +30,7 @@ pub(super) fn xfs_bmap(line: &str, legend: &mut bool) -> Line {
         "hole" => Ok(None),
         "delalloc" => Err("an extent has no place yet: sync the file first".to_owned()),
         place => first_and_last(place)
-            .and_then(|(first, count)| Some(units(first, count, SECTOR_SIZE)))
+            .map(|(first, count)| units(first, count, SECTOR_SIZE))
             .ok_or_else(|| "expected BLOCK-RANGE as FIRST..LAST".to_owned())?
             .map(Some),
     }
@@ -66,7 +66,9 @@ pub(super) fn filefrag(line: &str, block: &mut Option<Bytes>) -> Line {
         return Err("an extent has no place yet: sync the file first".to_owned());
     }
     if flags.contains("inline") {
-        return Err("the file's data lies within its inode, and has no blocks of its own".to_owned());
+        return Err(
+            "the file's data lies within its inode, and has no blocks of its own".to_owned(),
+        );
     }
     let block = block.ok_or("expected a line with the file's size before")?;
     let (first, count) =

@@ -37,7 +37,10 @@ pub(super) fn next<R: Read>(file: &mut RangeFile<R>) -> Result<Option<Range<DevP
         let (Some(start), Some(length), Some(data)) = (entry.start, entry.length, entry.data)
         else {
             file.line = line;
-            return Err(wrong(file, "expected start, length and data, as `qemu-img map --output=json` has them"));
+            return Err(wrong(
+                file,
+                "expected start, length and data, as `qemu-img map --output=json` has them",
+            ));
         };
         if data && length > 0 {
             let range = units(start, length, Bytes::new(1));

@@ -4,7 +4,10 @@ use super::*;
 
 /// `START END` a line.
 fn of_line(line: &str) -> std::result::Result<Range<DevPos>, String> {
-    let numbers: Vec<u64> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
+    let numbers: Vec<u64> = line
+        .split(' ')
+        .filter_map(|word| word.parse().ok())
+        .collect();
     match numbers.as_slice() {
         [start, end] => Ok(DevPos::new(*start)..DevPos::new(*end)),
         _ => Err("expected START END".to_owned()),
@@ -51,12 +54,23 @@ fn every_form_is_read_as_its_tool_prints_it() {
 fn what_is_no_range_is_refused_with_its_line() {
     let told = |text: &str| read(text).unwrap_err();
     assert_eq!(told("1 2\nx\n"), "line 2: expected START END");
-    assert_eq!(told("[{\"start\": 0}\n]"), "line 1: expected start, length and data, as `qemu-img map --output=json` has them");
-    assert_eq!(told("[{\"start\": 0, \"length\": 1, \"data\": true}\n] 5"), "line 2: expected nothing behind the list");
+    assert_eq!(
+        told("[{\"start\": 0}\n]"),
+        "line 1: expected start, length and data, as `qemu-img map --output=json` has them"
+    );
+    assert_eq!(
+        told("[{\"start\": 0, \"length\": 1, \"data\": true}\n] 5"),
+        "line 2: expected nothing behind the list"
+    );
     assert!(told(&QEMU[..300]).contains("line 2"), "cut off");
-    assert!(told(&XFS.replace("200..207", "delalloc")).starts_with("line 5: an extent has no place yet"));
+    assert!(
+        told(&XFS.replace("200..207", "delalloc"))
+            .starts_with("line 5: an extent has no place yet")
+    );
     assert!(told(&XFS.replace("200..207", "207..200")).contains("FIRST..LAST"));
-    assert!(told(&FILEFRAG.replace("last,eof", "last,unknown_loc,delalloc,eof")).starts_with("line 5"));
+    assert!(
+        told(&FILEFRAG.replace("last,eof", "last,unknown_loc,delalloc,eof")).starts_with("line 5")
+    );
     assert!(told(&FILEFRAG.replace("last,eof", "inline")).contains("inode"));
     assert!(told(&FILEFRAG.replace(" of 4096 bytes", "")).starts_with("line 2"));
     assert!(told(&format!("{FILEFRAG}nonsense\n")).starts_with("line 7"));

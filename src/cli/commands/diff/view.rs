@@ -32,10 +32,22 @@ struct RangeView {
 /// The document's end.
 #[derive(Clone, Copy, Default, Serialize)]
 #[expect(clippy::struct_field_names, reason = "the names are those of the document")]
-struct Totals {
+pub(super) struct Totals {
     differ_marked_bytes: u64,
     differ_unmarked_bytes: u64,
     equal_marked_bytes: u64,
+}
+
+impl Totals {
+    /// How much differs.
+    pub(super) const fn differ(&self) -> Bytes {
+        Bytes::new(self.differ_marked_bytes.saturating_add(self.differ_unmarked_bytes))
+    }
+
+    /// How much differs and is not marked.
+    pub(super) const fn unmarked(&self) -> Bytes {
+        Bytes::new(self.differ_unmarked_bytes)
+    }
 }
 
 /// Prints ranges.
@@ -54,7 +66,7 @@ impl<'a> View<'a> {
         comparison: &Comparison<'_>,
         out: &'a mut dyn Write,
     ) -> anyhow::Result<Self> {
-        if args.json {
+        if args.writing.json {
             let head = Head {
                 a: &args.a.to_string_lossy(),
                 b: &args.b.to_string_lossy(),
@@ -65,7 +77,7 @@ impl<'a> View<'a> {
             write!(out, "{open},\n  \"ranges\": [")?;
         }
         Ok(Self {
-            json: args.json,
+            json: args.writing.json,
             totals: Totals::default(),
             count: 0,
             last: None,
@@ -115,15 +127,19 @@ impl<'a> View<'a> {
         Ok(())
     }
 
-    /// Prints the sums; returns how much differs.
-    pub(crate) fn finish(mut self, len: Bytes) -> anyhow::Result<Bytes> {
+    /// Prints the sums and returns them; with `more` the document goes on.
+    pub(super) fn finish(mut self, len: Bytes, more: Option<()>) -> anyhow::Result<Totals> {
         if let Some((range, class)) = self.last.take() {
             self.print(&range, class)?;
         }
         let totals = self.totals;
         if self.json {
             let text = serde_json::to_string_pretty(&totals)?;
-            writeln!(self.out, "\n  ],{}", text.trim_start_matches('{'))?;
+            let fields = text.trim_start_matches('{').trim_end_matches('}');
+            write!(self.out, "\n  ],{}", fields.trim_end())?;
+            if more.is_none() {
+                writeln!(self.out, "\n}}")?;
+            }
         } else {
             let row = |bytes| {
                 let size = Bytes::new(bytes);
@@ -141,7 +157,6 @@ impl<'a> View<'a> {
             )?;
             writeln!(self.out, "marked, equal:       {}", row(totals.equal_marked_bytes))?;
         }
-        let differ = totals.differ_marked_bytes.saturating_add(totals.differ_unmarked_bytes);
-        Ok(Bytes::new(differ))
+        Ok(totals)
     }
 }
