@@ -286,7 +286,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::image::{MemImage, WriteAt};
+    use crate::image::{Access, Counted, MemImage, Watched, WriteAt};
 
     const SIZE: u64 = 4 << 20;
 
@@ -351,6 +351,45 @@ mod tests {
             }
             prop_assert_eq!(found, expected);
         }
+    }
+
+    /// How much of an image is no hole.
+    fn data(image: &MemImage) -> u64 {
+        let (mut at, mut sum) = (ImagePos::START, 0);
+        while let Some(data) = image.next_data(at).unwrap() {
+            sum += data.end.get() - data.start.get();
+            at = data.end;
+        }
+        sum
+    }
+
+    #[test]
+    fn each_byte_of_either_is_read_once_and_holes_not_at_all() {
+        let pieces = [(0, 300_000, 1), (2 << 20, 300_000, 0), (3 << 20, 5000, 1)];
+        let (a, b) = (image(&pieces), image(&pieces[1..]));
+        let expected = (data(&a), data(&b));
+        assert!(expected.0 < SIZE && expected.1 < expected.0);
+        let (copy, b) = (content(&a), Counted::new(b));
+        let read = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+        let count = std::sync::Arc::clone(&read);
+        let open = move || -> Result<Box<dyn ReadAt>> {
+            let image = MemImage::from_bytes(&copy);
+            Ok(Box::new(Watched::new(
+                image,
+                move |_: Access, bytes: Bytes| {
+                    count.fetch_add(bytes.get(), std::sync::atomic::Ordering::Relaxed);
+                },
+            )))
+        };
+        let comparison = Comparison {
+            a: Window::whole(&a),
+            b: Window::whole(&b),
+            len: Bytes::new(SIZE),
+            unit: Bytes::new(4096),
+        };
+        comparison.run(open, &mut |_| Ok(())).unwrap();
+        let read = read.load(std::sync::atomic::Ordering::Relaxed);
+        assert_eq!((read, b.bytes().get()), expected);
     }
 
     #[test]
