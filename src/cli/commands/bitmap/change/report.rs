@@ -226,7 +226,13 @@ impl<'l> Report<'l> {
                 "mdtool check {name}, then `drbdadm up` on both sides: they connect, this one is SyncSource and sends what is marked; when both are UpToDate, their contents are equal there"
             )];
         }
-        vec![format!("mdtool bitmap show {name}, mdtool check {name}")]
+        let mut levels = self.look.located.levels.iter();
+        let number = levels.position(|level| level.layout.md == self.level.layout.md);
+        let level = number.filter(|_| self.look.located.levels.len() > 1);
+        let level = level.map_or(String::new(), |number| format!("@{number}"));
+        vec![format!(
+            "mdtool bitmap show {name}{level}, mdtool check {name}"
+        )]
     }
 }
 
