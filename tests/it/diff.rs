@@ -180,3 +180,61 @@ fn with_sync_source_the_handshake_sends_what_differs() {
     );
     assert!(compared.stdout.contains("8192"), "{document}");
 }
+
+#[test]
+fn a_list_of_checksums_stands_for_the_other_replica() {
+    let dir = scratch();
+    let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+    let list = dir.path().join("list");
+    let planted = [(1 << 20, 5, 7), (3 << 20, 70_000, 7), (9 << 20, 4096, 7)];
+    disk(&a, 0, SIZE, 4096, &[], &[(9 << 20, 4096, 7)]);
+    disk(
+        &b,
+        1,
+        SIZE,
+        4096,
+        &[(3 << 20, 4096), (5 << 20, 4096)],
+        &planted,
+    );
+    let (a, b, list) = (
+        a.to_str().unwrap(),
+        b.to_str().unwrap(),
+        list.to_str().unwrap(),
+    );
+    let device = mdtool(["bitmap", "show", b, "--json"]);
+    let device: Value = serde_json::from_str(&device.stdout).unwrap();
+    let device = device["device_bytes"].as_u64().unwrap();
+    let summed = [
+        "sum",
+        a,
+        "--size",
+        &device.to_string(),
+        "--chunk",
+        "64KiB",
+        "-o",
+        list,
+    ];
+    assert_eq!(mdtool(summed).status, 0);
+    let run = mdtool(["diff", "--sums", list, b, "--json"]);
+    assert_eq!(run.status, 1, "{}", run.stderr);
+    let document: Value = serde_json::from_str(&run.stdout).unwrap();
+    let chunk = 65536;
+    assert_eq!(document["chunk_bytes"], chunk);
+    assert_eq!(document["compared_bytes"], device);
+    // Whole chunks differ; of two of them one bit is marked.
+    assert_eq!(document["differ_marked_bytes"], 4096);
+    assert_eq!(document["differ_unmarked_bytes"], 3 * chunk - 4096);
+    assert_eq!(document["equal_marked_bytes"], 4096);
+    let same = mdtool(["diff", "--sums", list, a]);
+    assert_eq!(same.status, 0, "{}", same.stderr);
+    // What is told as the next step marks it.
+    assert!(run.stderr.contains("--from -"), "{}", run.stderr);
+    for words in [
+        &["diff", "--sums", list][..],
+        &["diff", "--sums", list, a, b],
+        &["diff", a],
+        &["diff", "--sums", b, a],
+    ] {
+        assert_eq!(mdtool(words).status, 2, "{words:?}");
+    }
+}

@@ -4,15 +4,18 @@ pub(crate) mod args;
 mod classes;
 mod mark;
 mod side;
+mod sums;
 pub(crate) mod view;
+
+use std::path::Path;
 
 use anyhow::Context;
 
 use crate::cli::Streams;
 use crate::cli::commands::diff::args::DiffArgs;
 use crate::cli::commands::diff::classes::{Class, Classes};
-use crate::cli::commands::diff::side::Side;
-use crate::cli::commands::diff::view::{Totals, View};
+use crate::cli::commands::diff::side::{Side, slots_toward};
+use crate::cli::commands::diff::view::{Subject, Totals, View};
 use crate::cli::outcome::Outcome;
 use crate::cli::session::select::Chosen;
 use crate::format::bitmap::SetRuns;
@@ -30,21 +33,25 @@ pub(crate) fn run(
     command_line: &str,
     out: &mut Streams<'_>,
 ) -> anyhow::Result<Outcome> {
-    let named = args.side(&args.b);
+    if let Some(list) = &args.sums {
+        return sums::run(args, list, out);
+    }
+    let other = args.b.as_ref().context("expected a second replica, or --sums")?;
+    let named = args.side(other);
     let b = Chosen::open(&named.image, named.level, ScanMode::Auto)?;
-    let b = Side::of(&b.opened, b.level(), &args.b)?;
+    let b = Side::of(&b.opened, b.level(), other)?;
     if args.set_bits {
-        return mark::run(args, &b, command_line, out);
+        return mark::run(args, (other, &b), command_line, out);
     }
     let named = args.side(&args.a);
     let a = Chosen::open(&named.image, named.level, ScanMode::Auto)?;
     let a = Side::of(&a.opened, a.level(), &args.a)?;
     let pair = Pair::new(&a, &b, out)?;
-    let mut view = View::new(args, &pair.comparison, out.stdout)?;
+    let mut view = View::new(&args.writing, &pair.subject(args, other), out.stdout)?;
     pair.compare(&mut |range, class| view.range(range, class))?;
     let totals = view.finish(pair.comparison.len, None)?;
     if totals.unmarked() > Bytes::ZERO {
-        mark::tell_the_way(args, out);
+        mark::tell_the_way(args, other, out);
     }
     Ok(totals.outcome())
 }
@@ -82,10 +89,21 @@ impl<'a> Pair<'a> {
         })
     }
 
+    fn subject<'s>(&self, args: &'s DiffArgs, other: &'s Path) -> Subject<'s> {
+        Subject {
+            a: &args.a,
+            b: other,
+            len: self.comparison.len,
+            unit: self.comparison.unit,
+            chunk: None,
+        }
+    }
+
     /// Shows every range that differs or is marked, in order.
     fn compare(&self, show: &mut Show<'_>) -> anyhow::Result<()> {
         let (a, b) = (self.a, self.b);
-        let mut bitmaps = [a.bitmaps(b), b.bitmaps(a)];
+        let toward = |ours: &Side<'_>, theirs: &Side<'_>| slots_toward(&ours.header, &theirs.header);
+        let mut bitmaps = [a.bitmaps(&toward(a, b)), b.bitmaps(&toward(b, a))];
         let mut runs = Vec::new();
         for (bitmaps, scale) in bitmaps.iter_mut().zip([a.scale, b.scale]) {
             for (slot, bitmap) in bitmaps {

@@ -18,7 +18,11 @@ pub(crate) struct DiffArgs {
     /// Regular file or block device with one replica; PATH@LEVEL is one level of a stack
     pub(crate) a: PathBuf,
     /// The same of the other
-    pub(crate) b: PathBuf,
+    #[arg(required_unless_present = "sums", conflicts_with = "sums")]
+    pub(crate) b: Option<PathBuf>,
+    /// In place of the other, a list of its checksums that `sum` printed; - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "set_bits")]
+    pub(crate) sums: Option<PathBuf>,
     /// Expect stacks, and compare their innermost devices
     #[arg(long)]
     pub(crate) stacked: bool,

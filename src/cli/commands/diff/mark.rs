@@ -1,6 +1,7 @@
 //! `diff --set-bits`: what differs, and is not marked, is marked.
 
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::Context;
 
@@ -24,14 +25,14 @@ use crate::units::BitmapIndex;
 /// Compares, marks in A what differs and neither side marks, and says what comes next.
 pub(super) fn run(
     args: &DiffArgs,
-    b: &Side<'_>,
+    (other, b): (&Path, &Side<'_>),
     command_line: &str,
     out: &mut Streams<'_>,
 ) -> anyhow::Result<Outcome> {
     let named = args.side(&args.a);
     let source = SourceArgs {
         sync_source: args.sync_source,
-        with: Some(args.b.clone()),
+        with: Some(other.to_owned()),
     };
     // One document: that of the change is a field of the comparison's.
     let mut change = Vec::new();
@@ -47,6 +48,7 @@ pub(super) fn run(
         level_named: named.level.is_some() || named.image.stacked,
         select: Differences {
             args,
+            other,
             b,
             stdout: &mut *out.stdout,
             totals: None,
@@ -84,6 +86,7 @@ pub(super) fn run(
 /// What differs, and is not marked.
 struct Differences<'a> {
     args: &'a DiffArgs,
+    other: &'a Path,
     b: &'a Side<'a>,
     stdout: &'a mut dyn Write,
     /// Once all is compared.
@@ -112,7 +115,11 @@ impl Select for Differences<'_> {
     ) -> anyhow::Result<Vec<String>> {
         let a = Side::of(&look.opened, look.level()?, &self.args.a)?;
         let pair = Pair::new(&a, self.b, out)?;
-        let mut view = View::new(self.args, &pair.comparison, &mut *self.stdout)?;
+        let mut view = View::new(
+            &self.args.writing,
+            &pair.subject(self.args, self.other),
+            &mut *self.stdout,
+        )?;
         pair.compare(&mut |range, class| {
             if class == Class::DifferUnmarked {
                 ranges.add(range.clone())?;
@@ -129,8 +136,8 @@ impl Select for Differences<'_> {
 }
 
 /// Says how what differs unnoticed is mended, from here to the end.
-pub(super) fn tell_the_way(args: &DiffArgs, out: &mut Streams<'_>) {
-    let (a, b) = (args.a.display(), args.b.display());
+pub(super) fn tell_the_way(args: &DiffArgs, other: &Path, out: &mut Streams<'_>) {
+    let (a, b) = (args.a.display(), other.display());
     let mut level = String::new();
     if args.stacked {
         level.push_str(" --stacked");

@@ -56,18 +56,18 @@ impl<'a> Side<'a> {
         device.context("the device is larger than its disk")
     }
 
-    /// The bitmaps that count, each with its log.
+    /// The bitmaps of these slots, each with its log.
     pub(super) fn bitmaps(
         &self,
-        other: &Self,
+        slots: &[BitmapIndex],
     ) -> Vec<(BitmapIndex, Applied<'_, OnDiskBitmap<'_>>)> {
         if self.level.superblock.la_size() == Sectors::ZERO {
             return Vec::new();
         }
         let bitmap = self.level.bitmap(self.opened.window());
-        let slots = slots_toward(&self.header, &other.header).into_iter();
+        let slots = slots.iter();
         slots
-            .map(|slot| (slot, Applied::new(bitmap, &self.marking)))
+            .map(|slot| (*slot, Applied::new(bitmap, &self.marking)))
             .collect()
     }
 }

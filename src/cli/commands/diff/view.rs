@@ -2,15 +2,26 @@
 
 use std::io::Write;
 use std::ops::Range;
+use std::path::Path;
 
 use serde::Serialize;
 
-use crate::cli::commands::diff::args::DiffArgs;
+use crate::cli::args::WritingArgs;
 use crate::cli::commands::diff::classes::Class;
 use crate::cli::output::document;
 use crate::cli::output::human::{binary, bytes_and_decimal};
-use crate::survey::differences::Comparison;
 use crate::units::{Bytes, DevPos, range_len};
+
+/// What is compared.
+pub(super) struct Subject<'s> {
+    pub(super) a: &'s Path,
+    pub(super) b: &'s Path,
+    pub(super) len: Bytes,
+    /// What a bit stands for, of the finer bitmap.
+    pub(super) unit: Bytes,
+    /// What a checksum stands for, where checksums are compared.
+    pub(super) chunk: Option<Bytes>,
+}
 
 /// The document's beginning.
 #[derive(Serialize)]
@@ -19,6 +30,7 @@ struct Head<'v> {
     b: &'v str,
     compared_bytes: u64,
     bytes_per_bit: u64,
+    chunk_bytes: Option<u64>,
 }
 
 /// A range.
@@ -61,23 +73,24 @@ pub(crate) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    pub(crate) fn new(
-        args: &DiffArgs,
-        comparison: &Comparison<'_>,
+    pub(super) fn new(
+        writing: &WritingArgs,
+        subject: &Subject<'_>,
         out: &'a mut dyn Write,
     ) -> anyhow::Result<Self> {
-        if args.writing.json {
+        if writing.json {
             let head = Head {
-                a: &args.a.to_string_lossy(),
-                b: &args.b.to_string_lossy(),
-                compared_bytes: comparison.len.get(),
-                bytes_per_bit: comparison.unit.get(),
+                a: &subject.a.to_string_lossy(),
+                b: &subject.b.to_string_lossy(),
+                compared_bytes: subject.len.get(),
+                bytes_per_bit: subject.unit.get(),
+                chunk_bytes: subject.chunk.map(Bytes::get),
             };
             let open = document::open(&head)?;
             write!(out, "{open},\n  \"ranges\": [")?;
         }
         Ok(Self {
-            json: args.writing.json,
+            json: writing.json,
             totals: Totals::default(),
             count: 0,
             last: None,
