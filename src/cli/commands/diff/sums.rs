@@ -85,7 +85,7 @@ pub(super) fn run(
     }
     if totals.unmarked() > Bytes::ZERO {
         out.tell(format_args!(
-            "next: mdtool sum --check {0} {1} | mdtool bitmap set {1} --from -     marks whole chunks",
+            "next: mdtool sum --check {0} {1} | mdtool bitmap set {1} --from - --yes     marks whole chunks",
             name(),
             args.a.display()
         ));
