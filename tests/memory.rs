@@ -170,10 +170,10 @@ fn peaks(size: Bytes, words: usize) -> Vec<(&'static str, usize)> {
     make(&target, size, None);
     let import = ["import", &target, &dump, "--yes", "--undo", &undo];
     let apply = ["apply-al", &live, "--yes", "--undo", &applied];
-    let (list, undo_set) = (path("list"), path("undo.set"));
-    backwards(&list);
+    let (ranges, undo_set) = (path("ranges"), path("undo.set"));
+    backwards(&ranges);
     let show = ["bitmap", "show", &slots, "--ranges", "--slot", "0"];
-    let set = ["bitmap", "set", &slots, "--from", &list, "--slot", "30"];
+    let set = ["bitmap", "set", &slots, "--from", &ranges, "--slot", "30"];
     let set = [&set[..], &["--yes", "--undo", &undo_set]].concat();
     vec![
         (

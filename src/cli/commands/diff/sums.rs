@@ -107,15 +107,15 @@ fn compare(
     };
     let file = TransferFile::open(&side.path)?;
     let window = side.opened.window();
-    let size = window.size().min(list.size);
-    let source = Source::of(&file, side.opened.image_pos(DevPos::START), size);
+    let total = window.size().min(list.size);
+    let source = Source::of(&file, side.opened.image_pos(DevPos::START), total);
     let source = source.with_context(|| format!("{}: became smaller", side.name()))?;
     let progress = Progress::new();
     let shared = progress.clone();
     let advance = move |bytes| shared.advance(bytes);
     let summing = list.summing;
     let mut failed = None;
-    let summed = progress.during("summing", size, || {
+    let summed = progress.during("summing", total, || {
         sum(&source, summing, THREADS, &advance, &mut |sum| {
             let range = list.differing(sum).map_err(|error| {
                 failed = Some(error);
