@@ -5,6 +5,7 @@
 pub mod adopt;
 pub mod apply_al;
 pub mod described;
+pub mod bits;
 pub mod edit;
 pub mod import;
 mod node;

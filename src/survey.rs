@@ -16,5 +16,6 @@ pub mod occupancy;
 pub mod occupants;
 pub mod places;
 pub(crate) mod plausibility;
+pub mod range_file;
 pub mod traces;
 pub mod windows;

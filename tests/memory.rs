@@ -8,10 +8,11 @@
 )]
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
-use mdtool::builder::activity_log::{KernelLog, Write};
+use mdtool::builder::activity_log::{KernelLog, Write as LogWrite};
 use mdtool::builder::{Level, build};
 use mdtool::cli::{Streams, run};
 use mdtool::image::WritableFile;
@@ -47,7 +48,7 @@ fn unclean(size: Bytes, words: usize) -> Level {
         let changes = part
             .iter()
             .map(|slot| (*slot, u32::from(*slot).saturating_mul(apart)));
-        log.activate(&changes.collect::<Vec<_>>(), Write::Whole);
+        log.activate(&changes.collect::<Vec<_>>(), LogWrite::Whole);
     }
     let level = Level::v08().unclean().flags(PRIMARY).striping(1, 128);
     let level = level.al_nr_extents(65534).activity_log(log.area());
@@ -70,15 +71,82 @@ fn make(path: &str, size: Bytes, level: Option<Level>) {
     }
 }
 
+/// Ranges in an order that has to be sorted: every other 4 KiB of 2 GiB, last to first, three times.
+fn backwards(path: &str) {
+    let mut lines = String::new();
+    for round in [0, 1, 0] {
+        for range in (0..1_u64 << 18).rev() {
+            let start = (range << 13) | (round << 12);
+            writeln!(lines, "{start} 4096").unwrap();
+        }
+    }
+    save(path, &lines);
+}
+
+#[expect(clippy::disallowed_methods, reason = "a text, not an image")]
+fn save(path: &str, text: &str) {
+    std::fs::write(path, text).unwrap();
+}
+
+/// A reader that leaves after so many bytes.
+struct Leaving(usize);
+
+impl io::Write for Leaving {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let left = self.0.checked_sub(bytes.len());
+        self.0 = left.ok_or(io::ErrorKind::BrokenPipe)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Metadata of 1 PiB, every other bit set, as a dump: its bitmap has 32 GiB.
+const PETABYTE: &str = r#"version "v08";
+uuid {
+    0x0431DFC3F183F6D4; 0x0000000000000000; 0x0000000000000000; 0x0000000000000000;
+    flags 0x00000091;
+}
+la-size-sect 2199023255552;
+bm-byte-per-bit 4096;
+device-uuid 0x0000000000000000;
+la-peer-max-bio-size 4096;
+al-stripes 1;
+al-stripe-size-4k 8;
+bm {
+    4294967296 times 0x5555555555555555;
+}
+"#;
+
+/// The peak of printing the first 64 MiB of its ranges, which are 137 billion.
+fn peak_of_petabyte() -> usize {
+    let dir = tempfile::tempdir().unwrap();
+    let dump = dir.path().join("petabyte.md");
+    let dump = dump.to_str().unwrap();
+    save(dump, PETABYTE);
+    let words = ["bitmap", "show", dump, "--ranges"];
+    let mut leaving = Leaving(64 << 20);
+    let peak = peak_to(&mut leaving, &words, &[0]);
+    assert!(leaving.0 < 1 << 20, "{} bytes are left", leaving.0);
+    peak
+}
+
 /// Runs a command and tells its peak, less what was there before.
 fn peak_of(words: &[&str], statuses: &[u8]) -> usize {
+    peak_to(&mut io::sink(), words, statuses)
+}
+
+/// The same, its output going somewhere.
+fn peak_to(stdout: &mut dyn io::Write, words: &[&str], statuses: &[u8]) -> usize {
     let args: Vec<OsString> = std::iter::once("mdtool")
         .chain(words.iter().copied())
         .map(OsString::from)
         .collect();
     let mut stderr = Vec::with_capacity(64 << 10);
     let mut out = Streams {
-        stdout: &mut io::sink(),
+        stdout,
         stderr: &mut stderr,
     };
     let before = COUNTED.current_usage();
@@ -102,6 +170,11 @@ fn peaks(size: Bytes, words: usize) -> Vec<(&'static str, usize)> {
     make(&target, size, None);
     let import = ["import", &target, &dump, "--yes", "--undo", &undo];
     let apply = ["apply-al", &live, "--yes", "--undo", &applied];
+    let (ranges, undo_set) = (path("ranges"), path("undo.set"));
+    backwards(&ranges);
+    let show = ["bitmap", "show", &slots, "--ranges", "--slot", "0"];
+    let set = ["bitmap", "set", &slots, "--from", &ranges, "--slot", "30"];
+    let set = [&set[..], &["--yes", "--undo", &undo_set]].concat();
     vec![
         (
             "locate",
@@ -116,6 +189,8 @@ fn peaks(size: Bytes, words: usize) -> Vec<(&'static str, usize)> {
             peak_of(&["export", &live, "--apply-al"], &[0]),
         ),
         ("apply-al", peak_of(&apply, &[0])),
+        ("bitmap show", peak_of(&show, &[0])),
+        ("bitmap set", peak_of(&set, &[0])),
         ("export", peak_of(&["export", &slots, "-o", &dump], &[0])),
         ("import", peak_of(&import, &[0])),
         ("undo", peak_of(&["undo", &undo, "--yes"], &[0])),
@@ -136,6 +211,9 @@ fn memory_is_bounded_whatever_the_size() {
     // 16 and 32 MiB of random bitmap: whoever held it all would show.
     let small = peaks(Bytes::new(1 << 40), 1 << 22);
     let large = peaks(Bytes::new(9_000_000_000_000), 1 << 23);
+    let petabyte = peak_of_petabyte();
+    println!("1 PiB of alternating bits: {} KiB", petabyte >> 10);
+    assert!(petabyte <= MOST, "1 PiB: {petabyte} bytes");
     let row = |name: &str, small: usize, large: usize| {
         println!("{name:18} {:6} KiB {:6} KiB", small >> 10, large >> 10);
     };

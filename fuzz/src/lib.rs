@@ -13,6 +13,7 @@ pub mod layout;
 pub mod locate;
 pub mod lvm;
 pub mod partitions;
+pub mod range_file;
 mod reseal;
 pub mod stream;
 pub mod superblock;
@@ -24,7 +25,7 @@ pub mod xfs;
 pub type Property = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Property); 13] = [
+pub const TARGETS: [(&str, Property); 14] = [
     ("activity_log", activity_log::holds),
     ("compare", compare::holds),
     ("dump_parse", dump_parse::holds),
@@ -34,6 +35,7 @@ pub const TARGETS: [(&str, Property); 13] = [
     ("locate", locate::holds),
     ("lvm", lvm::holds),
     ("partitions", partitions::holds),
+    ("range_file", range_file::holds),
     ("stream", stream::holds),
     ("superblock", superblock::holds),
     ("undo_file", undo_file::holds),

@@ -43,7 +43,7 @@ commands! {
         "check" #[doc = "Judge every resource: what DRBD would refuse, what is damaged, and what to do"] Check(check::CheckArgs);
         "compare" #[doc = "Tell what connecting replicas will decide: who sends to whom, how much, and what stands in the way"] Compare(compare::CompareArgs);
         "al" #[doc = "Show a resource's activity log, and which extents it marks"] Al(al::AlArgs);
-        "bitmap" #[doc = "Show which ranges each bitmap slot has out of sync"] Bitmap(bitmap::BitmapArgs);
+        "bitmap" #[doc = "Show which ranges each bitmap slot has out of sync; set and clear bits"] Bitmap(bitmap::BitmapArgs);
         "diff" #[doc = "Compare the data of two replicas, and say what of the differences their bitmaps know"] Diff(diff::DiffArgs);
         "files" #[doc = "Tell whose the ranges out of sync are: partition, volume, file system and file"] Files(files::FilesArgs);
     }

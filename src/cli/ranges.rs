@@ -1,6 +1,5 @@
 //! Ranges of a device as people and tools write them.
 
-use std::io::{BufRead, BufReader, Read};
 use std::ops::Range;
 use std::path::Path;
 use std::str::FromStr;
@@ -9,6 +8,7 @@ use anyhow::Context;
 
 use crate::cli::size::Size;
 use crate::image::open_source;
+use crate::survey::range_file::RangeFile;
 use crate::units::{Bytes, DevPos};
 
 /// A range from the command line: `START..END`, END exclusive, or `START+LENGTH`.
@@ -43,44 +43,29 @@ fn range(start: Bytes, len: Bytes) -> Result<Range<DevPos>, String> {
     }
 }
 
-/// A line longer than that is none of ours.
-const LONGEST_LINE: u64 = 4096;
-
-/// Shows every range of a file with one `START LENGTH` a line to `visit`; `-` is standard input. Empty lines and those that begin with `#` are
-/// passed over.
+/// Shows every range of a file to `visit`, whichever form of [`RangeFile`] it has; `-` is standard input. Where it has a range a line, that
+/// is `START LENGTH`, or as on the command line.
 pub(crate) fn each_of_file(
     path: &Path,
     visit: &mut dyn FnMut(Range<DevPos>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let name = || path.display().to_string();
-    let mut text = BufReader::new(open_source(path).with_context(name)?);
-    let mut line = Vec::new();
-    for number in 1_u64.. {
-        line.clear();
-        (&mut text)
-            .take(LONGEST_LINE)
-            .read_until(b'\n', &mut line)
-            .with_context(name)?;
-        if line.is_empty() {
-            break;
-        }
-        let words = String::from_utf8_lossy(&line);
-        let words = words.trim();
-        if words.is_empty() || words.starts_with('#') {
-            continue;
-        }
-        let range = of_line(words)
-            .map_err(|why| anyhow::anyhow!("line {number}: {why}"))
-            .with_context(name)?;
+    let text = open_source(path).with_context(name)?;
+    let mut file = RangeFile::new(text, of_line).with_context(name)?;
+    while let Some(range) = file.next_range().with_context(name)? {
         visit(range)?;
     }
     Ok(())
 }
 
-fn of_line(words: &str) -> Result<Range<DevPos>, String> {
-    let mut words = words.split_ascii_whitespace();
-    let (Some(start), Some(len), None) = (words.next(), words.next(), words.next()) else {
-        return Err("expected START LENGTH".to_owned());
+fn of_line(line: &str) -> Result<Range<DevPos>, String> {
+    let mut words = line.split_ascii_whitespace();
+    let (start, len) = match (words.next(), words.next(), words.next()) {
+        (Some(range), None, None) if range.contains("..") || range.contains('+') => {
+            return range.parse().map(|RangeArg(range)| range);
+        }
+        (Some(start), Some(len), None) => (start, len),
+        _ => return Err("expected START LENGTH".to_owned()),
     };
     let (Size(start), Size(len)) = (start.parse()?, len.parse()?);
     range(start, len)
@@ -116,6 +101,10 @@ mod tests {
         assert_eq!(
             of_line("4096 512"),
             Ok(DevPos::new(4096)..DevPos::new(4608))
+        );
+        assert_eq!(
+            of_line("4096..8192"),
+            Ok(DevPos::new(4096)..DevPos::new(8192))
         );
         assert!(of_line("4096").is_err());
         assert!(of_line("4096 512 1").is_err());

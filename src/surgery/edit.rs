@@ -18,6 +18,7 @@ mod refusal;
 mod single;
 mod slots;
 mod spooled;
+mod source;
 
 pub use bitmap::{EditedBitmap, SlotSource};
 pub use generation::{begin_generation, push_history};
@@ -25,6 +26,7 @@ pub use note::{Dropped, Note};
 pub use recipe::Recipe;
 pub use refusal::ChangeRefusal;
 pub use spooled::Spooled;
+pub use source::make_source;
 
 use crate::error::Result;
 use crate::format::metadata::{Generation, GenerationV09, Header};

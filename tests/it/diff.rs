@@ -9,7 +9,7 @@ use mdtool::units::{BitmapIndex, Bytes, DevPos, ImagePos, NodeId};
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::support::{mdtool, patch, scratch, sparse};
+use crate::support::{mdtool, patch, peek, scratch, sparse};
 
 const SIZE: u64 = 16 << 20;
 /// As far as all devices go: metadata lies behind.
@@ -100,5 +100,141 @@ proptest! {
         let differ = one != other;
         prop_assert_eq!(run.status, i32::from(differ), "{}", run.stderr);
         prop_assert!(run.stderr.contains("the first"), "sizes differ: {}", run.stderr);
+    }
+}
+
+/// What is out of sync in A's slot.
+fn marked(image: &Path) -> String {
+    mdtool(["bitmap", "show", image.to_str().unwrap(), "--ranges"]).stdout
+}
+
+#[test]
+fn what_differs_unmarked_is_marked_in_a_and_nothing_else() {
+    let dir = scratch();
+    let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+    let undo = dir.path().join("undo");
+    let planted = [(1 << 20, 5, 7), (3 << 20, 70_000, 7), (6 << 20, 4096, 7)];
+    // One of the differences is known to A, another to B.
+    disk(&a, 0, SIZE, 16384, &[(3 << 20, 4096), (8 << 20, 4096)], &[]);
+    disk(&b, 1, SIZE, 4096, &[(6 << 20, 4096)], &planted);
+    let (a_name, b_name) = (a.to_str().unwrap(), b.to_str().unwrap());
+    let silent = mdtool(["diff", a_name, b_name]);
+    assert_eq!(silent.status, 1, "{}", silent.stderr);
+    assert!(
+        silent.stderr.contains("--set-bits --sync-source"),
+        "{}",
+        silent.stderr
+    );
+    let before = peek(&a, 0, SIZE as usize);
+    let more = [
+        "--set-bits",
+        "--yes",
+        "--json",
+        "--undo",
+        undo.to_str().unwrap(),
+    ];
+    let run = mdtool([&["diff", a_name, b_name], &more[..]].concat());
+    assert_eq!(run.status, 1, "{}", run.stderr);
+    let document: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(document["differ_unmarked_bytes"], 4096 + 14 * 4096);
+    let change = &document["set_bits"];
+    assert_eq!(
+        (&change["outcome"], &change["action"]),
+        (&"done".into(), &"set".into())
+    );
+    assert_eq!(change["handshake"]["decision"], "no-sync", "{change}");
+    // Whole bits of 16 KiB: what was marked before, and all of both differences.
+    assert_eq!(marked(&a), "1048576 16384\n3145728 81920\n8388608 16384\n");
+    let after = peek(&a, 0, SIZE as usize);
+    assert!(after[..DATA as usize] == before[..DATA as usize], "data");
+    // All of it is marked now, and marking once more changes nothing.
+    let again = mdtool(["diff", a_name, b_name, "--set-bits", "--yes"]);
+    assert!(
+        again.stdout.contains("differs, not marked: 0 bytes"),
+        "{}",
+        again.stdout
+    );
+    assert!(again.stdout.contains("nothing to do"), "{}", again.stdout);
+    assert_eq!(mdtool(["undo", undo.to_str().unwrap(), "--yes"]).status, 0);
+    assert!(peek(&a, 0, SIZE as usize) == before, "undone");
+    let dry = mdtool(["diff", a_name, b_name, "--set-bits", "--dry-run"]);
+    assert_eq!(dry.status, 1, "{}", dry.stderr);
+    assert!(peek(&a, 0, SIZE as usize) == before, "--dry-run");
+}
+
+#[test]
+fn with_sync_source_the_handshake_sends_what_differs() {
+    let dir = scratch();
+    let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+    disk(&a, 0, SIZE, 4096, &[], &[(2 << 20, 8192, 9)]);
+    disk(&b, 1, SIZE, 4096, &[], &[]);
+    let (a, b) = (a.to_str().unwrap(), b.to_str().unwrap());
+    let run = mdtool(["diff", a, b, "--set-bits", "--sync-source", "--yes"]);
+    assert_eq!(run.status, 1, "{}", run.stderr);
+    assert!(run.stderr.contains("next: "), "{}", run.stderr);
+    let compared = mdtool(["compare", a, b, "--json"]);
+    let document: Value = serde_json::from_str(&compared.stdout).unwrap();
+    assert_eq!(
+        document["pairs"][0]["decision"], "source-bitmap",
+        "{document}"
+    );
+    assert!(compared.stdout.contains("8192"), "{document}");
+}
+
+#[test]
+fn a_list_of_checksums_stands_for_the_other_replica() {
+    let dir = scratch();
+    let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+    let list = dir.path().join("list");
+    let planted = [(1 << 20, 5, 7), (3 << 20, 70_000, 7), (9 << 20, 4096, 7)];
+    disk(&a, 0, SIZE, 4096, &[], &[(9 << 20, 4096, 7)]);
+    disk(
+        &b,
+        1,
+        SIZE,
+        4096,
+        &[(3 << 20, 4096), (5 << 20, 4096)],
+        &planted,
+    );
+    let (a, b, list) = (
+        a.to_str().unwrap(),
+        b.to_str().unwrap(),
+        list.to_str().unwrap(),
+    );
+    let device = mdtool(["bitmap", "show", b, "--json"]);
+    let device: Value = serde_json::from_str(&device.stdout).unwrap();
+    let device = device["device_bytes"].as_u64().unwrap();
+    let summed = [
+        "sum",
+        a,
+        "--size",
+        &device.to_string(),
+        "--chunk",
+        "64KiB",
+        "-o",
+        list,
+    ];
+    assert_eq!(mdtool(summed).status, 0);
+    let run = mdtool(["diff", "--sums", list, b, "--json"]);
+    assert_eq!(run.status, 1, "{}", run.stderr);
+    let document: Value = serde_json::from_str(&run.stdout).unwrap();
+    let chunk = 65536;
+    assert_eq!(document["chunk_bytes"], chunk);
+    assert_eq!(document["compared_bytes"], device);
+    // Whole chunks differ; of two of them one bit is marked.
+    assert_eq!(document["differ_marked_bytes"], 4096);
+    assert_eq!(document["differ_unmarked_bytes"], 3 * chunk - 4096);
+    assert_eq!(document["equal_marked_bytes"], 4096);
+    let same = mdtool(["diff", "--sums", list, a]);
+    assert_eq!(same.status, 0, "{}", same.stderr);
+    // What is told as the next step marks it.
+    assert!(run.stderr.contains("--from -"), "{}", run.stderr);
+    for words in [
+        &["diff", "--sums", list][..],
+        &["diff", "--sums", list, a, b],
+        &["diff", a],
+        &["diff", "--sums", b, a],
+    ] {
+        assert_eq!(mdtool(words).status, 2, "{words:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! Whose a range is, held against what the file systems' own tools say.
 
 /// ext2, ext3 and ext4, held against `debugfs` and `dumpe2fs`.
-mod ext;
+pub(crate) mod ext;
 /// LVM2, described by hand and by its own tools.
 mod lvm;
 /// The command.

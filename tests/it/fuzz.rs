@@ -93,3 +93,66 @@ fn seeds_are_what_testdata_gives() {
     let there: BTreeSet<_> = files("fuzz/seeds").into_iter().collect();
     assert_eq!(there, expected);
 }
+
+/// Numbers that follow from one another, and look as if they did not.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as usize % limit.max(1)
+    }
+
+    /// Damages a few places.
+    fn damage(&mut self, bytes: &mut Vec<u8>) {
+        const ODD: [u32; 8] = [0, 1, 0x7F, 0xFF, 0xFFFF, 0x7FFF_FFFF, 0x8000_0000, u32::MAX];
+        for _ in 0..=self.below(8) {
+            let (at, odd) = (self.below(bytes.len()), ODD[self.below(8)]);
+            match self.below(5) {
+                0 => bytes[at] ^= 1 << self.below(8),
+                1 => bytes[at] = self.below(256) as u8,
+                2 => {
+                    let end = (at + 4).min(bytes.len());
+                    bytes[at..end].copy_from_slice(&odd.to_le_bytes()[..end - at]);
+                }
+                3 => {
+                    let end = (at + 4).min(bytes.len());
+                    bytes[at..end].copy_from_slice(&odd.to_be_bytes()[..end - at]);
+                }
+                _ => {
+                    let from = self.below(bytes.len());
+                    let len = self.below(64).min(bytes.len() - from.max(at));
+                    bytes.copy_within(from..from + len, at);
+                }
+            }
+        }
+    }
+}
+
+/// What the fuzz targets do at length, for those that read what others wrote. `MDTOOL_TEST_TIMES` makes it longer.
+#[test]
+fn properties_hold_on_damaged_seeds() {
+    const WHICH: [&str; 5] = ["ext", "xfs", "lvm", "partitions", "range_file"];
+    let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
+    let seeds = files("fuzz/seeds").into_iter();
+    let seeds: Vec<_> = seeds
+        .filter(|(target, _)| WHICH.contains(&target.as_str()))
+        .collect();
+    for round in 0..crate::test_cases::cases(10) {
+        for (target, file) in &seeds {
+            let (_, property) = TARGETS.iter().find(|(name, _)| name == target).unwrap();
+            #[expect(clippy::disallowed_methods, reason = "a few KiB of bytes")]
+            let mut bytes = std::fs::read(file).unwrap();
+            dice.damage(&mut bytes);
+            let held = std::panic::catch_unwind(|| property(&bytes));
+            if held.is_err() {
+                let kept = std::env::temp_dir().join(format!("mdtool-crash-{target}-{round}"));
+                #[expect(clippy::disallowed_methods, reason = "a few KiB of bytes")]
+                std::fs::write(&kept, &bytes).unwrap();
+                panic!("{target}: {} is a crash", kept.display());
+            }
+        }
+    }
+}

@@ -33,6 +33,8 @@ mod attach;
 mod base;
 /// `bitmap`: what each slot has out of sync.
 mod bitmap;
+/// `bitmap set` and `bitmap clear`, held against a model of bits.
+mod bitmap_change;
 /// Images of the builder's making, held against drbdmeta's own and given to it to read.
 mod builder;
 /// `check`: every rule, no false alarms, and what drbdmeta says.

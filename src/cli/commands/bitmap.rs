@@ -1,6 +1,7 @@
 //! `mdtool bitmap`.
 
 pub(crate) mod args;
+pub(crate) mod change;
 pub(crate) mod view;
 
 use anyhow::Context;
@@ -21,15 +22,17 @@ use crate::units::{BitmapIndex, Sectors};
 use crate::verdict::handshake::Log;
 
 /// What `bitmap --help` says of its statuses.
-pub(crate) const STATUSES: &str = "Exit status: 0 shown; 1 there is no metadata, or no such level; 2 could not look.";
+pub(crate) const STATUSES: &str = "Exit status: 0 shown, or done; 1 there is no metadata, or no such level; 2 could not look, or refused: the disk is as it was, or the message names the undo file.";
 
 pub(crate) fn run(
     args: &BitmapArgs,
-    _command_line: &str,
+    command_line: &str,
     out: &mut Streams<'_>,
 ) -> anyhow::Result<Outcome> {
     match &args.action {
         Action::Show(args) => show(args, out),
+        Action::Set(args) => change::set(args, command_line, out),
+        Action::Clear(args) => change::clear(args, command_line, out),
     }
 }
 
@@ -101,7 +104,7 @@ fn show_slots(
 }
 
 /// The peer that a slot belongs to.
-fn node_of(slot: BitmapIndex, header: &Header) -> Option<usize> {
+pub(crate) fn node_of(slot: BitmapIndex, header: &Header) -> Option<usize> {
     let Generation::V09(generation) = &header.generation else {
         return None;
     };

@@ -5,6 +5,7 @@ use std::ops::Range;
 use anyhow::Context;
 use clap::Args;
 
+use crate::cli::commands::bitmap::node_of;
 use crate::cli::session::select::Chosen;
 use crate::format::bitmap::{SetRuns, Union};
 use crate::format::layout::MdGeometry;
@@ -47,6 +48,41 @@ pub(crate) fn meant(args: SlotArgs, header: &Header) -> anyhow::Result<Vec<Bitma
         return Ok((0..count).map(BitmapIndex::new).collect());
     }
     Ok(assigned)
+}
+
+/// The slots to be changed: the one named, all of them, or the only one with a peer.
+///
+/// Slots without a peer keep track for peers to come: they are cleared only where they are named.
+pub(crate) fn to_change(
+    args: SlotArgs,
+    all: bool,
+    clear: bool,
+    header: &Header,
+) -> anyhow::Result<Vec<BitmapIndex>> {
+    if args.slot.is_some() || args.peer.is_some() {
+        return meant(args, header);
+    }
+    let assigned = header.assigned_slots();
+    if all && !clear {
+        let count = u8::try_from(header.geometry.max_peers).unwrap_or(u8::MAX);
+        return Ok((0..count).map(BitmapIndex::new).collect());
+    }
+    anyhow::ensure!(
+        !assigned.is_empty(),
+        "no slot is assigned to a peer: they keep track for peers to come; --slot N names one"
+    );
+    if all || assigned.len() == 1 {
+        return Ok(assigned);
+    }
+    let slots = assigned.iter().map(|slot| {
+        let node = node_of(*slot, header);
+        let node = node.map_or(String::new(), |node| format!(" (node {node})"));
+        format!("{}{node}", slot.get())
+    });
+    anyhow::bail!(
+        "which slot? These are assigned: {}; expected --slot N, --peer NODE or --all-slots",
+        slots.collect::<Vec<_>>().join(", ")
+    )
 }
 
 /// The slot of a peer.

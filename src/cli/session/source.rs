@@ -162,7 +162,7 @@ pub(crate) fn named(
 }
 
 /// A path and a level: what exists as it is written is no level of anything.
-fn split(named: &Path) -> (PathBuf, Option<LevelChoice>) {
+pub(crate) fn split(named: &Path) -> (PathBuf, Option<LevelChoice>) {
     let whole = || (named.to_owned(), None);
     let exists = named == Path::new("-") || is_there(named);
     let Some(text) = named.to_str().filter(|_| !exists) else {

@@ -1,7 +1,7 @@
 //! Why an edit is refused.
 
 use crate::error::{Misfit, Refusal};
-use crate::format::superblock::Format;
+use crate::format::superblock::{Format, Uuid};
 use crate::units::{BitmapIndex, Bytes, NodeId, Sectors};
 
 /// A change that would break an invariant, or that this metadata has no place for.
@@ -42,6 +42,14 @@ pub enum ChangeRefusal {
     /// A generation of data that is not consistent.
     #[error("the disk is Inconsistent: its data is no generation of its own")]
     Inconsistent,
+    /// No generation to start from.
+    #[error(
+        "the current UUID is {current}: there is no generation of data yet, and the first connection decides"
+    )]
+    NoGeneration {
+        /// The current UUID.
+        current: Uuid,
+    },
     /// A slot that a peer has would be dropped.
     #[error("slot {} belongs to node {}: {slots} slots have no room for it", slot.get(), node.get())]
     SlotInUse {

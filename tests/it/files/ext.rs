@@ -44,7 +44,7 @@ fn ncheck(image: &Path, inodes: &BTreeSet<u64>) -> BTreeMap<u64, BTreeSet<String
 }
 
 /// The blocks that `dumpe2fs` lists as free.
-fn free(image: &Path) -> BTreeSet<u64> {
+pub(crate) fn free(image: &Path) -> BTreeSet<u64> {
     let listing = tool("dumpe2fs", &[image.to_str().unwrap()]);
     let groups = listing
         .lines()

@@ -31,6 +31,7 @@ pub(super) fn all() -> Vec<Seed> {
         from_image(name, &mut seeds);
     }
     dumps(&mut seeds);
+    range_files(&mut seeds);
     pairs(&mut seeds);
     for (shape, name) in ["v08", "v09", "stack", "three", "striped", "v07", "external"]
         .iter()
@@ -269,6 +270,27 @@ fn file_systems(seeds: &mut Vec<Seed>) {
         let path = testdata("filesystems").join(format!("{name}.sectors"));
         #[expect(clippy::disallowed_methods, reason = "a few KiB of bytes")]
         seeds.push((target, name.to_owned(), std::fs::read(path).unwrap()));
+    }
+}
+
+/// Files of ranges, as each tool prints them.
+fn range_files(seeds: &mut Vec<Seed>) {
+    for (name, text) in [
+        ("lines", "# slot 0\n0 4096\n8192 12288\n"),
+        (
+            "qemu-img",
+            "[{ \"start\": 0, \"length\": 65536, \"depth\": 0, \"present\": true, \"zero\": false, \"data\": true, \"offset\": 0},\n{ \"start\": 65536, \"length\": 4096, \"data\": false}]\n",
+        ),
+        (
+            "xfs_bmap",
+            "/a:\n EXT: FILE-OFFSET BLOCK-RANGE AG AG-OFFSET TOTAL FLAGS\n   0: [0..7]: 96..103 0 (96..103) 8 000000\n   1: [8..15]: hole 8\n FLAG Values:\n    0100000 Shared extent\n",
+        ),
+        (
+            "filefrag",
+            "Filesystem type is: ef53\nFile size of /a is 12288 (3 blocks of 4096 bytes)\n ext: logical_offset: physical_offset: length: expected: flags:\n   0:        0..       1:      34304..     34305:      2:\n   1:        2..       2:      34816..     34816:      1:      34306: last,eof\n/a: 2 extents found\n",
+        ),
+    ] {
+        seeds.push(("range_file", name.to_owned(), text.as_bytes().to_vec()));
     }
 }
 

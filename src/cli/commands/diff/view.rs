@@ -2,15 +2,26 @@
 
 use std::io::Write;
 use std::ops::Range;
+use std::path::Path;
 
 use serde::Serialize;
 
-use crate::cli::commands::diff::args::DiffArgs;
+use crate::cli::args::WritingArgs;
 use crate::cli::commands::diff::classes::Class;
 use crate::cli::output::document;
 use crate::cli::output::human::{binary, bytes_and_decimal};
-use crate::survey::differences::Comparison;
 use crate::units::{Bytes, DevPos, range_len};
+
+/// What is compared.
+pub(super) struct Subject<'s> {
+    pub(super) a: &'s Path,
+    pub(super) b: &'s Path,
+    pub(super) len: Bytes,
+    /// What a bit stands for, of the finer bitmap.
+    pub(super) unit: Bytes,
+    /// What a checksum stands for, where checksums are compared.
+    pub(super) chunk: Option<Bytes>,
+}
 
 /// The document's beginning.
 #[derive(Serialize)]
@@ -19,6 +30,7 @@ struct Head<'v> {
     b: &'v str,
     compared_bytes: u64,
     bytes_per_bit: u64,
+    chunk_bytes: Option<u64>,
 }
 
 /// A range.
@@ -32,10 +44,22 @@ struct RangeView {
 /// The document's end.
 #[derive(Clone, Copy, Default, Serialize)]
 #[expect(clippy::struct_field_names, reason = "the names are those of the document")]
-struct Totals {
+pub(super) struct Totals {
     differ_marked_bytes: u64,
     differ_unmarked_bytes: u64,
     equal_marked_bytes: u64,
+}
+
+impl Totals {
+    /// How much differs.
+    pub(super) const fn differ(&self) -> Bytes {
+        Bytes::new(self.differ_marked_bytes.saturating_add(self.differ_unmarked_bytes))
+    }
+
+    /// How much differs and is not marked.
+    pub(super) const fn unmarked(&self) -> Bytes {
+        Bytes::new(self.differ_unmarked_bytes)
+    }
 }
 
 /// Prints ranges.
@@ -49,23 +73,24 @@ pub(crate) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    pub(crate) fn new(
-        args: &DiffArgs,
-        comparison: &Comparison<'_>,
+    pub(super) fn new(
+        writing: &WritingArgs,
+        subject: &Subject<'_>,
         out: &'a mut dyn Write,
     ) -> anyhow::Result<Self> {
-        if args.json {
+        if writing.json {
             let head = Head {
-                a: &args.a.to_string_lossy(),
-                b: &args.b.to_string_lossy(),
-                compared_bytes: comparison.len.get(),
-                bytes_per_bit: comparison.unit.get(),
+                a: &subject.a.to_string_lossy(),
+                b: &subject.b.to_string_lossy(),
+                compared_bytes: subject.len.get(),
+                bytes_per_bit: subject.unit.get(),
+                chunk_bytes: subject.chunk.map(Bytes::get),
             };
             let open = document::open(&head)?;
             write!(out, "{open},\n  \"ranges\": [")?;
         }
         Ok(Self {
-            json: args.json,
+            json: writing.json,
             totals: Totals::default(),
             count: 0,
             last: None,
@@ -115,15 +140,19 @@ impl<'a> View<'a> {
         Ok(())
     }
 
-    /// Prints the sums; returns how much differs.
-    pub(crate) fn finish(mut self, len: Bytes) -> anyhow::Result<Bytes> {
+    /// Prints the sums and returns them; with `more` the document goes on.
+    pub(super) fn finish(mut self, len: Bytes, more: Option<()>) -> anyhow::Result<Totals> {
         if let Some((range, class)) = self.last.take() {
             self.print(&range, class)?;
         }
         let totals = self.totals;
         if self.json {
             let text = serde_json::to_string_pretty(&totals)?;
-            writeln!(self.out, "\n  ],{}", text.trim_start_matches('{'))?;
+            let fields = text.trim_start_matches('{').trim_end_matches('}');
+            write!(self.out, "\n  ],{}", fields.trim_end())?;
+            if more.is_none() {
+                writeln!(self.out, "\n}}")?;
+            }
         } else {
             let row = |bytes| {
                 let size = Bytes::new(bytes);
@@ -141,7 +170,6 @@ impl<'a> View<'a> {
             )?;
             writeln!(self.out, "marked, equal:       {}", row(totals.equal_marked_bytes))?;
         }
-        let differ = totals.differ_marked_bytes.saturating_add(totals.differ_unmarked_bytes);
-        Ok(Bytes::new(differ))
+        Ok(totals)
     }
 }

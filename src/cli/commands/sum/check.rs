@@ -120,23 +120,9 @@ fn judge(
     sum: &ChunkSum,
     bad: &mut Bad<'_>,
 ) -> anyhow::Result<bool> {
-    let listed = list.next.as_ref();
-    let listed = listed.filter(|listed| listed.range.start == sum.range.start);
-    let Some(listed) = listed else {
-        bad.note(&sum.range)?;
-        return Ok(false);
-    };
-    let found = sum.hashed.value.as_ref().map(ToString::to_string);
-    let same_content = if listed.zeros || sum.hashed.zeros {
-        listed.zeros && sum.hashed.zeros
-    } else {
-        found.is_some() && found == listed.value
-    };
-    let good = same_content && listed.range == sum.range;
-    if !good {
-        let range = listed.range.clone();
-        bad.note(&range)?;
+    let differing = list.differing(sum)?;
+    if let Some(range) = &differing {
+        bad.note(range)?;
     }
-    list.advance()?;
-    Ok(good)
+    Ok(differing.is_none())
 }

@@ -7,7 +7,7 @@ use anyhow::Context;
 use serde_json::Value;
 
 use crate::truck::hash::Algorithm;
-use crate::truck::sums::Summing;
+use crate::truck::sums::{ChunkSum, Summing};
 use crate::units::{Bytes, DevPos};
 
 /// The longest line that is read: the first has the image's path.
@@ -68,6 +68,25 @@ impl<R: BufRead> List<R> {
         list.size = Bytes::new(size.context("line 1: expected bytes")?);
         list.advance()?;
         Ok(list)
+    }
+
+    /// Where a chunk is not as listed, the next one being looked at; what the list does not have is not.
+    pub(crate) fn differing(&mut self, sum: &ChunkSum) -> anyhow::Result<Option<Range<DevPos>>> {
+        let listed = self.next.as_ref();
+        let listed = listed.filter(|listed| listed.range.start == sum.range.start);
+        let Some(listed) = listed else {
+            return Ok(Some(sum.range.clone()));
+        };
+        let found = sum.hashed.value.as_ref().map(ToString::to_string);
+        let same_content = if listed.zeros || sum.hashed.zeros {
+            listed.zeros && sum.hashed.zeros
+        } else {
+            found.is_some() && found == listed.value
+        };
+        let good = same_content && listed.range == sum.range;
+        let range = (!good).then(|| listed.range.clone());
+        self.advance()?;
+        Ok(range)
     }
 
     /// The next line as JSON; `None` at the end, and for a last line that is not whole.
