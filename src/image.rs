@@ -32,7 +32,7 @@ use crate::units::{Bytes, ImagePos};
 
 pub use counted::Counted;
 pub use file::ImageFile;
-pub use in_use::{InUse, Process, Use, User};
+pub use in_use::{InUse, Process, Use, User, is_same};
 pub use map::{MappedImage, open_for_scan};
 pub use mem::MemImage;
 pub use names::names_in;
