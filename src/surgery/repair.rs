@@ -254,11 +254,8 @@ impl Repair {
 
 /// Whether it is as the mend expects: somebody else's bytes in the magic's place may be the beginning of more, and v07 is not written.
 fn applies(mend: Mend, judged: &Judged<'_>) -> bool {
-    match mend {
-        Mend::Magic => judged.trace == Some(TraceKind::Erased { found: 0 }),
-        _ => {
-            let known = judged.level.is_some();
-            known && judged.subject.superblock.format() != Format::V07
-        }
+    if mend == Mend::Magic {
+        return judged.trace == Some(TraceKind::Erased { found: 0 });
     }
+    judged.level.is_some() && judged.subject.superblock.format() != Format::V07
 }

@@ -219,7 +219,7 @@ fn a_log_that_nobody_needs_is_initialised_and_no_bit_changes() {
         return;
     }
     let (_dir, image, _) = mended("al-not-initialised", |image| {
-        patch(image, AL, &[0; 32_768]);
+        patch(image, AL, &vec![0; 32_768]);
     });
     assert_eq!(bits(&image).concat().iter().filter(|bit| **bit).count(), 12);
 }

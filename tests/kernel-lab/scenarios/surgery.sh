@@ -53,16 +53,6 @@ make_cases() {
     md_disk[$name]=$name-md
     index[$name]=flexible
 
-    case_of relocate-back
-    run_mdtool relocate "$name.img" --meta "$name-md.img" --yes
-    run_mdtool relocate "$name-md.img" --data "$name.img" --yes
-
-    case_of edit-format
-    run_mdtool edit "$name.img" --format v09 --node-id 0 --peer 1 --max-peers 2 --yes
-    run_mdtool edit "$name.img" --format v08 --peer 1 --merge-slots --yes
-    # The slot that v08 has no peer for was all set, and is merged.
-    expected_kib[$name]=$ALL_KIB
-
     case_of edit-there-and-back
     run_mdtool edit "$name.img" --format v09 --node-id 0 --peer 1 --max-peers 1 --yes
     run_mdtool edit "$name.img" --format v08 --peer 1 --yes
