@@ -136,7 +136,10 @@ fn more_questions() -> Vec<(Disk, Vec<String>)> {
     let adopt = ["adopt", undone.name(), "--stacked", "--yes", "--undo"];
     ok(&[&adopt[..], &[text(&undo)]].concat());
     patch(&undone.path, undone.end() + 8, b"since");
-    let edit = words(&edited, &["edit", "DISK", "--current-uuid", "0xABCDEF0"]);
+    let edit = words(
+        &edited,
+        &["edit", "DISK", "--current-uuid", "0x0000ABCD0000ABCD"],
+    );
     let wipe = words(&wiped, &["wipe", "DISK"]);
     let undo = words(&undone, &["undo", text(&undo)]);
     vec![(edited, edit), (wiped, wipe), (undone, undo)]
