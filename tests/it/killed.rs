@@ -301,6 +301,10 @@ every_command! {
     applying_the_log: unclean, "apply-al DISK --yes", "";
     editing_fields: one, "edit DISK --current-uuid 0x1234567890ABCDE0 --yes", "";
     editing_the_log: roomy, "edit DISK --al-stripes 2 --al-stripe-size 32KiB --yes", "";
+    relocating_where_the_disk_grew: grown, "relocate DISK --yes", "";
+    relocating_for_a_smaller_disk: roomy, "relocate DISK --for-size 1900KiB --yes", "";
+    relocating_to_a_meta_device: one, "relocate DISK --meta META --yes", "";
+    repairing_the_log: unusable, "repair DISK --yes", "";
     wiping: one, "wipe DISK --yes", "";
     wiping_a_level: stack, "wipe DISK --level 1 --yes", "";
     undoing: adopted, "undo UNDO --yes", "";

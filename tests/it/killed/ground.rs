@@ -90,6 +90,17 @@ impl Ground {
         Self::of(format, &[crashed(format)])
     }
 
+    /// As a crashed Primary left it, with a log that says nothing.
+    pub(super) fn unusable(format: &'static str) -> Self {
+        let ground = Self::unclean(format);
+        patch(
+            &ground.path("disk"),
+            SIZE - 4096 - 32_768,
+            &vec![0x5A; 32_768],
+        );
+        ground
+    }
+
     /// With room for a longer log.
     pub(super) fn roomy(format: &'static str) -> Self {
         let size = LaSize::Exactly(Sectors::new(3000));
