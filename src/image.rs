@@ -31,17 +31,17 @@ use crate::units::{Bytes, ImagePos};
 
 pub use counted::Counted;
 pub use file::ImageFile;
-pub use in_use::{InUse, Process, Use, User};
+pub use in_use::{InUse, Process, Use, User, is_same};
 pub use map::{MappedImage, open_for_scan};
 pub use mem::MemImage;
 pub use names::names_in;
 pub use new_file::{NewFile, create_directory};
 pub use random::random_u64;
 pub use scratch::Scratch;
-pub use source::{is_regular_file, open_source, source_size};
+pub use source::{is_pipe, is_regular_file, is_there, open_source, source_size};
 pub use standard::{StandardInput, StandardOutput};
 pub use system::ignore_size_limit_signal;
-pub use transfer::{TransferFile, forget_cached, is_same, who_uses};
+pub use transfer::{TransferFile, forget_cached, who_uses};
 pub use watched::{Access, Watched};
 pub use window::Window;
 pub use writable::WritableFile;
@@ -206,7 +206,7 @@ fn len_within(range: &Range<ImagePos>, size: Bytes) -> Result<Bytes> {
 }
 
 /// Whether `len` bytes at `at` lie within an image of `size`.
-fn check_within(op: IoOp, at: ImagePos, len: Bytes, size: Bytes) -> Result<()> {
+pub(crate) fn check_within(op: IoOp, at: ImagePos, len: Bytes, size: Bytes) -> Result<()> {
     match at.checked_add(len) {
         Some(end) if end.from_start() <= size => Ok(()),
         _ => Err(IoError::at(op, at, len, outside("image", size)).into()),

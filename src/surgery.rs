@@ -5,9 +5,12 @@
 pub mod adopt;
 pub mod apply_al;
 pub mod bits;
+pub mod described;
 pub mod edit;
 pub mod import;
 mod node;
 pub mod place;
+pub mod relocate;
+pub mod repair;
 pub mod stakes;
 pub mod wipe;

@@ -54,6 +54,7 @@ commands! {
         "plan" #[doc = "Tell each way to adopt a resource, whether it works here, and its commands"] Plan(plan::PlanArgs);
         "fit" #[doc = "Tell what DRBD needs and leaves on a disk: from a disk's size the device's, or the other way round"] Fit(fit::FitArgs);
         "adopt" #[doc = "Put a resource's metadata where DRBD looks on this disk"] Adopt(adopt::AdoptArgs);
+        "relocate" #[doc = "Move this node's own metadata: after its disk grew, before it shrinks, to a meta device and back"] Relocate(relocate::RelocateArgs);
         "import" #[doc = "Put a dump's metadata on a disk, where DRBD looks for it"] Import(import::ImportArgs);
     }
     "Carry" {
@@ -63,6 +64,7 @@ commands! {
     "Repair and take back" {
         "apply-al" #[doc = "Mark what the activity log names out of sync, as must be before DRBD attaches"] ApplyAl(apply_al::ApplyAlArgs);
         "edit" #[doc = "Change metadata: node ids, slots, sizes, UUIDs, flags, format; in place or as a dump"] Edit(edit::EditArgs);
+        "repair" #[doc = "Mend what check found and what has one right answer"] Repair(repair::RepairArgs);
         "wipe" #[doc = "Make a resource's metadata zeros, and nothing else"] Wipe(wipe::WipeArgs);
         "undo" #[doc = "Put back what a writing command changed"] Undo(undo::UndoArgs);
     }

@@ -1,5 +1,7 @@
 //! How a command ends: the exit status, and what to say of an error.
 
+mod surgery;
+
 use std::fmt;
 use std::io;
 use std::process::ExitCode;
@@ -11,8 +13,6 @@ use crate::cli::write::confirm::Unconfirmed;
 use crate::error::{Cause, EditRefusal, Error, IoError, IoOp, Refused, Unsupported};
 use crate::format::superblock::Format;
 use crate::image::{InUse, Use};
-use crate::surgery::adopt::{AdoptRefusal, Obstacle};
-use crate::surgery::place::PlaceRefusal;
 use crate::survey::file_form::FileForm;
 use crate::truck::TruckRefusal;
 use crate::verdict::probe::Status;
@@ -178,29 +178,18 @@ fn hint_of_dump(error: &anyhow::Error) -> Option<String> {
     })
 }
 
-fn hint_of_adopt(refusal: &AdoptRefusal) -> &'static str {
-    match refusal {
-        AdoptRefusal::NodeId { .. } => {
-            "--node-id N, as the target's drbd.conf has it: DRBD 9 does not attach metadata of another node, and the slot that tracked the target must track the source"
-        }
-        AdoptRefusal::Obstacle(Obstacle::Occupied { .. }) => {
-            "`mdtool locate` tells who lives on which resource: --level adopts that one; wipefs removes the traces of what is no longer used"
-        }
-        AdoptRefusal::Obstacle(_) | AdoptRefusal::BlockDevice | AdoptRefusal::NotTheEnd { .. } => {
-            "`mdtool plan` tells which ways there are, with the numbers"
-        }
-        AdoptRefusal::MetaSize { .. } => {
-            "a new file gets the right size by itself; `mdtool plan` tells the numbers"
-        }
-    }
-}
-
 fn hint_of(error: &Error) -> Option<&'static str> {
     if let Some(refusal) = error.refusal() {
-        return Some(hint_of_adopt(refusal));
+        return Some(surgery::adopt(refusal));
     }
     if let Some(refusal) = error.refusal() {
-        return hint_of_place(refusal);
+        return Some(surgery::relocate(refusal));
+    }
+    if let Some(refusal) = error.refusal() {
+        return Some(surgery::change(refusal));
+    }
+    if let Some(refusal) = error.refusal() {
+        return surgery::place(refusal);
     }
     if let Some(refusal) = error.refusal() {
         return hint_of_in_use(refusal);
@@ -313,21 +302,6 @@ fn hint_of_io(error: &IoError) -> Option<&'static str> {
             "the disk cannot read this itself: copy what it can with ddrescue, and look at the copy",
         ),
         (IoOp::Lock, _) => Some("another process is writing to it: let that finish first"),
-        _ => None,
-    }
-}
-
-const fn hint_of_place(refusal: &PlaceRefusal) -> Option<&'static str> {
-    match refusal {
-        PlaceRefusal::LaSize { .. } => Some(
-            "take a larger disk, or external metadata; --clip makes the DRBD device smaller, which cuts off the end of what is on it",
-        ),
-        PlaceRefusal::Occupied { .. } => Some(
-            "shrink it first, take a larger disk or external metadata; wipefs removes the traces of what is no longer used",
-        ),
-        PlaceRefusal::OwnSlot { .. } => {
-            Some("--node-id takes the target's node id; the dump's is its source's")
-        }
         _ => None,
     }
 }

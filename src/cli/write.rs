@@ -27,6 +27,7 @@ pub(crate) mod undoing;
 mod basis;
 mod draw;
 mod judge;
+mod last_bits;
 mod target;
 
 use std::path::Path;
@@ -35,12 +36,13 @@ use anyhow::Context;
 
 use crate::cli::Streams;
 use crate::cli::args::WritingArgs;
-use crate::cli::outcome::Outcome;
+use crate::cli::outcome::{Declined, Outcome};
 use crate::cli::write::basis::Basis;
 use crate::cli::write::blame::blame;
 use crate::cli::write::confirm::{Kept, confirm};
 use crate::cli::write::draw::{Asked, Canvas, Drawing};
 use crate::cli::write::target::Target;
+use crate::image::is_same;
 
 pub(crate) use change::{Change, Written, tell_how_to_undo};
 pub(crate) use look::{Aim, Look};
@@ -65,8 +67,9 @@ pub(crate) fn run(
 ) -> anyhow::Result<Outcome> {
     let dry_run = request.writing.dry_run;
     let path = request.aim.path();
-    let mut target = Target::take(path, dry_run)?;
     let meta_path = request.meta;
+    refuse_one_for_both(path, meta_path)?;
+    let mut target = Target::take(path, dry_run)?;
     let take = |path: &Path| path.exists().then(|| Target::take(path, dry_run));
     let mut meta = meta_path.and_then(take).transpose()?;
     let force = request.writing.force;
@@ -77,9 +80,9 @@ pub(crate) fn run(
         Some(Basis::of(&look).map_err(|error| blame(error, path, None, Vec::new()))?)
     };
     let mut plan = job.decide(&look, out)?;
-    let drawing = draft(&mut *plan, &look, request, meta.as_ref())?;
-    let superblocks = drawing.superblocks.iter();
-    judge::judge(superblocks, &plan.placed(), &look, force, out)?;
+    let mut drawing = draft(&mut *plan, &look, request, meta.as_ref())?;
+    let superblocks = std::mem::take(&mut drawing.superblocks);
+    judge::judge(superblocks.iter(), &plan.placed(), &look, force, out)?;
     let nothing = drawing.summary.is_nothing();
     let changes = if dry_run {
         if !nothing {
@@ -101,6 +104,7 @@ pub(crate) fn run(
     // It was written, whether or not that can be printed.
     tell_how_to_undo(&changes, out);
     if changes.iter().any(|change| change.written == Written::Done) {
+        last_bits::warn(&superblocks, &plan.placed(), &look, meta_path, out)?;
         for line in plan.next() {
             out.tell(format_args!("next: {line}"));
         }
@@ -147,6 +151,17 @@ fn draft(
         dry_run: request.writing.dry_run,
     };
     Drawing::of(&canvases, &asked, plan)
+}
+
+/// Refuses a meta device that is the target, by whatever name: its metadata would be written over the data.
+fn refuse_one_for_both(path: &Path, meta: Option<&Path>) -> anyhow::Result<()> {
+    let Some(meta) = meta.filter(|meta| is_same(path, meta)) else {
+        return Ok(());
+    };
+    let (meta, path) = (meta.display(), path.display());
+    let why = format!("{meta}: is {path} itself, expected another file or device for the metadata");
+    let inside = "without --strategy external the metadata stays on the disk";
+    Err(Declined::new(why, &[inside]).into())
 }
 
 /// Says what would happen, of which nothing is written.

@@ -5,14 +5,12 @@
 
 mod flags;
 mod mark;
-mod state;
 
 use std::fmt;
 
 pub use crate::terms::Format;
 pub use flags::{DeviceFlags, Named, PeerFlags};
 pub use mark::{Mark, Marked, mark_of, marked, unmarked};
-pub use state::{AtAttach, DiskState};
 
 use crate::format::layout::{AlStriping, MdGeometry};
 use crate::format::ondisk::{SUPERBLOCK_LEN, SuperblockV07, SuperblockV08, SuperblockV09};

@@ -77,6 +77,13 @@ impl System {
     }
 }
 
+/// Whether two paths lead to the same file or device, by whatever names.
+#[must_use]
+pub fn is_same(one: &Path, other: &Path) -> bool {
+    let (one, other) = (Object::at(one), Object::at(other));
+    one.is_some() && one == other
+}
+
 /// Opens an image with an access, a block device exclusively; where somebody has claimed that, the answer names who.
 pub(super) fn open(path: &Path, access: OFlags) -> Result<ImageFile> {
     let opened = ImageFile::open_as(path, |kind| match kind {

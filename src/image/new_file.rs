@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags};
@@ -11,14 +11,24 @@ use rustix::io::Errno;
 use super::ImageFile;
 use crate::error::{FileKind, IoError, IoOp, Refused, Result};
 
-/// A new file, written front to back: under a temporary name beside its own until [`Self::finish`], gone where that is never reached.
+/// A new file, written front to back: without a name until [`Self::finish`], gone where that is never reached.
+///
+/// Where the file system has no files without a name, it has a temporary one beside its own; only then does a kill leave something behind.
 ///
 /// A path that leads to a pipe or a character device (`/dev/stdout`) is written as it is.
 #[derive(Debug)]
 pub struct NewFile {
     file: OwnedFd,
-    /// The temporary name, while it stands, and the name it will get.
-    unfinished: Option<(PathBuf, PathBuf)>,
+    /// The name it will get, and what it is called until then; `None` where it is written as it is, or done.
+    unfinished: Option<Unfinished>,
+}
+
+/// A file without its name.
+#[derive(Debug)]
+struct Unfinished {
+    path: PathBuf,
+    /// The name that goes where it never gets its own.
+    temporary: Option<PathBuf>,
 }
 
 impl NewFile {
@@ -54,17 +64,26 @@ impl NewFile {
         }
     }
 
-    /// Begins it under a temporary name.
+    /// Begins it without a name, or under a temporary one where it must have one.
     fn begin(path: &Path, mode: Mode) -> Result<Self> {
-        let temporary = temporary_name(path);
-        // What is written can be read back: an undo file is, before anything depends on it.
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let path = path.to_owned();
+        if let Some(file) = nameless(&path, mode) {
+            let temporary = None;
+            let unfinished = Some(Unfinished { path, temporary });
+            return Ok(Self { file, unfinished });
+        }
+        Self::begin_named(path, mode)
+    }
+
+    /// Begins it under a temporary name.
+    fn begin_named(path: PathBuf, mode: Mode) -> Result<Self> {
+        let temporary = temporary_name(&path);
+        let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::CREATE | OFlags::EXCL;
         let file = rustix::fs::open(&temporary, flags, mode)
             .map_err(|error| IoError::whole(IoOp::Create, error.into()))?;
-        Ok(Self {
-            file,
-            unfinished: Some((temporary, path.to_owned())),
-        })
+        let temporary = Some(temporary);
+        let unfinished = Some(Unfinished { path, temporary });
+        Ok(Self { file, unfinished })
     }
 
     /// Makes what was written durable and gives the file its name.
@@ -73,25 +92,18 @@ impl NewFile {
     ///
     /// [`Refused::Exists`] where the name was taken meanwhile; [`IoError`] where the system refuses. The file is gone then.
     pub fn finish(mut self) -> Result<()> {
-        let Some((temporary, path)) = self.unfinished.as_mut() else {
+        let Some(unfinished) = self.unfinished.as_mut() else {
             return Ok(());
         };
-        let refused = |op| move |error: Errno| IoError::whole(op, error.into());
-        rustix::fs::fsync(&self.file).map_err(refused(IoOp::Sync))?;
-        match rustix::fs::renameat_with(CWD, &*temporary, CWD, &*path, RenameFlags::NOREPLACE) {
-            Ok(()) => {}
-            Err(Errno::EXIST) => return Err(Refused::Exists.into()),
-            // A file system that cannot rename so can still link so.
-            Err(Errno::INVAL | Errno::NOSYS) => {
-                rustix::fs::linkat(CWD, &*temporary, CWD, &*path, AtFlags::empty())
-                    .map_err(refused(IoOp::Create))?;
-                rustix::fs::unlink(&*temporary).map_err(refused(IoOp::Create))?;
-            }
-            Err(error) => return Err(refused(IoOp::Create)(error).into()),
+        let refused = |error: Errno| IoError::whole(IoOp::Sync, error.into());
+        rustix::fs::fsync(&self.file).map_err(refused)?;
+        match &unfinished.temporary {
+            None => name(&self.file, &unfinished.path)?,
+            Some(temporary) => rename(temporary, &unfinished.path)?,
         }
         // Where that name cannot be promised, it goes again.
-        temporary.clone_from(path);
-        sync_directory(path)?;
+        unfinished.temporary = Some(unfinished.path.clone());
+        sync_directory(&unfinished.path)?;
         self.unfinished = None;
         Ok(())
     }
@@ -146,15 +158,66 @@ fn stream_at(path: &Path) -> Result<Option<FileKind>> {
     }
 }
 
-/// Makes a new name in its directory durable.
-pub(super) fn sync_directory(path: &Path) -> Result<()> {
-    let directory = match path.parent() {
+/// A file without a name in the directory of `path`, where the file system has such. A kill leaves nothing of it behind.
+pub(super) fn nameless(path: &Path, mode: Mode) -> Option<OwnedFd> {
+    // What is written can be read back: an undo file is, before anything depends on it.
+    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::TMPFILE;
+    let file = rustix::fs::open(directory_of(path), flags, mode).ok()?;
+    // It gets a name by way of /proc, which need not be there.
+    rustix::fs::stat(open_file(&file)).ok().map(|_| file)
+}
+
+/// Gives a file without a name the name `to`, which nothing has yet.
+///
+/// # Errors
+///
+/// [`Refused::Exists`] where something has it.
+pub(super) fn name(file: &OwnedFd, to: &Path) -> Result<()> {
+    link(&open_file(file), to)
+}
+
+/// Gives what `from` leads to the name `to`, which nothing has yet.
+fn link(from: &Path, to: &Path) -> Result<()> {
+    match rustix::fs::linkat(CWD, from, CWD, to, AtFlags::SYMLINK_FOLLOW) {
+        Ok(()) => Ok(()),
+        Err(Errno::EXIST) => Err(Refused::Exists.into()),
+        Err(error) => Err(IoError::whole(IoOp::Create, error.into()).into()),
+    }
+}
+
+/// The same for a file that has a name, which goes.
+fn rename(from: &Path, to: &Path) -> Result<()> {
+    let refused = |error: Errno| IoError::whole(IoOp::Create, error.into());
+    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(()),
+        Err(Errno::EXIST) => Err(Refused::Exists.into()),
+        // A file system that cannot rename so can still link so.
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            link(from, to)?;
+            Ok(rustix::fs::unlink(from).map_err(refused)?)
+        }
+        Err(error) => Err(refused(error).into()),
+    }
+}
+
+/// Where an open file that has no name can be named.
+fn open_file(file: &OwnedFd) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}
+
+/// The directory that a name is in.
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
-    };
+    }
+}
+
+/// Makes a new name in its directory durable.
+pub(super) fn sync_directory(path: &Path) -> Result<()> {
     let refused = |error: Errno| IoError::whole(IoOp::Sync, error.into());
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let directory = rustix::fs::open(directory, flags, Mode::empty()).map_err(refused)?;
+    let directory = rustix::fs::open(directory_of(path), flags, Mode::empty()).map_err(refused)?;
     Ok(rustix::fs::fsync(directory).map_err(refused)?)
 }
 
@@ -183,7 +246,11 @@ impl Write for NewFile {
 
 impl Drop for NewFile {
     fn drop(&mut self) {
-        if let Some((temporary, _)) = &self.unfinished {
+        if let Some(temporary) = self
+            .unfinished
+            .as_ref()
+            .and_then(|one| one.temporary.as_ref())
+        {
             // Nothing is left to do where even this fails.
             let _ = rustix::fs::unlink(temporary);
         }
@@ -245,11 +312,17 @@ mod tests {
             let found = std::fs::metadata(dir.path().join(name)).unwrap();
             found.permissions().mode() & 0o777
         };
-        let file = NewFile::create_private(&dir.path().join("undo")).unwrap();
+        let own = Mode::RUSR | Mode::WUSR;
+        let named = NewFile::begin_named(dir.path().join("named"), own).unwrap();
         let [temporary] = names(dir.path()).try_into().unwrap();
         assert_eq!(mode(&temporary), 0o600);
+        named.finish().unwrap();
+        let file = NewFile::create_private(&dir.path().join("undo")).unwrap();
         file.finish().unwrap();
-        assert_eq!(mode(&"undo".into()), 0o600);
+        assert_eq!(names(dir.path()).len(), 2);
+        for name in ["named", "undo"] {
+            assert_eq!(mode(&name.into()), 0o600);
+        }
     }
 
     #[test]
@@ -286,15 +359,35 @@ mod tests {
     #[test]
     fn what_is_not_finished_leaves_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let mut file = NewFile::create(&dir.path().join("dump.md")).unwrap();
-        file.write_all(b"half").unwrap();
-        assert_eq!(
-            names(dir.path()).len(),
-            1,
-            "it is there while it is written"
-        );
-        drop(file);
+        let path = dir.path().join("dump.md");
+        let mode = Mode::from_raw_mode(0o666);
+        let mut nameless = NewFile::create(&path).unwrap();
+        nameless.write_all(b"half").unwrap();
+        assert!(names(dir.path()).is_empty(), "a kill leaves nothing, too");
+        let mut named = NewFile::begin_named(path, mode).unwrap();
+        named.write_all(b"half").unwrap();
+        assert_eq!(names(dir.path()).len(), 1);
+        drop((nameless, named));
         assert!(names(dir.path()).is_empty());
+    }
+
+    #[test]
+    fn a_name_that_was_taken_meanwhile_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("dump.md");
+        let mode = Mode::from_raw_mode(0o666);
+        let files = [
+            NewFile::create(&path).unwrap(),
+            NewFile::begin_named(path.clone(), mode).unwrap(),
+        ];
+        std::os::unix::fs::symlink("somebody's", &path).unwrap();
+        for file in files {
+            assert!(matches!(
+                file.finish(),
+                Err(Error::Refused(Refused::Exists))
+            ));
+        }
+        assert_eq!(names(dir.path()), ["dump.md"]);
     }
 
     #[test]

@@ -43,6 +43,18 @@ pub fn source_size(path: &Path) -> Option<Bytes> {
     Some(Bytes::new(size))
 }
 
+/// Whether a path names something, if only a link that leads nowhere.
+#[must_use]
+pub fn is_there(path: &Path) -> bool {
+    rustix::fs::lstat(path).is_ok()
+}
+
+/// Whether what a path leads to can be read once only: a pipe.
+#[must_use]
+pub fn is_pipe(path: &Path) -> bool {
+    rustix::fs::stat(path).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo)
+}
+
 /// Whether a path names a regular file; whatever cannot be asked is none.
 #[must_use]
 pub fn is_regular_file(path: &Path) -> bool {

@@ -222,21 +222,9 @@ pub fn who_uses(path: &Path) -> Result<Option<String>> {
     }
 }
 
-/// Whether two paths lead to one file or device; what does not exist is no other's.
-#[must_use]
-pub fn is_same(one: &Path, other: &Path) -> bool {
-    let identity = |path| {
-        let stat = rustix::fs::stat(path).ok()?;
-        Some(match FileType::from_raw_mode(stat.st_mode) {
-            FileType::BlockDevice => (true, 0, stat.st_rdev),
-            _ => (false, stat.st_dev, stat.st_ino),
-        })
-    };
-    identity(one).is_some_and(|found| Some(found) == identity(other))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::is_same;
     use super::super::support::{LoopDevice, MIB, bytes, file_of, numbered, pos};
     use super::*;
 

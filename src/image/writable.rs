@@ -9,9 +9,9 @@ use std::path::Path;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::new_file::sync_directory;
+use super::new_file::{name, nameless, sync_directory};
 use super::{ImageFile, ReadAt, WriteAt, advanced, check_within, in_use, room};
-use crate::error::{IoError, IoOp, Result};
+use crate::error::{Error, IoError, IoOp, Refused, Result};
 use crate::units::{Bytes, ImagePos};
 
 /// A regular file or a block device, read and written by position, and never beyond the size it had when it was opened.
@@ -32,16 +32,29 @@ impl WritableFile {
     /// [`IoError`] where the system refuses, `AlreadyExists` among it; a dangling symbolic link exists too; `FileTooLarge` where the
     /// file system cannot hold `size`. No file is left then.
     pub fn create_new(path: &Path, size: Bytes) -> Result<Self> {
-        let refused = |error: io::Error| IoError::whole(IoOp::Create, error);
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let refused = |error: Errno| IoError::whole(IoOp::Create, error.into());
         // What a shell's redirection gives: the umask takes its part.
         let mode = Mode::from_raw_mode(0o666);
-        let file = rustix::fs::open(path, flags, mode).map_err(|error| refused(error.into()))?;
-        let sized = rustix::fs::ftruncate(&file, size.get())
-            .map_err(|error| refused(error.into()).into())
-            // What is written to it may be the only copy of something: that has a name from the start.
-            .and_then(|()| sync_directory(path));
-        if let Err(error) = sized {
+        let flags = OFlags::RDWR | OFlags::CLOEXEC;
+        // Whoever sees it sees it with its size: a kill leaves no file that is too small for what it is named for.
+        if let Some(file) = nameless(path, mode) {
+            rustix::fs::ftruncate(&file, size.get()).map_err(refused)?;
+            name(&file, path).map_err(|error| match error {
+                Error::Refused(Refused::Exists) => refused(Errno::EXIST).into(),
+                other => other,
+            })?;
+        } else {
+            let flags = flags | OFlags::CREATE | OFlags::EXCL;
+            let file = rustix::fs::open(path, flags, mode).map_err(refused)?;
+            if let Err(error) = rustix::fs::ftruncate(&file, size.get()) {
+                // The name is ours, and nothing is behind it.
+                let _ = rustix::fs::unlink(path);
+                return Err(refused(error).into());
+            }
+        }
+        let file = rustix::fs::open(path, flags | OFlags::NOFOLLOW, mode).map_err(refused)?;
+        // What is written to it may be the only copy of something: that has a name from the start.
+        if let Err(error) = sync_directory(path) {
             // The name is ours, and nothing is behind it.
             let _ = rustix::fs::unlink(path);
             return Err(error);

@@ -18,7 +18,8 @@ use std::fmt;
 pub use adoption::{AdoptOptions, Adoption};
 pub use refusal::AdoptRefusal;
 pub use way::{
-    CheckResize, Extents, External, Relocation, Truncation, external, record, relocate, truncate,
+    CheckResize, Extents, External, Relocation, Truncation, external, meta_device, record,
+    relocate, truncate,
 };
 
 use crate::error::{Misfit, Result};
@@ -205,7 +206,7 @@ pub fn occupied(level: &Level, device: Window<'_>) -> Result<Option<Obstacle>> {
 }
 
 /// How many bytes of the disk are data: the DRBD device.
-fn data(level: &Level) -> Bytes {
+pub(super) fn data(level: &Level) -> Bytes {
     // OK to fall back: a DRBD device lies on a device whose bytes have a number.
     Sectors::to_bytes(level.drbd_device()).unwrap_or(level.device)
 }

@@ -12,19 +12,21 @@ mod bitmap;
 mod convert;
 mod draft;
 mod generation;
+mod note;
 mod recipe;
 mod refusal;
 mod single;
 mod slots;
 mod source;
+mod spooled;
 
 pub use bitmap::{EditedBitmap, SlotSource};
-pub use generation::push_history;
+pub use generation::{begin_generation, push_history};
+pub use note::{Dropped, Note};
 pub use recipe::Recipe;
 pub use refusal::ChangeRefusal;
 pub use source::make_source;
-
-use std::fmt;
+pub use spooled::Spooled;
 
 use crate::error::Result;
 use crate::format::metadata::{Generation, GenerationV09, Header};
@@ -150,109 +152,6 @@ pub enum NewUuid {
     Given(Uuid),
     /// A random one.
     Random,
-}
-
-/// Something to know of a change that was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Note {
-    /// The entries of two nodes were exchanged.
-    Exchanged {
-        /// One.
-        from: NodeId,
-        /// The other.
-        to: NodeId,
-    },
-    /// A peer's entry lacks `MDF_PEER_DEVICE_SEEN`.
-    NotSeen {
-        /// Whose.
-        node: NodeId,
-    },
-    /// A slot has everything out of sync.
-    AllSet {
-        /// Which.
-        slot: BitmapIndex,
-    },
-    /// The device is larger: what is added is out of sync in every slot.
-    Grown {
-        /// By how much.
-        by: Sectors,
-    },
-    /// Only DRBD 9.3 and newer take this granularity.
-    Only93,
-    /// Something that the other format has no room for is gone.
-    Dropped {
-        /// What.
-        what: Dropped,
-    },
-}
-
-/// What a format has no room for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Dropped {
-    /// Generations of the history.
-    History {
-        /// How many.
-        count: usize,
-    },
-    /// Flags of the device.
-    Flags(DeviceFlags),
-    /// Entries of other peers.
-    Peers {
-        /// How many.
-        count: usize,
-    },
-    /// The mask of nodes in the partition.
-    Members,
-}
-
-impl fmt::Display for Note {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exchanged { from, to } => write!(
-                f,
-                "the peer entries of nodes {} and {} are exchanged",
-                from.get(),
-                to.get()
-            ),
-            Self::NotSeen { node } => write!(
-                f,
-                "peers[{}]: MDF_PEER_DEVICE_SEEN is not set: on a larger disk DRBD 9 takes all of it before that node connects, and is then too large for it",
-                node.get()
-            ),
-            Self::AllSet { slot } => write!(
-                f,
-                "slot {} has everything out of sync: the peer that gets it is synced in full",
-                slot.get()
-            ),
-            Self::Grown { by } => write!(
-                f,
-                "the device is {by} larger: what is added is out of sync in every slot"
-            ),
-            Self::Only93 => {
-                f.write_str("only DRBD 9.3 and newer attach metadata of this granularity")
-            }
-            Self::Dropped { what } => write!(f, "{what}"),
-        }
-    }
-}
-
-impl fmt::Display for Dropped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::History { count } => write!(
-                f,
-                "{count} older history UUIDs are dropped: the format has no room for them"
-            ),
-            Self::Flags(flags) => write!(f, "flags {flags} are dropped: the format lacks them"),
-            Self::Peers { count } => write!(
-                f,
-                "the entries of {count} other peers are dropped: the format has one peer"
-            ),
-            Self::Members => f.write_str("members is dropped: the format lacks it"),
-        }
-    }
 }
 
 /// Where random UUIDs come from.

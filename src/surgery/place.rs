@@ -12,7 +12,7 @@
 mod bitmap;
 mod merge;
 mod refusal;
-mod spool;
+pub(super) mod spool;
 
 pub use refusal::PlaceRefusal;
 
@@ -163,7 +163,7 @@ fn is_fixed_v07(window: Window<'_>, at: DevPos) -> Result<bool> {
 }
 
 /// Drafts the log as `create-md` leaves it: v07's is nothing, later ones are blocks that say so.
-fn draft_log(
+pub(super) fn draft_log(
     draft: &mut Draft<'_>,
     window: Window<'_>,
     layout: &MdLayout,
@@ -208,7 +208,7 @@ fn carry_log(
 }
 
 /// Where a position of the device is in the target.
-fn image_pos(window: Window<'_>, at: DevPos) -> Result<ImagePos> {
+pub(super) fn image_pos(window: Window<'_>, at: DevPos) -> Result<ImagePos> {
     window.image_pos(at).ok_or_else(|| {
         EditRefusal::Outside {
             at: ImagePos::at(at.from_start()),

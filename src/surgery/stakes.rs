@@ -177,7 +177,7 @@ pub fn at_stake(device: Window<'_>, layout: &MdLayout) -> Result<Vec<AtStake>> {
 }
 
 /// The first byte of an area that is not zero.
-fn first_data(device: Window<'_>, area: &Range<DevPos>) -> Result<Option<DevPos>> {
+pub(super) fn first_data(device: Window<'_>, area: &Range<DevPos>) -> Result<Option<DevPos>> {
     let end = area.end;
     let mut at = area.start;
     let mut found = None;

@@ -12,6 +12,7 @@
 mod holders;
 mod lvm;
 
+use std::cell::OnceCell;
 use std::fmt;
 
 use crate::error::Result;
@@ -109,33 +110,62 @@ impl Facts {
     }
 }
 
-/// What holds the device that the superblock at `md` belongs to; `None` where that is the disk itself.
-///
-/// External metadata, and what has no place among a holder's own bytes, is the disk's.
-///
-/// # Errors
-///
-/// What reading the records met: the partition table, the labels of LVM, md and bcache, and the text of a volume group.
-pub fn inside(device: Window<'_>, md: DevPos, superblock: &Superblock) -> Result<Option<Inside>> {
-    let first = md.checked_offset(superblock.bm_offset());
-    let Some(first) = first.filter(|first| *first < md) else {
-        return Ok(None);
-    };
-    let la = Some(superblock.la_size()).filter(|la| *la != Sectors::ZERO);
-    let facts = Facts {
-        md,
-        first,
-        la: la.and_then(Sectors::to_bytes),
-    };
-    look(device, facts, DEEPEST)
+/// Who holds parts of a disk, by his own records, which are read once and only when they are asked for.
+pub struct Holders<'a> {
+    device: Window<'a>,
+    regions: OnceCell<Vec<Region>>,
 }
 
-fn look(device: Window<'_>, facts: Facts, depth: u32) -> Result<Option<Inside>> {
+impl<'a> Holders<'a> {
+    /// Those of a disk. Nothing is read yet.
+    #[must_use]
+    pub const fn of(device: Window<'a>) -> Self {
+        Self {
+            device,
+            regions: OnceCell::new(),
+        }
+    }
+
+    /// What holds the device that the superblock at `md` belongs to; `None` where that is the disk itself.
+    ///
+    /// External metadata, and what has no place among a holder's own bytes, is the disk's.
+    ///
+    /// # Errors
+    ///
+    /// What reading the records met: the partition table, the labels of LVM, md and bcache, and the text of a volume group.
+    pub fn inside(&self, md: DevPos, superblock: &Superblock) -> Result<Option<Inside>> {
+        let first = md.checked_offset(superblock.bm_offset());
+        let Some(first) = first.filter(|first| *first < md) else {
+            return Ok(None);
+        };
+        let la = Some(superblock.la_size()).filter(|la| *la != Sectors::ZERO);
+        let facts = Facts {
+            md,
+            first,
+            la: la.and_then(Sectors::to_bytes),
+        };
+        look(self.device, self.regions()?, facts, DEEPEST)
+    }
+
+    fn regions(&self) -> Result<&[Region]> {
+        if let Some(known) = self.regions.get() {
+            return Ok(known);
+        }
+        let found = regions(self.device)?;
+        Ok(self.regions.get_or_init(|| found))
+    }
+}
+
+fn look(
+    device: Window<'_>,
+    regions: &[Region],
+    facts: Facts,
+    depth: u32,
+) -> Result<Option<Inside>> {
     let Some(depth) = depth.checked_sub(1) else {
         return Ok(None);
     };
     let in_place = facts.end(DevPos::START, device.size());
-    let regions = regions(device)?;
     let held = regions.iter().filter(|region| region.has(facts.md));
     // What ends just there is it, whatever lies around.
     for region in held.clone() {
@@ -174,7 +204,7 @@ fn look_into(
         let back = |at: DevPos| at.bytes_since(*start).map(DevPos::at);
         if let Some(part) = device.part(*start, *size)
             && let Some((md, first)) = back(facts.md).zip(back(facts.first))
-            && let Some(found) = look(part, Facts { md, first, ..facts }, depth)?
+            && let Some(found) = look(part, &regions(part)?, Facts { md, first, ..facts }, depth)?
         {
             return Ok(Some(found.moved(*start)));
         }

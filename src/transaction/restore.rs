@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::apply::first_sector;
-use super::compare::{Comparison, SECTOR};
+use super::compare::{Comparison, SECTOR, read_data};
 use super::outline::{Phase, Region};
-use super::superblock::under_way;
+use super::reader::Record;
+use super::superblock::{Block, is_attachable, under_way};
 use super::targets::{Leave, Targets};
 use super::undo_file::{UndoFile, block_of};
 use crate::error::Result;
+use crate::format::superblock::{Mark, mark_of};
 use crate::image::ReadAt;
 use crate::units::{ImagePos, SECTOR_SIZE};
 
@@ -123,6 +125,20 @@ struct Restoring<'u, 'x, 'a, 't, R> {
 }
 
 impl<R: ReadAt> Restoring<'_, '_, '_, '_, R> {
+    /// What is in the place of a superblock.
+    fn there(&self, region: &Region, record: &Record) -> Result<Block> {
+        let mut found = vec![0; record.before.len()];
+        read_data(self.targets.get(region.target), record.at, &mut found)?;
+        Ok(block_of(&found))
+    }
+
+    /// Whether the place holds what it did before: a write that failed there changed nothing, and the next one might fail as well.
+    fn is_back(&self, there: &Block, record: &Record) -> bool {
+        let before = block_of(&record.before);
+        // What DRBD would attach gets its mark until all else is back.
+        self.leave == Leave::Same && !is_attachable(&before) && *there == before
+    }
+
     /// Takes the magic from the new superblocks.
     fn mark_new(&mut self) -> Result<()> {
         let undo = self.undo;
@@ -130,7 +146,17 @@ impl<R: ReadAt> Restoring<'_, '_, '_, '_, R> {
             if !self.reach.includes(Phase::Commit, number) {
                 return Ok(());
             }
-            let marked = under_way(&block_of(&record.after));
+            let there = self.there(region, record)?;
+            if self.is_back(&there, record) {
+                return Ok(());
+            }
+            // What was written since keeps all but its magic: the undo file of that knows it so, wherever this stops.
+            let shows = mark_of(&there).is_some_and(|marked| marked.mark == Mark::UnderWay);
+            let marked = if shows || is_attachable(&there) {
+                under_way(&there)
+            } else {
+                under_way(&block_of(&record.after))
+            };
             self.put(region, record.at, &first_sector(&marked))
         })?;
         self.targets.sync()

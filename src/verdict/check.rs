@@ -28,10 +28,11 @@ mod uuids;
 pub use crate::survey::in_place::{InPlace, in_place, in_place_at};
 pub use attach::{attach, first_refusals};
 pub use finding::{Finding, Severity};
+pub use flags::move_was_cut_off;
 pub use kernel::{Attach, Code, Kernel};
 pub use rule::{Rule, rules};
 pub use run::{CheckOptions, Judged, check};
-pub use slots::left_by_a_peer;
+pub use slots::{free_slots, left_by_a_peer};
 pub use subject::Subject;
 
 #[cfg(test)]

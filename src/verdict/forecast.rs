@@ -1,13 +1,14 @@
-//! What will happen on connect, as far as the metadata tells.
+//! What attaching and connecting will meet, as far as one disk's metadata tells: [`crate::verdict::handshake`] asked of one side.
 
 use std::fmt;
 
 use crate::error::Result;
 use crate::format::metadata::{Generation, Header};
-use crate::format::superblock::{AlState, DeviceFlags, PeerFlags, Uuid};
+use crate::format::superblock::AlState;
 use crate::image::Window;
 use crate::survey::locate::Level;
 use crate::units::{Bytes, Sectors};
+use crate::verdict::handshake::{Disk, Family, is_fresh, may_grow};
 
 /// How much of a bitmap is read to count what is out of sync.
 const COUNTING_BUDGET: Bytes = Bytes::new(256 << 20);
@@ -90,21 +91,17 @@ pub fn forecast(level: &Level, device: Window<'_>) -> Result<Vec<Forecast>> {
     if let Generation::V09(generation) = &header.generation {
         let own = generation.node_id;
         found.push(Forecast::NodeId { own });
-        let seen = |flags: PeerFlags| flags.0 & PeerFlags::DEVICE_SEEN.0 != 0;
-        if !generation.peers.iter().any(|peer| seen(peer.flags)) {
-            found.push(Forecast::MayGrow);
-        }
     }
-    let current = level.superblock.current_uuid();
-    let fresh = |uuid: Uuid| uuid == Uuid::NONE || uuid.same_generation(Uuid::JUST_CREATED);
-    if current.is_some_and(fresh) {
+    if may_grow(&header) {
+        found.push(Forecast::MayGrow);
+    }
+    if is_fresh(&header) {
         found.push(Forecast::JustCreated);
     }
-    let flags = level.superblock.flags();
-    if !flags.contains(DeviceFlags::CONSISTENT) {
-        found.push(Forecast::Inconsistent);
-    } else if current.is_some() && !flags.contains(DeviceFlags::WAS_UP_TO_DATE) {
-        found.push(Forecast::Outdated);
+    match Disk::at_attach(&header, Family::of(header.format())) {
+        Disk::Inconsistent => found.push(Forecast::Inconsistent),
+        Disk::Outdated => found.push(Forecast::Outdated),
+        Disk::Consistent | Disk::UpToDate => {}
     }
     let counted = level.out_of_sync(device, COUNTING_BUDGET)?;
     found.push(match counted.and_then(Sectors::to_bytes) {

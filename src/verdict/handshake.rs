@@ -6,7 +6,9 @@
 //!
 //! No I/O here: [`Pair::marks`] tells which slots a resync begins with, and whoever has the bitmaps counts.
 
+mod at_attach;
 mod decision;
+mod disk;
 mod node;
 mod options;
 mod pair;
@@ -18,17 +20,20 @@ mod sizes;
 #[cfg(test)]
 mod tests;
 
+pub use at_attach::{AtAttach, at_attach, is_fresh};
 pub use decision::Decision;
-pub use node::Disk;
+pub use disk::Disk;
 pub use options::{
     AfterSplitBrain, BadSetting, NetOptions, Options, Protocol, RrConflict, SideOptions,
 };
 pub use pair::{Loss, Mark, Marks, Note, Obstacle, Pair, SideView};
 pub use replica::{Log, Replica};
 pub use settle::Step;
-pub use sizes::{Sizes, TooSmall};
+pub use sizes::{Sizes, TooSmall, may_grow};
 
 use std::fmt;
+
+use crate::terms::Format;
 
 /// The kernels that decide alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +42,17 @@ pub enum Family {
     V8,
     /// DRBD 9.
     V9,
+}
+
+impl Family {
+    /// The kernels that a format is of.
+    #[must_use]
+    pub const fn of(format: Format) -> Self {
+        match format {
+            Format::V07 | Format::V08 => Self::V8,
+            Format::V09 => Self::V9,
+        }
+    }
 }
 
 impl fmt::Display for Family {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::error::Result;
+use crate::format::layout::MdLayout;
 use crate::format::superblock::{Format, Superblock};
 use crate::image::Window;
 use crate::survey::locate::Level;
@@ -37,9 +38,22 @@ pub fn misses_last_bits(superblock: &Superblock) -> bool {
 ///
 /// What reading eight bytes of the bitmap met.
 pub fn last_words(level: &Level, device: Window<'_>) -> Result<Option<LastBits>> {
-    let la_size = level.superblock.la_size();
-    let usable = misses_last_bits(&level.superblock) && la_size <= level.layout.usable;
-    let geometry = level.layout.geometry;
+    last_words_of(&level.superblock, &level.layout, device)
+}
+
+/// The same of metadata by its superblock and layout.
+///
+/// # Errors
+///
+/// What reading eight bytes of the bitmap met.
+pub fn last_words_of(
+    superblock: &Superblock,
+    layout: &MdLayout,
+    device: Window<'_>,
+) -> Result<Option<LastBits>> {
+    let la_size = superblock.la_size();
+    let usable = misses_last_bits(superblock) && la_size <= layout.usable;
+    let geometry = layout.geometry;
     let Some(last) = geometry
         .bits(la_size)
         .filter(|_| usable)
@@ -47,7 +61,7 @@ pub fn last_words(level: &Level, device: Window<'_>) -> Result<Option<LastBits>>
     else {
         return Ok(None);
     };
-    let Some(start) = level.layout.bm.start.checked_add(Bytes::new(last / 8)) else {
+    let Some(start) = layout.bm.start.checked_add(Bytes::new(last / 8)) else {
         return Ok(None);
     };
     let mut bytes = [0; 8];

@@ -41,8 +41,10 @@ pub enum Which {
     /// The one that DRBD finds on this device.
     #[default]
     Outermost,
-    /// The innermost, where there is more than one.
+    /// The innermost of a stack: with one resource alone there is none.
     Innermost,
+    /// The innermost, which may be the only one.
+    Last,
     /// That one, counted from the outermost.
     Number(usize),
 }

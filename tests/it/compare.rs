@@ -230,6 +230,50 @@ fn unrelated_data_is_said() {
     insta::assert_snapshot!(said("forced-both", "9", &[]));
 }
 
+/// A v08 pair of which both wrote, with a Primary: the rule, and what comes of it.
+fn with_primary(dir: &TempDir, net: &[&str]) -> (Value, Value) {
+    assert!(!cases("84", dir).is_empty());
+    let [a, b] = ["a", "b"].map(|side| dir.path().join(format!("84-disc-writes-both-{side}.md")));
+    let files = ["compare", a.to_str().unwrap(), b.to_str().unwrap()];
+    let words = [&files[..], &["--json", "--primary=a"], net].concat();
+    let pair = json(&mdtool(words))["pairs"][0].clone();
+    (
+        pair["decision"].clone(),
+        pair["refused_by"][0]["code"].clone(),
+    )
+}
+
+#[test]
+fn a_primary_that_loses_gives_up_where_a_policy_says_so() {
+    let dir = scratch();
+    let loses = [
+        "--net=a:after-sb-0pri=discard-local",
+        "--net=b:after-sb-0pri=discard-remote",
+    ];
+    let with = |policy: &str| {
+        let policy = format!("--net=after-sb-1pri={policy}");
+        with_primary(&dir, &[&loses[..], &[&policy]].concat())
+    };
+    let target = (Value::from("target-bitmap"), Value::Null);
+    assert_eq!(with("call-pri-lost-after-sb"), target);
+    let refused = (Value::from("refused"), Value::from("primary-target"));
+    assert_eq!(with("violently-as0p"), refused);
+    let split = (Value::from("split-brain"), Value::Null);
+    assert_eq!(with("consensus"), split);
+}
+
+#[test]
+fn a_primary_does_not_discard_its_data() {
+    let dir = scratch();
+    let refused = (Value::from("refused"), Value::from("discard-as-primary"));
+    assert_eq!(
+        with_primary(&dir, &["--net=a:discard-my-data=yes"]),
+        refused
+    );
+    let source = (Value::from("source-bitmap"), Value::Null);
+    assert_eq!(with_primary(&dir, &["--net=b:discard-my-data=yes"]), source);
+}
+
 #[test]
 fn three_replicas_are_a_matrix_with_the_newest_named() {
     let dir = scratch();

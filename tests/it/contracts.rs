@@ -90,18 +90,25 @@ fn bad_images_get_a_clear_answer() {
         ("/dev/zero".to_owned(), 2, "is a character device"),
     ];
     for (image, status, says) in cases {
-        assert_refused(&mdtool(["export", &image]), status, says);
-        assert_refused(&mdtool(["show", &image]), status, says);
-        let run = mdtool(["locate", &image]);
+        assert_answers(&image, status, says);
+    }
+}
+
+/// Every looking command says this of an image.
+fn assert_answers(image: &str, status: i32, says: &str) {
+    // These take dumps: this one ends too early.
+    let whole = if says.contains("dump") {
+        "found the end of the text, expected \"version\""
+    } else {
+        says
+    };
+    assert_refused(&mdtool(["export", image]), status, whole);
+    assert_refused(&mdtool(["show", image]), status, whole);
+    for (command, says) in [("locate", says), ("check", whole)] {
+        let run = mdtool([command, image]);
         assert_eq!(run.status, status, "{run:?}");
         assert!(run.stderr.contains(says), "{run:?}");
         assert_eq!(run.stdout.is_empty(), status == 2, "{run:?}");
-        for command in ["locate", "check"] {
-            let run = mdtool([command, &image]);
-            assert_eq!(run.status, status, "{run:?}");
-            assert!(run.stderr.contains(says), "{run:?}");
-            assert_eq!(run.stdout.is_empty(), status == 2, "{run:?}");
-        }
     }
 }
 
@@ -200,10 +207,15 @@ fn a_level_that_is_not_there_is_a_no() {
     let single = single.to_str().unwrap();
     assert_refused(&mdtool(["export", single, "--stacked"]), 1, "no stack here");
     assert_refused(
-        &mdtool(["export", single, "--level", "inner"]),
+        &mdtool(["export", single, "--stacked", "--level", "inner"]),
         1,
         "no stack here",
     );
+    // The innermost of one is that one.
+    for command in ["probe", "show", "check", "export"] {
+        let run = mdtool([command, single, "--level", "inner"]);
+        assert_eq!(run.status, 0, "{run:?}");
+    }
     let run = mdtool(["locate", single, "--stacked"]);
     assert_eq!(
         (run.status, run.stdout.contains("single")),

@@ -1,5 +1,6 @@
 //! `mdtool copy` and `mdtool sum`: one level and nothing around it, and nothing believed that did not arrive.
 
+mod departed;
 mod killed;
 mod random;
 mod resumed;

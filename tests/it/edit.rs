@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use crate::export_drbdmeta::number;
 use crate::import::{difference, export, ok, save, text};
 use crate::import_drbdmeta::content_of;
-use crate::support::{Drbdmeta, Run, mdtool, peek, scratch, sparse};
+use crate::support::{Drbdmeta, Run, mdtool, patch, peek, scratch, sparse};
 
 const MIB: u64 = 1 << 20;
 
@@ -164,30 +164,212 @@ fn an_edited_dump_is_what_the_edited_disk_says() {
     }
 }
 
+/// Each refusal: the changes, what is said, and what would work.
+const REFUSED: [(&[&str], &str, &str); 15] = [
+    (
+        &["--forget", "9"],
+        "node 9 has no bitmap slot",
+        "--assign NODE",
+    ),
+    (
+        &["--assign", "1"],
+        "node 1 has slot 0 already",
+        "--forget it first",
+    ),
+    (&["--assign", "2=0"], "slot 0 is not free", "without =SLOT"),
+    (
+        &["--assign", "2=7"],
+        "slot 7 does not exist",
+        "--max-peers N",
+    ),
+    (
+        &["--assign", "2", "--assign", "3", "--assign", "4"],
+        "no bitmap slot is free",
+        "--forget NODE frees one",
+    ),
+    (&["--swap-nodes", "0,1"], "own node", "--node-id N"),
+    (
+        &["--new-generation", "--clear-bitmap"],
+        "8 bits set",
+        "without --clear-bitmap the bits stay",
+    ),
+    (
+        &["--format", "v09", "--peer", "1"],
+        "--format v09 needs",
+        "",
+    ),
+    (
+        &[
+            "--format",
+            "v09",
+            "--peer",
+            "1",
+            "--node-id",
+            "0",
+            "--max-peers",
+            "2",
+        ],
+        "v09 already",
+        "leave out --format",
+    ),
+    (&["--la-size", "1TiB"], "are missing", "mdtool relocate"),
+    (&["--bytes-per-bit", "5000"], "power of two", ""),
+    (&["--al-stripes", "1000000"], "al_stripes", "mdtool fit"),
+    (
+        &["--max-peers", "31", "--la-size", "64MiB"],
+        "are missing",
+        "larger",
+    ),
+    (
+        &["--bitmap-uuid", "new"],
+        "expected the node's id",
+        "NODE:UUID",
+    ),
+    (&[], "no change was asked for", ""),
+];
+
 #[test]
-fn what_cannot_be_done_is_refused_and_nothing_is_written() {
+fn what_cannot_be_done_is_refused_with_what_would_work_and_nothing_is_written() {
     let Some(drbdmeta) = Drbdmeta::new() else {
         return;
     };
     let (_dir, image, before) = started(&drbdmeta);
-    for (changes, words) in [
-        (&["--forget", "9"][..], "node 9 has no bitmap slot"),
-        (&["--assign", "1"], "node 1 has slot 0 already"),
-        (&["--assign", "2=0"], "slot 0 is not free"),
-        (&["--swap-nodes", "0,1"], "own node"),
-        (&["--new-generation", "--clear-bitmap"], "8 bits set"),
-        (&["--format", "v09", "--peer", "1"], "--format v09 needs"),
-        (&["--la-size", "1TiB"], "are missing"),
-        (&["--bytes-per-bit", "5000"], "power of two"),
-        (&["--max-peers", "31", "--la-size", "64MiB"], "are missing"),
-        (&["--bitmap-uuid", "new"], "expected the node's id"),
-        (&[], "no change was asked for"),
-    ] {
+    for (changes, words, instead) in REFUSED {
         let run = edit(&image, changes);
         assert_eq!(run.status, 2, "{changes:?}: {}", run.stderr);
         assert!(run.stderr.contains(words), "{changes:?}: {}", run.stderr);
+        let hint = instead.is_empty() || run.stderr.contains("hint: ");
+        assert!(
+            hint && run.stderr.contains(instead),
+            "{changes:?}: {}",
+            run.stderr
+        );
         assert_eq!(difference(&image, &before, &[]), None, "{changes:?}");
     }
+    // Of other metadata: v08, unclean, and bits that one slot has and the other has not.
+    drbdmeta.ok("v09", &image, "internal", &["dump-md"]);
+    patch(&image, 64 * MIB - 4096 - 32_768 - 8192 + 8, &[0xFF; 4]);
+    let apart = edit(&image, &["--format", "v08", "--peer", "1"]);
+    assert_eq!(apart.status, 2, "{apart:?}");
+    assert!(apart.stderr.contains("--merge-slots"), "{apart:?}");
+    patch(&image, 64 * MIB - 4096 + 59, &[0x90]);
+    let inconsistent = edit(&image, &["--new-generation"]);
+    assert_eq!(inconsistent.status, 2, "{inconsistent:?}");
+    assert!(
+        inconsistent.stderr.contains("--flag +CONSISTENT"),
+        "{inconsistent:?}"
+    );
+    assert_eq!(edit(&image, &["--assign", "2=2"]).status, 0);
+    let in_use = edit(&image, &["--max-peers", "2"]);
+    assert_eq!(in_use.status, 2, "{in_use:?}");
+    assert!(
+        in_use.stderr.contains("slot 2 belongs to node 2"),
+        "{in_use:?}"
+    );
+    assert!(in_use.stderr.contains("--forget that node"), "{in_use:?}");
+    patch(&image, 64 * MIB - 4096 + 59, &[0x11]);
+    let unclean = edit(&image, &["--max-peers", "5"]);
+    assert_eq!(unclean.status, 2, "{unclean:?}");
+    assert!(unclean.stderr.contains("mdtool apply-al"), "{unclean:?}");
+    let old = image.with_extension("v08");
+    sparse(&old, 64 * MIB);
+    drbdmeta.ok("v08", &old, "internal", &["create-md"]);
+    let only = edit(&old, &["--forget", "1"]);
+    assert_eq!(only.status, 2, "{only:?}");
+    assert!(only.stderr.contains("--format v09"), "{only:?}");
+    let many = "0x10,0x20,0x30".replace("0x", "0x00000000000000");
+    let history = edit(&old, &["--history", &many]);
+    assert_eq!(history.status, 2, "{history:?}");
+    assert!(
+        history.stderr.contains("leave out the oldest"),
+        "{history:?}"
+    );
+}
+
+#[test]
+fn two_peers_are_exchanged_as_sed_and_restore_md_do() {
+    let Some(drbdmeta) = Drbdmeta::new() else {
+        return;
+    };
+    let (dir, ours, theirs) = started(&drbdmeta);
+    let dump = drbdmeta.ok("v09", &theirs, "internal", &["dump-md"]);
+    let swapped = dump
+        .replace("peer[1] ", "peer-NEW ")
+        .replace("peer[7] ", "peer[1] ")
+        .replace("peer-NEW ", "peer[7] ");
+    let file = dir.path().join("swapped.md");
+    save(&file, swapped.as_bytes());
+    drbdmeta.ok("v09", &theirs, "internal", &["restore-md", text(&file)]);
+    let edited = edit(&ours, &["--swap-nodes", "1,7"]);
+    assert_eq!(edited.status, 0, "{}", edited.stderr);
+    assert_eq!(difference(&ours, &theirs, &[]), None);
+}
+
+#[test]
+fn a_dump_is_edited_as_the_disk_that_it_is_of() {
+    let Some(drbdmeta) = Drbdmeta::new() else {
+        return;
+    };
+    let (dir, image, _) = started(&drbdmeta);
+    let dump = dir.path().join("dump.md");
+    let printed = drbdmeta.ok("v09", &image, "internal", &["dump-md"]);
+    save(&dump, printed.as_bytes());
+    for changes in [
+        &["--node-id", "1"][..],
+        &["--max-peers", "5"],
+        &["--forget", "1"],
+        &["--bytes-per-bit", "64KiB"],
+        &["--la-size", "60000s"],
+        &["--format", "v08", "--peer", "1", "--merge-slots"],
+    ] {
+        let of_disk = ok(&[&["edit", text(&image), "-o", "-"], changes].concat());
+        let of_dump = ok(&[&["edit", text(&dump), "-o", "-"], changes].concat());
+        assert_eq!(
+            comparable(&of_dump.stdout),
+            comparable(&of_disk.stdout),
+            "{changes:?}"
+        );
+    }
+    // What does not fit on the disk that was dumped may go elsewhere.
+    let larger = ok(&["edit", text(&dump), "-o", "-", "--la-size", "1TiB"]);
+    assert!(larger.stderr.contains("for a larger disk"), "{larger:?}");
+    assert!(larger.stdout.contains("la-size-sect 2147483648;"));
+    let in_place = mdtool(["edit", text(&dump), "--node-id", "1", "--yes"]);
+    assert_eq!(in_place.status, 2, "{in_place:?}");
+    let unclean = printed.replace(
+        "version \"v09\";\n",
+        "version \"v09\";\n\nThis_is_an_unclean_meta_data_dump._Don't_trust_the_bitmap.\n",
+    );
+    save(&dump, unclean.as_bytes());
+    let run = mdtool(["edit", text(&dump), "-o", "-", "--node-id", "1"]);
+    assert_eq!(run.status, 2, "{run:?}");
+    assert!(run.stderr.contains("the dump is unclean"), "{run:?}");
+}
+
+#[test]
+fn one_resource_of_a_stack_is_wiped_where_it_is_named() {
+    let dir = scratch();
+    let image = dir.path().join("stack");
+    let size = mdtool::units::Bytes::new(64 * MIB);
+    let mut file = mdtool::image::WritableFile::create_new(&image, size).unwrap();
+    let levels = [mdtool::builder::Level::v08(), mdtool::builder::Level::v08()];
+    let built = mdtool::builder::build(&mut file, mdtool::units::ImagePos::START, size, &levels);
+    drop(file);
+    let outer = built.unwrap()[0].bm().get();
+    for more in [&[][..], &["--stacked"]] {
+        let run = mdtool([&["wipe", text(&image), "--yes"], more].concat());
+        assert_eq!(run.status, 2, "{run:?}");
+        assert!(run.stderr.contains("expected --level"), "{run:?}");
+    }
+    let kept = peek(&image, outer, (64 * MIB - outer) as usize);
+    ok(&["wipe", text(&image), "--level", "inner", "--yes"]);
+    assert!(
+        kept == peek(&image, outer, (64 * MIB - outer) as usize),
+        "the outer one"
+    );
+    assert_eq!(mdtool(["probe", text(&image)]).status, 0);
+    ok(&["wipe", text(&image), "--yes"]);
+    assert_eq!(mdtool(["probe", text(&image)]).status, 1);
 }
 
 #[test]

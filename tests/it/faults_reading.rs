@@ -131,7 +131,15 @@ fn checked(image: &dyn ReadAt, full: bool) -> Result<String> {
     let device = Window::whole(image);
     let located = locate(device, &LocateOptions::default())?;
     let in_place = in_place(device, &located, IndexChoice::Auto)?;
-    let judged = check(device, &located, &in_place, CheckOptions { full })?;
+    let judged = check(
+        device,
+        &located,
+        &in_place,
+        CheckOptions {
+            full,
+            of_dump: false,
+        },
+    )?;
     Ok(format!("{judged:?}"))
 }
 

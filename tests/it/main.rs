@@ -75,6 +75,8 @@ mod import_drbdmeta;
 mod in_use;
 /// Images that real kernels wrote.
 mod kernel_images;
+/// Every writing command, killed at every write.
+mod killed;
 /// Numbers at their limits.
 mod limits;
 /// `locate` on every shape of stack.
@@ -91,12 +93,18 @@ mod pages;
 mod probe;
 /// One number off in metadata and dumps of any kind, held against drbdmeta.
 mod random_off;
+/// `relocate`, as drbdmeta reads what it leaves.
+mod relocate;
+/// `repair`: each rule that it mends, broken and mended.
+mod repair;
 /// The house: which room may name which.
 mod rooms;
 /// `show`.
 mod show;
 /// What the commands print, whole.
 mod snapshots;
+/// What reading commands take: images, levels, dumps.
+mod source;
 /// How the program, drbdmeta and images are handled in tests.
 mod support;
 /// How many cases a random test gets.

@@ -3,7 +3,7 @@
 pub(crate) mod args;
 pub(crate) mod view;
 
-mod external;
+pub(crate) mod external;
 
 use anyhow::Context;
 use serde_json::json;
@@ -26,7 +26,7 @@ use crate::surgery::adopt::{
     AdoptOptions, AdoptRefusal, Adoption, Obstacle, Site, Truncation, relocate, truncate,
 };
 use crate::surgery::stakes::{AtStake, doubtful};
-use crate::survey::locate::{Level, Located};
+use crate::survey::locate::{Level, Role};
 use crate::transaction::Draft;
 use crate::units::{Bytes, DevPos, ImagePos, NodeId, Sectors};
 
@@ -66,9 +66,9 @@ impl Job for Adopting<'_> {
     ) -> anyhow::Result<Box<dyn Plan + 'l>> {
         let args = self.args;
         let level = look.level()?;
-        refuse_to_guess(args, &look.located).with_context(|| look.name())?;
+        look.refuse_to_guess(args.image.stacked || args.level.is_some())?;
         let options = AdoptOptions {
-            node_id: args.node_id.map(NodeId::new),
+            node_id: node_id(args, level),
             apply_al: args.apply_al,
             same_node: false,
         };
@@ -96,14 +96,14 @@ impl Job for Adopting<'_> {
     }
 }
 
-/// Refuses to take the outermost of several for what is meant.
-fn refuse_to_guess(args: &AdoptArgs, located: &Located) -> anyhow::Result<()> {
-    let count = located.levels.len();
-    anyhow::ensure!(
-        count < 2 || args.image.stacked || args.level.is_some(),
-        "is a stack of {count} resources, expected --stacked (the inner one) or --level"
-    );
-    Ok(())
+/// The node that the disk belongs to from now on: the one that was named. Of a resource that lies in no other its own will do: that is what a disk
+/// that was made larger on its node looks like, and a node of another id does not attach it.
+fn node_id(args: &AdoptArgs, level: &Level) -> Option<NodeId> {
+    let own = || {
+        let own = level.superblock.node_id().filter(|_| level.role == Role::Single && !args.image.stacked);
+        own.and_then(|own| u8::try_from(own).ok()).map(NodeId::new)
+    };
+    args.node_id.map(NodeId::new).or_else(own)
 }
 
 /// How the metadata gets where DRBD looks.
@@ -125,7 +125,10 @@ impl Way {
         Ok(match args.strategy {
             Strategy::Relocate => Self::Relocate(new_place(look, level).with_context(name)?),
             Strategy::Truncate => Self::Truncate(truncation(look, level).with_context(name)?),
-            Strategy::External => Self::External(Device::of(args, look, level, adoption)?),
+            Strategy::External => {
+                let needs = Device::needs(level, look.opened.window().size()).with_context(name)?;
+                Self::External(Device::of(args.meta.as_deref(), look, needs, adoption)?)
+            }
         })
     }
 }
@@ -363,6 +366,14 @@ impl Adopted<'_> {
             out.tell(format_args!(
                 "mdtool: note: node {} becomes node {to}, and their peer entries are exchanged",
                 from.get()
+            ));
+        }
+        if self.args.node_id.is_none()
+            && let Some(own) = node_id(self.args, self.level)
+        {
+            out.tell(format_args!(
+                "mdtool: note: node id {} is kept, for a disk that never left its node, as `mdtool relocate` does; a copy that arrived at another node needs --node-id",
+                own.get()
             ));
         }
         if let Some(seen) = self.adoption.seen() {

@@ -14,6 +14,7 @@ use crate::cli::commands::al::args::AlArgs;
 use crate::cli::session::open::Opened;
 use crate::cli::outcome::Outcome;
 use crate::cli::session::select::Chosen;
+use crate::cli::session::source::named;
 use crate::format::activity_log::{Content, Entry, Transaction, Verdict, extent_range};
 use crate::survey::log::{LogState, log_was_off};
 use crate::survey::locate::{Level, ScanMode};
@@ -26,7 +27,8 @@ const LISTED: usize = 65_536;
 pub(crate) const STATUSES: &str = "Exit status: 0 the log names all that may have been written to; 1 it does not, or there is no metadata; 2 could not look.";
 
 pub(crate) fn run(args: &AlArgs, _command_line: &str, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
-    let chosen = Chosen::open(&args.image, args.level, ScanMode::Auto)?;
+    let (image, level) = named(&args.image, args.level);
+    let chosen = Chosen::open(&image, level, ScanMode::Auto)?;
     let (opened, level) = (&chosen.opened, chosen.level());
     let name = || args.image.image.display().to_string();
     let mut rows = Vec::new();

@@ -16,7 +16,7 @@ use crate::cli::output::human::binary;
 use crate::cli::session::open::Opened;
 use crate::cli::session::select::Trust;
 use crate::cli::write::{
-    self, Aim, Change, Job, Look, Part, Placed, Plan, Question, Request, Written, show,
+    self, Aim, Change, Job, Look, Placed, Plan, Question, Request, Written, show,
 };
 use crate::format::bitmap::bits_to_bytes;
 use crate::format::superblock::{AlState, Superblock};
@@ -25,7 +25,6 @@ use crate::survey::locate::Level;
 use crate::survey::log::{LogState, log_was_off};
 use crate::transaction::Draft;
 use crate::units::{Bytes, DevPos};
-use crate::verdict::check::Subject;
 
 /// What `apply-al --help` says of its statuses.
 pub(crate) const STATUSES: &str = "Exit status: 0 applied; 1 there is no metadata, or no such level; 2 refused, or could not: a log that does not show all wants --mark-all.";
@@ -118,20 +117,11 @@ impl Plan for Applied<'_> {
     }
 
     fn question(&self) -> Question {
-        Question {
-            what: format!("{}: what is listed", self.look.name()),
-            always: true,
-            stakes: Vec::new(),
-        }
+        Question::always(self.look, "what is listed")
     }
 
     fn placed(&self) -> Vec<Placed<'_>> {
-        vec![Placed {
-            part: Part::Target,
-            base: self.look.opened.image_pos(DevPos::START),
-            layout: &self.level.layout,
-            device: Subject::of_level(self.level, self.look.holder()).device,
-        }]
+        Placed::in_place(self.look, self.level, &self.level.layout)
     }
 
     fn report(&self, changes: &[Change], out: &mut Streams<'_>) -> anyhow::Result<()> {

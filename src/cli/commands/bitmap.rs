@@ -4,9 +4,6 @@ pub(crate) mod args;
 pub(crate) mod change;
 pub(crate) mod view;
 
-use std::io::Read;
-use std::path::Path;
-
 use anyhow::Context;
 
 use crate::cli::Streams;
@@ -14,17 +11,15 @@ use crate::cli::commands::bitmap::args::{Action, BitmapArgs, ShowArgs};
 use crate::cli::commands::bitmap::view::{Slot, View};
 use crate::cli::outcome::Outcome;
 use crate::cli::session::select::Chosen;
+use crate::cli::session::source::{named, text};
 use crate::cli::session::slots::{Scale, log_marking, meant};
-use crate::cli::session::source::{named_level, split};
-use crate::dump::DumpReader;
 use crate::format::bitmap::SetRuns;
 use crate::format::metadata::{Bitmap, Generation, Header};
 use crate::format::superblock::AlState;
-use crate::image::open_source;
 use crate::surgery::apply_al::{Applied, Marking};
-use crate::survey::file_form::{BEGINNING, FileForm, recognise};
 use crate::survey::locate::ScanMode;
 use crate::units::{BitmapIndex, Sectors};
+use crate::verdict::handshake::Log;
 
 /// What `bitmap --help` says of its statuses.
 pub(crate) const STATUSES: &str = "Exit status: 0 shown, or done; 1 there is no metadata, or no such level; 2 could not look, or refused: the disk is as it was, or the message names the undo file.";
@@ -42,18 +37,23 @@ pub(crate) fn run(
 }
 
 fn show(args: &ShowArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
-    let path = &args.image.image;
-    let name = || path.display().to_string();
-    if is_dump(&split(path).0).with_context(name)? {
-        let mut reader = DumpReader::new(open_source(path).with_context(name)?).with_context(name)?;
+    let (image, level) = named(&args.image, args.level);
+    let name = || image.image.display().to_string();
+    if let Some(text) = text(&image.image).with_context(name)? {
+        let mut reader = text.reader().with_context(name)?;
         let header = reader.header().clone();
+        if Log::unseen(&header) == Log::Missing {
+            out.tell(format_args!(
+                "mdtool: warning: {}: the dump is unclean, and the activity log is not in it: more may be out of sync",
+                name()
+            ));
+        }
         let scale = Scale::new(&header.geometry, header.la_size);
         show_slots(args, &header, scale, None, &mut reader, out).with_context(name)?;
         // The rest of the text has to be a dump's, too.
         reader.finish().with_context(name)?;
         return Ok(Outcome::Done);
     }
-    let (image, level) = named_level(&args.image, args.level);
     let chosen = Chosen::open(&image, level, ScanMode::Auto)?;
     let level = chosen.level();
     let marking = if args.apply_al {
@@ -76,18 +76,6 @@ fn show(args: &ShowArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     let mut bitmap = Applied::new(level.bitmap(chosen.opened.window()), &marking);
     show_slots(args, &header, scale, Some(chosen.number), &mut bitmap, out).with_context(name)?;
     Ok(Outcome::Done)
-}
-
-/// Whether a path leads to a dump: standard input does.
-fn is_dump(path: &Path) -> crate::error::Result<bool> {
-    if path == Path::new("-") {
-        return Ok(true);
-    }
-    let mut beginning = Vec::new();
-    let most = u64::try_from(BEGINNING).unwrap_or(0);
-    let read = open_source(path)?.take(most).read_to_end(&mut beginning);
-    read.map_err(|error| crate::error::IoError::whole(crate::error::IoOp::Read, error))?;
-    Ok(recognise(&beginning) == Some(FileForm::Dump))
 }
 
 /// Shows the slots that are meant, each read once.

@@ -12,6 +12,7 @@ use crate::cli::session::open::Opened;
 use crate::cli::outcome::Outcome;
 use crate::cli::commands::check::view::{Report, json, text};
 use crate::cli::session::select::{choose, find, no_stack, nothing_found, of_partition};
+use crate::cli::session::source::named;
 use crate::survey::locate::{Located, located_at};
 use crate::verdict::check::{
     CheckOptions, Judged, Severity, InPlace, check, in_place, in_place_at,
@@ -21,14 +22,24 @@ use crate::verdict::check::{
 pub(crate) const STATUSES: &str = "Exit status: 0 nothing above a note was found; 1 there are warnings or errors, or there is no metadata; 2 could not look.";
 
 pub(crate) fn run(args: &CheckArgs, _command_line: &str, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
+    let (image, level) = named(&args.image, args.level);
+    let args = &CheckArgs {
+        image,
+        level,
+        ..*args
+    };
     let name = || args.image.image.display().to_string();
-    let opened = Opened::open(&args.image)?;
+    let opened = Opened::open_source(&args.image)?;
+    opened.tell_warnings(&args.image, out);
     let (located, in_place) = subjects(&opened, args)?;
     let only = match args.level {
         Some(_) => Some(choose(&located, &args.image, args.level, &opened)?),
         None => None,
     };
-    let options = CheckOptions { full: args.full };
+    let options = CheckOptions {
+        full: args.full,
+        of_dump: opened.dump().is_some(),
+    };
     let judged = opened.searching(|device| check(device, &located, &in_place, options));
     let mut judged = judged.with_context(name)?;
     if only.is_some() {

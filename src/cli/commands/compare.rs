@@ -11,9 +11,12 @@ use crate::cli::commands::compare::view::{Comparison, Facts};
 use crate::cli::outcome::Outcome;
 use crate::cli::session::source::{Meant, Source};
 use crate::format::metadata::{Bitmap, Generation, SlotWords};
+use crate::format::superblock::Uuid;
+use crate::image::random_u64;
+use crate::surgery::edit::begin_generation;
 use crate::units::NodeId;
 use crate::verdict::handshake::{
-    Mark, Marks, Options, Replica, SideOptions, compare,
+    Log, Mark, Marks, Options, Pair, Replica, SideOptions, compare,
 };
 
 /// What `compare --help` says of its statuses.
@@ -138,6 +141,36 @@ pub(crate) fn after_adoption(copy: Source, peer: &Path) -> anyhow::Result<Compar
         replica.header.note_disk_seen(source);
     }
     all_pairs(&[(copy, replica), (peer, other)], &PairArgs::default())
+}
+
+/// What the handshake decides when a copy, made between the two `new-current-uuid` of a departure and adopted as `node`, meets its source.
+pub(crate) fn after_departure(source: &Source, node: Option<NodeId>) -> anyhow::Result<Pair> {
+    let mut here = source.replica()?;
+    here.header = here.header.with_log_applied();
+    here.log = Log::Applied;
+    begin_generation(&mut here.header, Uuid(random_u64()?), Uuid(random_u64()?));
+    here.slots.fill(0);
+    here.last_bits = 0;
+    let mut there = here.clone();
+    begin_generation(&mut here.header, Uuid(random_u64()?), Uuid(random_u64()?));
+    if let Some(own) = here.header.node_id()
+        && let Some(target) = node.or_else(|| tracked(&here))
+        && target != own
+    {
+        there.header.move_to_node(target)?;
+        there.header.note_disk_seen(own);
+    }
+    let options = Options {
+        sides: [
+            SideOptions {
+                primary: true,
+                ..SideOptions::default()
+            },
+            SideOptions::default(),
+        ],
+        ..Options::default()
+    };
+    Ok(compare(&here, &there, &options))
 }
 
 /// The first node that has a slot.

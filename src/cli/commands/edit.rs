@@ -15,7 +15,7 @@ use crate::cli::outcome::Outcome;
 use crate::cli::output::change::{self, Metadata};
 use crate::cli::session::select::Trust;
 use crate::cli::write::{
-    self, Aim, Change, Job, Look, Part, Placed, Plan, Question, Request, Written, show,
+    self, Aim, Change, Job, Look, Placed, Plan, Question, Request, Written, show,
 };
 use crate::error::Result;
 use crate::format::layout::MdLayout;
@@ -25,7 +25,6 @@ use crate::surgery::edit::{self, ChangeRefusal, Edited, Needs};
 use crate::survey::locate::Level;
 use crate::transaction::Draft;
 use crate::units::DevPos;
-use crate::verdict::check::Subject;
 
 /// What `edit --help` says of its statuses.
 pub(crate) const STATUSES: &str = "Exit status: 0 done, or nothing had to be changed; 1 there is no metadata, or no such level; 2 refused, or could not: the disk is as it was, or the message names the undo file.";
@@ -66,12 +65,7 @@ impl Job for Editing<'_> {
         out: &mut Streams<'_>,
     ) -> anyhow::Result<Box<dyn Plan + 'l>> {
         let level = look.level()?;
-        let count = look.located.levels.len();
-        anyhow::ensure!(
-            count < 2 || self.args.image.stacked || self.args.level.is_some(),
-            "{}: is a stack of {count} resources, expected --stacked (the inner one) or --level",
-            look.name()
-        );
+        look.refuse_to_guess(self.args.image.stacked || self.args.level.is_some())?;
         let force = self.args.writing.force;
         let window = look.opened.window();
         let edited = edited(level, window, &self.changes, force).with_context(|| look.name())?;
@@ -144,20 +138,11 @@ impl Plan for Planned<'_> {
     }
 
     fn question(&self) -> Question {
-        Question {
-            what: format!("{}: what is listed", self.look.name()),
-            always: true,
-            stakes: Vec::new(),
-        }
+        Question::always(self.look, "what is listed")
     }
 
     fn placed(&self) -> Vec<Placed<'_>> {
-        vec![Placed {
-            part: Part::Target,
-            base: self.look.opened.image_pos(DevPos::START),
-            layout: &self.layout,
-            device: Subject::of_level(self.level, self.look.holder()).device,
-        }]
+        Placed::in_place(self.look, self.level, &self.layout)
     }
 
     fn report(&self, changes: &[Change], out: &mut Streams<'_>) -> anyhow::Result<()> {

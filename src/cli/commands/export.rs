@@ -13,6 +13,7 @@ use crate::cli::session::open::Opened;
 use crate::cli::outcome::Outcome;
 use crate::cli::output::{document, json, text};
 use crate::cli::session::select::Chosen;
+use crate::cli::session::source::named;
 use crate::dump::{Compat, Preamble, print};
 use crate::error::{Error, Refused};
 use crate::format::metadata::Header;
@@ -31,7 +32,14 @@ pub(crate) fn run(
     command_line: &str,
     out: &mut Streams<'_>,
 ) -> anyhow::Result<Outcome> {
+    let (image, level) = named(&args.image, args.level);
+    let args = &ExportArgs {
+        image,
+        level,
+        ..args.clone()
+    };
     let chosen = Chosen::open_sure(&args.image, args.level, ScanMode::Auto)?;
+    chosen.opened.tell_warnings(&args.image, out);
     let (opened, level) = (&chosen.opened, chosen.level());
     let name = || args.image.image.display().to_string();
     refuse_unclean(opened, level, args.force || args.apply_al).with_context(name)?;

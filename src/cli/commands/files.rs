@@ -14,8 +14,8 @@ use crate::cli::outcome::Outcome;
 use crate::cli::ranges::each_of_file;
 use crate::cli::session::open::Opened;
 use crate::cli::session::select::{Chosen, choose, find, nothing_found};
+use crate::cli::session::source::named;
 use crate::cli::session::slots::{each_out_of_sync, log_marking, meant};
-use crate::cli::session::source::named_level;
 use crate::format::metadata::Header;
 use crate::format::superblock::AlState;
 use crate::image::Window;
@@ -34,8 +34,8 @@ pub(crate) fn run(
     _command_line: &str,
     out: &mut Streams<'_>,
 ) -> anyhow::Result<Outcome> {
-    let name = || args.image.image.display().to_string();
-    let (image, level) = named_level(&args.image, args.level);
+    let (image, level) = named(&args.image, args.level);
+    let name = || image.image.display().to_string();
     let opened = Opened::open(&image)?;
     let located = find(&opened, &image, level, ScanMode::Auto)?;
     let given = args.from.is_some() || !args.ranges.is_empty();

@@ -12,31 +12,34 @@ use crate::cli::outcome::Outcome;
 use crate::cli::commands::show::view::Show;
 use crate::cli::output::text;
 use crate::cli::session::select::{choose, find, nothing_found};
+use crate::cli::session::source::named;
 use crate::survey::locate::ScanMode;
 
 /// What `show --help` says of its statuses.
 pub(crate) const STATUSES: &str = "Exit status: 0 shown; 1 there is no metadata, or no such level; 2 could not look.";
 
 pub(crate) fn run(args: &ShowArgs, _command_line: &str, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
-    let opened = Opened::open(&args.image)?;
-    let located = find(&opened, &args.image, args.level, ScanMode::Auto)?;
+    let (image, level) = named(&args.image, args.level);
+    let opened = Opened::open_source(&image)?;
+    opened.tell_warnings(&image, out);
+    let located = find(&opened, &image, level, ScanMode::Auto)?;
     if located.levels.is_empty() {
-        return Err(nothing_found(&located, &args.image, &opened));
+        return Err(nothing_found(&located, &image, &opened));
     }
-    let chosen = if args.level.is_some() || args.image.stacked {
-        let number = choose(&located, &args.image, args.level, &opened)?;
+    let chosen = if level.is_some() || image.stacked {
+        let number = choose(&located, &image, level, &opened)?;
         number..=number
     } else {
         0..=located.levels.len().saturating_sub(1)
     };
     let report = text::Report {
         opened: &opened,
-        image: &args.image,
+        image: &image,
         located: &located,
         first: 0,
     };
     let show = Show::of(&report, chosen, args.rate)
-        .with_context(|| args.image.image.display().to_string())?;
+        .with_context(|| image.image.display().to_string())?;
     // Printing reads the bitmaps: what fails then is not to leave half of it behind.
     let mut printed = Vec::new();
     let print = if args.json {
@@ -44,7 +47,7 @@ pub(crate) fn run(args: &ShowArgs, _command_line: &str, out: &mut Streams<'_>) -
     } else {
         show.print(&mut printed)
     };
-    print.with_context(|| args.image.image.display().to_string())?;
+    print.with_context(|| image.image.display().to_string())?;
     out.stdout.write_all(&printed)?;
     Ok(Outcome::Done)
 }

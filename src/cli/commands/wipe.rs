@@ -100,11 +100,7 @@ impl Plan for Wiped<'_> {
     }
 
     fn question(&self) -> Question {
-        Question {
-            what: format!("{}: all of this metadata", self.look.name()),
-            always: true,
-            stakes: Vec::new(),
-        }
+        Question::always(self.look, "all of this metadata")
     }
 
     fn placed(&self) -> Vec<Placed<'_>> {

@@ -82,6 +82,9 @@ impl Report<'_> {
 
     /// Prints what was looked at.
     pub(crate) fn title(&self, out: &mut dyn Write) -> io::Result<()> {
+        if let Some(dump) = self.opened.dump() {
+            return writeln!(out, "{}  {}", self.image.image.display(), dump.words());
+        }
         writeln!(
             out,
             "{}  {}",

@@ -1,15 +1,44 @@
 //! Opening an image as the arguments say.
 
 use anyhow::Context;
+use serde_json::Value;
 
+use crate::cli::Streams;
 use crate::cli::args::ImageArgs;
 use crate::cli::output::progress::Progress;
+use crate::cli::session::source;
 use crate::error::Unsupported;
 use crate::image::{Access, ReadAt, Watched, Window, is_regular_file, open_for_scan};
+use crate::surgery::described::Described;
 use crate::survey::file_form::{BEGINNING, container, recognise};
 use crate::survey::locate::{LocateOptions, ScanMode, locate};
 use crate::survey::windows::{hold, partition_at};
 use crate::units::{Bytes, DevPos, ImagePos};
+
+/// What was opened where a dump was named: the disk that it describes.
+#[derive(Clone, Debug)]
+pub(crate) struct OfDump {
+    /// Whether its comments say where it lay.
+    pub(crate) told: bool,
+    /// What is odd about it, for people.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl OfDump {
+    /// What positions are worth.
+    pub(crate) const fn words(&self) -> &'static str {
+        if self.told {
+            "a dump: places are those that its comments tell; its activity log, its data and who else lives there are not in it"
+        } else {
+            "a dump that does not say where it lay: places are those of the smallest disk that fits; its activity log, its data and who else lives there are not in it"
+        }
+    }
+
+    /// For programs.
+    const fn word(&self) -> &'static str {
+        if self.told { "told" } else { "assumed" }
+    }
+}
 
 /// An image, and the part of it that is looked at.
 pub(crate) struct Opened {
@@ -17,9 +46,56 @@ pub(crate) struct Opened {
     progress: Progress,
     base: ImagePos,
     len: Bytes,
+    dump: Option<OfDump>,
 }
 
 impl Opened {
+    /// Opens an image read-only, or a dump as text: what that describes is looked at as a disk then.
+    pub(crate) fn open_source(args: &ImageArgs) -> anyhow::Result<Self> {
+        let name = || args.image.display().to_string();
+        let Some(text) = source::text(&args.image).with_context(name)? else {
+            return Self::open(args);
+        };
+        let windowed = args.at.is_some() || args.offset.is_some() || args.size.is_some();
+        anyhow::ensure!(
+            !windowed,
+            "{}: is a dump: --at, --offset and --size are for images",
+            name()
+        );
+        let reader = text.reader().with_context(name)?;
+        let notes = reader.notes().iter().filter(|note| note.is_warning());
+        let warnings = notes.map(ToString::to_string).collect();
+        let described = Described::of(reader).with_context(name)?;
+        let told = described.is_told();
+        let opened = Self::over(described, args).with_context(name)?;
+        Ok(Self {
+            dump: Some(OfDump { told, warnings }),
+            ..opened
+        })
+    }
+
+    /// Tells what is odd about a dump.
+    pub(crate) fn tell_warnings(&self, args: &ImageArgs, out: &mut Streams<'_>) {
+        for warning in self.dump.iter().flat_map(|dump| &dump.warnings) {
+            out.tell(format_args!(
+                "mdtool: warning: {}: {warning}",
+                args.image.display()
+            ));
+        }
+    }
+
+    /// Says in a document whether the places of a dump are `told` or `assumed`.
+    pub(crate) fn note_dump(&self, document: &mut Value) {
+        if let (Some(dump), Some(fields)) = (&self.dump, document.as_object_mut()) {
+            fields.insert("dump".to_owned(), dump.word().into());
+        }
+    }
+
+    /// What is to be known of it where it is the disk of a dump.
+    pub(crate) const fn dump(&self) -> Option<&OfDump> {
+        self.dump.as_ref()
+    }
+
     /// Opens an image read-only and checks that the window lies in it.
     pub(crate) fn open(args: &ImageArgs) -> anyhow::Result<Self> {
         Self::open_window(args).with_context(|| args.image.display().to_string())
@@ -70,6 +146,7 @@ impl Opened {
             progress,
             base,
             len,
+            dump: None,
         })
     }
 
@@ -102,6 +179,11 @@ impl Opened {
     /// The whole image's size.
     pub(crate) fn image_size(&self) -> Bytes {
         self.image.size()
+    }
+
+    /// The same; nothing where a dump was opened, which does not tell it.
+    pub(crate) fn known_size(&self) -> Option<Bytes> {
+        self.dump.is_none().then(|| self.image_size())
     }
 
     /// Where in the image a position of the device is.

@@ -8,6 +8,8 @@ use crate::cli::args::{ImageArgs, LevelChoice};
 use crate::cli::outcome::{Declined, Negative};
 use crate::cli::output::traces;
 use crate::cli::session::open::Opened;
+use crate::cli::session::source::named;
+use crate::format::metadata::Header;
 use crate::survey::base::Inside;
 use crate::survey::contents::Contents;
 use crate::survey::in_place::in_place;
@@ -15,7 +17,7 @@ use crate::survey::locate::{
     FoundBy, Level, LocateOptions, Located, Role, ScanMode, Searched, locate, located_at,
 };
 use crate::survey::occupants::{Occupant, Partition};
-use crate::survey::traces::TraceKind;
+use crate::survey::traces::{Trace, TraceKind};
 use crate::units::{Bytes, DevPos};
 
 /// An image whose levels were looked for, and the one among them that is meant.
@@ -43,13 +45,30 @@ impl Chosen {
         })
     }
 
-    /// The same, but that nothing damaged is passed over.
+    /// The same of a source: `PATH@LEVEL` picks a level, and a dump is looked at as the disk that it describes.
+    pub(crate) fn of_source(
+        args: &ImageArgs,
+        level: Option<LevelChoice>,
+        scan: ScanMode,
+    ) -> anyhow::Result<Self> {
+        let (args, level) = &named(args, level);
+        let opened = Opened::open_source(args)?;
+        let located = find(&opened, args, *level, scan)?;
+        let number = choose(&located, args, *level, &opened)?;
+        Ok(Self {
+            opened,
+            located,
+            number,
+        })
+    }
+
+    /// The same of a source, but that nothing damaged is passed over.
     pub(crate) fn open_sure(
         args: &ImageArgs,
         level: Option<LevelChoice>,
         scan: ScanMode,
     ) -> anyhow::Result<Self> {
-        let opened = Opened::open(args)?;
+        let opened = Opened::open_source(args)?;
         let located = find(&opened, args, level, scan)?;
         refuse_damaged_inner(&opened, &located, args, level)?;
         let number = choose(&located, args, level, &opened)?;
@@ -132,7 +151,13 @@ pub(crate) fn choose(
     };
     match level.unwrap_or(default) {
         LevelChoice::Outer => Ok(0),
-        LevelChoice::Inner => no_stack(located, args).map_or(Ok(innermost), |no| Err(no.into())),
+        LevelChoice::Inner => {
+            refuse_damaged_inner(opened, located, args, level)?;
+            // The innermost of one is that one, unless a stack was said to be here, or something still says that there was one.
+            let stack_expected = args.stacked || !located.traces.is_empty();
+            let no = no_stack(located, args).filter(|_| stack_expected);
+            no.map_or(Ok(innermost), |no| Err(no.into()))
+        }
         LevelChoice::Number(n) if n < count => Ok(n),
         LevelChoice::Number(n) => {
             let numbers = match innermost {
@@ -270,6 +295,16 @@ fn passed_over(
         let whole = located.levels.get(number).map(|level| &level.layout.whole);
         whole.is_some_and(|whole| whole.contains(&at))
     };
+    // What `relocate --for-size` retired says all that the found one says: that is where it was before.
+    let was_here = |trace: &&Trace| {
+        let old = trace.level.as_ref().map(|old| Header::of(&old.superblock));
+        let found = located
+            .levels
+            .get(number)
+            .map(|level| Header::of(&level.superblock));
+        trace.kind == TraceKind::Retired && old.is_some() && old == found
+    };
+    let traces = traces.filter(|trace| !was_here(trace));
     let traces = traces.filter(|trace| match trace.kind {
         TraceKind::LogAlone { log } => !own(log),
         _ => true,

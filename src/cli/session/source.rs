@@ -13,7 +13,7 @@ use crate::error::{Error, Refused};
 use crate::format::bitmap::count_set;
 use crate::format::metadata::{Bitmap, Header};
 use crate::format::superblock::{AlState, Format};
-use crate::image::{Scratch, open_source};
+use crate::image::{Scratch, is_pipe, is_regular_file, is_there, open_source};
 use crate::surgery::apply_al::{Applied, Marking};
 use crate::survey::file_form::BEGINNING;
 use crate::survey::locate::{IndexChoice, Level, Located, ScanMode};
@@ -44,7 +44,7 @@ struct Disk {
 }
 
 /// A dump, to be read as often as is needed.
-struct Text {
+pub(crate) struct Text {
     path: PathBuf,
     /// What came from standard input, or another pipe.
     kept: Option<Scratch>,
@@ -80,6 +80,24 @@ impl Source {
             Kind::Disk(Box::new(Disk::open(&image, meant.level)?))
         };
         Ok(Self { name, kind })
+    }
+
+    /// Opens a dump; nothing where the path leads to anything else.
+    pub(crate) fn of_dump(named: &Path) -> anyhow::Result<Option<Self>> {
+        let name = named.display().to_string();
+        let text = text(named).with_context(|| name.clone())?;
+        Ok(text.map(|text| Self {
+            name,
+            kind: Kind::Dump(text),
+        }))
+    }
+
+    /// The dump from its beginning; nothing for an image.
+    pub(crate) fn dump(&self) -> anyhow::Result<Option<DumpReader<'_>>> {
+        match &self.kind {
+            Kind::Disk(_) => Ok(None),
+            Kind::Dump(text) => Ok(Some(text.reader().with_context(|| self.name.clone())?)),
+        }
     }
 
     /// Opens an image as the arguments of other commands name it.
@@ -129,25 +147,24 @@ impl Source {
     }
 }
 
-/// The arguments of an image that may be named as `PATH@LEVEL`.
-pub(crate) fn named_level(
+/// An image's arguments and level as a reading command takes them: `PATH@LEVEL` picks a level, and comes before `--level`.
+pub(crate) fn named(
     image: &ImageArgs,
     level: Option<LevelChoice>,
 ) -> (ImageArgs, Option<LevelChoice>) {
     let (path, own) = split(&image.image);
-    let level = own.or(level);
     let image = ImageArgs {
         image: path,
         stacked: image.stacked && own.is_none(),
         ..image.clone()
     };
-    (image, level)
+    (image, own.or(level))
 }
 
 /// A path and a level: what exists as it is written is no level of anything.
 pub(crate) fn split(named: &Path) -> (PathBuf, Option<LevelChoice>) {
     let whole = || (named.to_owned(), None);
-    let exists = named == Path::new("-") || std::fs::symlink_metadata(named).is_ok();
+    let exists = named == Path::new("-") || is_there(named);
     let Some(text) = named.to_str().filter(|_| !exists) else {
         return whole();
     };
@@ -161,9 +178,9 @@ pub(crate) fn split(named: &Path) -> (PathBuf, Option<LevelChoice>) {
 }
 
 /// The dump that a path leads to; nothing where it is an image.
-fn text(path: &Path) -> anyhow::Result<Option<Text>> {
+pub(crate) fn text(path: &Path) -> anyhow::Result<Option<Text>> {
     let stdin = path == Path::new("-");
-    let seekable = !stdin && std::fs::metadata(path).is_ok_and(|found| found.is_file());
+    let seekable = !stdin && is_regular_file(path);
     if !stdin && !seekable && !is_pipe(path) {
         return Ok(None);
     }
@@ -193,12 +210,6 @@ fn text(path: &Path) -> anyhow::Result<Option<Text>> {
         path,
         kept: Some(kept),
     }))
-}
-
-/// Whether it can be read once only.
-fn is_pipe(path: &Path) -> bool {
-    use std::os::unix::fs::FileTypeExt;
-    std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo())
 }
 
 impl Disk {
@@ -278,7 +289,8 @@ fn clipped(level: &Level) -> Sectors {
 }
 
 impl Text {
-    fn reader(&self) -> crate::error::Result<DumpReader<'_>> {
+    /// Reads it from its start on.
+    pub(crate) fn reader(&self) -> crate::error::Result<DumpReader<'_>> {
         match &self.kept {
             Some(kept) => DumpReader::looking(ScratchReader {
                 kept,

@@ -24,6 +24,11 @@ pub(crate) enum Aim<'a> {
         level: Option<LevelChoice>,
         trust: Trust,
     },
+    /// Whatever stands where DRBD looks or was found, damaged or not; one of the levels where it is named.
+    Judged {
+        image: &'a ImageArgs,
+        level: Option<LevelChoice>,
+    },
     /// The target itself, whatever it holds.
     Whole {
         target: &'a Path,
@@ -35,7 +40,7 @@ impl Aim<'_> {
     /// The target's name.
     pub(crate) fn path(&self) -> &Path {
         match self {
-            Self::Resource { image, .. } => &image.image,
+            Self::Resource { image, .. } | Self::Judged { image, .. } => &image.image,
             Self::Whole { target, .. } => target,
         }
     }
@@ -67,7 +72,7 @@ impl Look {
         let block_device = target.is_block_device().with_context(name)?;
         let whole;
         let args = match aim {
-            Aim::Resource { image, .. } => *image,
+            Aim::Resource { image, .. } | Aim::Judged { image, .. } => *image,
             Aim::Whole { target, index } => {
                 whole = ImageArgs::whole(target, *index);
                 &whole
@@ -84,6 +89,13 @@ impl Look {
                 refuse_unsure(&opened, &located, number, (args, *level), *trust)?;
                 opened.hold().with_context(name)?;
                 (located, Some(number))
+            }
+            Aim::Judged { level, .. } => {
+                let located = find(&opened, args, *level, ScanMode::Auto)?;
+                refuse_cut_off(&located, args, force)?;
+                let number = level.map(|_| choose(&located, args, *level, &opened));
+                opened.hold().with_context(name)?;
+                (located, number.transpose()?)
             }
             Aim::Whole { index, .. } => {
                 let options = LocateOptions {
@@ -120,9 +132,25 @@ impl Look {
         self.located.levels.get(self.number?)
     }
 
+    /// The number of the resource that is meant, where one is.
+    pub(crate) const fn number(&self) -> Option<usize> {
+        self.number
+    }
+
     /// The resource that is meant, for a command that aims at one.
     pub(crate) fn level(&self) -> anyhow::Result<&Level> {
         self.chosen().context("no resource was looked for")
+    }
+
+    /// Refuses to take the outermost of several resources for what is meant, where nobody said which.
+    pub(crate) fn refuse_to_guess(&self, said: bool) -> anyhow::Result<()> {
+        let count = self.located.levels.len();
+        anyhow::ensure!(
+            count < 2 || said,
+            "{}: is a stack of {count} resources, expected --stacked (the inner one) or --level",
+            self.name()
+        );
+        Ok(())
     }
 
     /// The size of the device that holds the resource that is meant: the image, or the DRBD device of the level around it.

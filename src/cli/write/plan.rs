@@ -5,8 +5,10 @@ use crate::cli::write::change::Change;
 use crate::cli::write::look::Look;
 use crate::error::Result;
 use crate::format::layout::MdLayout;
+use crate::survey::locate::Level;
 use crate::transaction::Draft;
-use crate::units::{Bytes, ImagePos};
+use crate::units::{Bytes, DevPos, ImagePos};
+use crate::verdict::check::Subject;
 
 /// Decides what is to be done.
 pub(crate) trait Job {
@@ -45,6 +47,29 @@ pub(crate) struct Placed<'a> {
     pub(crate) layout: &'a MdLayout,
     /// The device's size when all is done.
     pub(crate) device: Bytes,
+}
+
+impl Question {
+    /// Asks whatever is there, where nothing of anybody else's is at stake.
+    pub(crate) fn always(look: &Look, what: &str) -> Self {
+        Self {
+            what: format!("{}: {what}", look.name()),
+            always: true,
+            stakes: Vec::new(),
+        }
+    }
+}
+
+impl<'a> Placed<'a> {
+    /// Metadata that stays on the device where it is.
+    pub(crate) fn in_place(look: &Look, level: &Level, layout: &'a MdLayout) -> Vec<Self> {
+        vec![Self {
+            part: Part::Target,
+            base: look.opened.image_pos(DevPos::START),
+            layout,
+            device: Subject::of_level(level, look.holder()).device,
+        }]
+    }
 }
 
 /// What was decided.

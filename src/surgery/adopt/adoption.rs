@@ -50,7 +50,7 @@ impl<'a> Adoption<'a> {
     ///
     /// # Errors
     ///
-    /// [`Obstacle::OtherDevice`]; [`Obstacle::Occupied`]; [`Refused::Unclean`]; [`AdoptRefusal::NodeId`] for v09 without one; what moving it to that node
+    /// [`Obstacle::OtherDevice`] where it is not of the same node; [`Obstacle::Occupied`]; [`Refused::Unclean`]; [`AdoptRefusal::NodeId`] for v09 without one; what moving it to that node
     /// ([`Header::move_to_node`]), its log ([`LogState::extents`]) and reading the device answer.
     pub fn new(
         device: Window<'a>,
@@ -58,10 +58,11 @@ impl<'a> Adoption<'a> {
         level: &'a Level,
         options: AdoptOptions,
     ) -> Result<Self> {
-        if !level.layout.index.is_internal() {
+        let internal = level.layout.index.is_internal();
+        if !internal && !options.same_node {
             return Err(AdoptRefusal::Obstacle(Obstacle::OtherDevice).into());
         }
-        if let Some(obstacle) = occupied(level, device)? {
+        if internal && let Some(obstacle) = occupied(level, device)? {
             return Err(AdoptRefusal::Obstacle(obstacle).into());
         }
         let mut header = Header::of(&level.superblock);
@@ -73,7 +74,11 @@ impl<'a> Adoption<'a> {
             (source, apply(device, level, &mut header, options.apply_al)?)
         };
         Ok(Self {
-            remnants: remnants(device, located, level)?,
+            remnants: if internal {
+                remnants(device, located, level)?
+            } else {
+                Vec::new()
+            },
             level,
             device,
             header,
@@ -88,6 +93,12 @@ impl<'a> Adoption<'a> {
     #[must_use]
     pub const fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// Superblocks behind the data, of whatever resource and however old.
+    #[must_use]
+    pub fn remnants(&self) -> &[DevPos] {
+        &self.remnants
     }
 
     /// The node whose metadata it was, where that is another than the target's.
@@ -109,7 +120,8 @@ impl<'a> Adoption<'a> {
     /// [`Obstacle::NoRoom`] where it would begin in the data; what [`place_over`] and the draft answer.
     pub fn draft_here(&mut self, draft: &mut Draft<'_>, layout: &MdLayout) -> Result<()> {
         let data = data(self.level);
-        if layout.whole.start < DevPos::at(data) {
+        let internal = self.level.layout.index.is_internal();
+        if internal && layout.whole.start < DevPos::at(data) {
             let metadata = crate::units::range_len(&layout.whole);
             let missing = data.saturating_sub(layout.whole.start.from_start());
             let size = self.device.size();
@@ -179,6 +191,28 @@ impl<'a> Adoption<'a> {
         self.clean_up(draft, None)
     }
 
+    /// Drafts the move of the metadata from target `from` of the draft to `layout` of target `to`: when it stands there, what is left where it
+    /// was is retired.
+    ///
+    /// # Errors
+    ///
+    /// What [`place_over`] and the draft answer; [`EditRefusal::NoSuchTarget`].
+    pub fn draft_to(
+        &mut self,
+        draft: &mut Draft<'_>,
+        from: usize,
+        to: usize,
+        layout: &MdLayout,
+    ) -> Result<()> {
+        draft.turn_to(from)?;
+        self.retire(draft)?;
+        draft.turn_to(to)?;
+        let device = Window::whole(draft.target());
+        self.place(draft, device, layout)?;
+        draft.turn_to(from)?;
+        self.clean_up(draft, None)
+    }
+
     /// Drafts that no superblock is left on the disk, whose metadata is elsewhere now; the data stays as it is.
     ///
     /// # Errors
@@ -222,6 +256,10 @@ impl<'a> Adoption<'a> {
 
     /// Where DRBD looks for a superblock, and the level's own; behind the data all of them. What DRBD would attach comes first.
     fn foremost(&self) -> Vec<DevPos> {
+        if !self.level.layout.index.is_internal() {
+            // A meta device has no data, and its other slots are other resources'.
+            return vec![self.level.layout.md];
+        }
         let data = DevPos::at(data(self.level));
         let size = self.device.size();
         let looked_at = [MdIndex::FlexInternal, self.level.layout.index];

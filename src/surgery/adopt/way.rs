@@ -34,7 +34,8 @@ pub fn relocate(level: &Level, size: Bytes) -> Result<Relocation, Obstacle> {
     let data = data(level);
     let layout = MdLayout::planned(level.layout.index, level.layout.geometry, size)
         .map_err(|misfit| no_place(level, size, data).unwrap_or(Obstacle::Layout(misfit)))?;
-    if layout.md == level.layout.md {
+    // Where a disk grew by less than a block, the superblock's place is the same, and the bitmap may begin elsewhere.
+    if layout.whole == level.layout.whole {
         return Err(Obstacle::AlreadyThere { at: layout.md });
     }
     let (old, new) = (&level.layout.whole, &layout.whole);
@@ -153,7 +154,8 @@ pub fn external(level: &Level, size: Bytes) -> Result<External, Obstacle> {
 }
 
 /// The smallest meta device for a DRBD device of `capacity`: superblock, log, and the bitmap in whole blocks.
-fn meta_device(geometry: MdGeometry, capacity: Sectors) -> Option<Bytes> {
+#[must_use]
+pub fn meta_device(geometry: MdGeometry, capacity: Sectors) -> Option<Bytes> {
     // Flexible metadata takes the same room on either kind of device.
     let size = geometry.internal_size(capacity)?.max(LEAST_META_DEVICE);
     // A slot's share is rounded down to whole words: with several slots the formulas may differ by a block.

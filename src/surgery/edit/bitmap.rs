@@ -40,7 +40,9 @@ pub struct EditedBitmap<'a> {
 }
 
 impl<'a> EditedBitmap<'a> {
-    pub(super) const fn new(
+    /// Slots of `before` by their recipes, with the size and granularity of `after`.
+    #[must_use]
+    pub const fn new(
         slots: &'a dyn SlotSource,
         before: &'a Header,
         after: &'a Header,

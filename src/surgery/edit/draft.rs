@@ -2,8 +2,9 @@
 
 use super::{ChangeRefusal, Edited};
 use crate::error::{EditRefusal, Result};
-use crate::format::layout::MdLayout;
+use crate::format::layout::{MdIndex, MdLayout};
 use crate::image::Window;
+use crate::surgery::adopt::meta_device;
 use crate::surgery::place::{Former, place_over};
 use crate::survey::locate::Level;
 use crate::transaction::Draft;
@@ -39,6 +40,25 @@ impl Edited {
             missing: missing.to_bytes().unwrap_or(Bytes::ZERO),
         }
         .into())
+    }
+
+    /// Where the edited metadata lies at the end of a disk of this size, where there is room for it behind the data.
+    #[must_use]
+    pub fn layout_on(&self, disk: Bytes) -> Option<MdLayout> {
+        let layout = MdLayout::planned(MdIndex::FlexInternal, self.header.geometry, disk).ok()?;
+        (self.header.la_size <= layout.usable).then_some(layout)
+    }
+
+    /// Where it lies on the smallest meta device that holds it.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeRefusal::Geometry`].
+    pub fn layout_anywhere(&self) -> Result<MdLayout> {
+        let geometry = self.header.geometry;
+        let size = meta_device(geometry, self.header.la_size).unwrap_or(Bytes::ZERO);
+        let layout = MdLayout::planned(MdIndex::FlexExternal, geometry, size);
+        Ok(layout.map_err(ChangeRefusal::Geometry)?)
     }
 
     /// What the device had room for: nothing to keep where that is external, for its size is not known here.

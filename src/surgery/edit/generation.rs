@@ -3,7 +3,7 @@
 use super::{ChangeRefusal, Edited, Needs, Recipe, random_uuid};
 use crate::error::Result;
 use crate::format::bitmap::{bits_to_bytes, count_set};
-use crate::format::metadata::{Generation, GenerationV08, GenerationV09};
+use crate::format::metadata::{Generation, GenerationV08, GenerationV09, Header};
 use crate::format::superblock::{AlState, DeviceFlags, Uuid, node_id};
 use crate::units::BitmapIndex;
 
@@ -29,11 +29,7 @@ impl Edited {
         }
         let fresh = random_uuid(needs.random)?;
         let first = random_uuid(needs.random)?;
-        match &mut self.header.generation {
-            Generation::V07(_) => {}
-            Generation::V08(generation) => rotate_v08(generation, fresh),
-            Generation::V09(generation) => rotate_v09(generation, fresh, first),
-        }
+        begin_generation(&mut self.header, fresh, first);
         if clear_bitmap {
             self.clear_bitmap(needs)?;
         }
@@ -66,6 +62,15 @@ impl Edited {
             }
         }
         Ok(())
+    }
+}
+
+/// Rotates the UUIDs as for a new generation, `fresh`; `first` is the one before it where there was none yet. v07 stays as it is.
+pub fn begin_generation(header: &mut Header, fresh: Uuid, first: Uuid) {
+    match &mut header.generation {
+        Generation::V07(_) => {}
+        Generation::V08(generation) => rotate_v08(generation, fresh),
+        Generation::V09(generation) => rotate_v09(generation, fresh, first),
     }
 }
 

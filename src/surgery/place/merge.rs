@@ -72,7 +72,7 @@ impl SlotWords for Merge<'_> {
 
 /// How far one slot was read.
 struct Cursor<'a> {
-    reader: SpoolReader<'a>,
+    reader: SpoolReader<&'a Spool>,
     left: Left,
     ended: bool,
 }

@@ -3,6 +3,8 @@
 //! Runs are kept as they come: a header of eight bytes (how many words, and whether they are all the same one), then the words. So a slot
 //! that is all clear or all set takes next to nothing, however large the device is.
 
+use std::borrow::Borrow;
+
 use crate::error::Result;
 use crate::format::metadata::{Run, SlotWords};
 use crate::image::Scratch;
@@ -14,13 +16,13 @@ const LONGEST: usize = 32 << 10;
 const WORD_LEN: usize = 4;
 
 /// One slot's words.
-pub(super) struct Spool {
+pub(in crate::surgery) struct Spool {
     scratch: Scratch,
 }
 
 impl Spool {
     /// Takes at most `words` words.
-    pub(super) fn of(slot: &mut dyn SlotWords, words: u64) -> Result<Self> {
+    pub(in crate::surgery) fn of(slot: &mut dyn SlotWords, words: u64) -> Result<Self> {
         let mut scratch = Scratch::default();
         let mut bytes = Vec::new();
         let mut left = words;
@@ -51,7 +53,16 @@ impl Spool {
     }
 
     /// The words, from the first.
-    pub(super) const fn read(&self) -> SpoolReader<'_> {
+    pub(in crate::surgery) const fn read(&self) -> SpoolReader<&Self> {
+        SpoolReader {
+            spool: self,
+            at: ImagePos::START,
+            words: Vec::new(),
+        }
+    }
+
+    /// The same, for who reads them more than once.
+    pub(in crate::surgery) const fn into_reader(self) -> SpoolReader<Self> {
         SpoolReader {
             spool: self,
             at: ImagePos::START,
@@ -66,24 +77,29 @@ fn header(count: u64, repeated: bool) -> [u8; 8] {
 }
 
 /// Reads a slot that was put aside.
-pub(super) struct SpoolReader<'a> {
-    spool: &'a Spool,
+pub(in crate::surgery) struct SpoolReader<S> {
+    spool: S,
     at: ImagePos,
     words: Vec<u32>,
 }
 
-impl SpoolReader<'_> {
+impl<S: Borrow<Spool>> SpoolReader<S> {
+    /// Begins again.
+    pub(in crate::surgery) const fn rewind(&mut self) {
+        self.at = ImagePos::START;
+    }
+
     fn take(&mut self, buf: &mut [u8]) -> Result<()> {
-        self.spool.scratch.read_exact_at(self.at, buf)?;
+        self.spool.borrow().scratch.read_exact_at(self.at, buf)?;
         let end = self.at.checked_add(Bytes::of_len(buf.len()));
         self.at = end.unwrap_or(self.at);
         Ok(())
     }
 }
 
-impl SlotWords for SpoolReader<'_> {
+impl<S: Borrow<Spool>> SlotWords for SpoolReader<S> {
     fn next_run(&mut self) -> Result<Option<Run<'_>>> {
-        if self.at.from_start() >= self.spool.scratch.len() {
+        if self.at.from_start() >= self.spool.borrow().scratch.len() {
             return Ok(None);
         }
         let mut head = [0; 8];

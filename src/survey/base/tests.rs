@@ -23,7 +23,8 @@ fn held(disk: u64, base: u64, size: u64, more: &[(u64, &[u8])]) -> Option<Inside
         image.write_all_at(ImagePos::new(*at), bytes).unwrap();
     }
     let md = DevPos::new(base + level.layout.md.get());
-    inside(Window::whole(&image), md, &level.superblock).unwrap()
+    let holders = Holders::of(Window::whole(&image));
+    holders.inside(md, &level.superblock).unwrap()
 }
 
 /// A DOS table of one partition, in bytes.

@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::format::layout::{MdIndex, MdLayout};
 use crate::format::superblock::{Format, Superblock};
 use crate::image::Window;
-use crate::survey::base::{Holder, Inside, inside};
+use crate::survey::base::{Holder, Holders, Inside};
 use crate::survey::occupants::Partition;
 use crate::survey::places::{self, Place};
 use crate::survey::traces::{self, Block, Trace, block_at};
@@ -326,10 +326,11 @@ impl<'a> Finder<'a> {
 
     /// Takes out what belongs to a device that something on this one holds: a partition, a logical volume, an array.
     fn leave_to_holders(&mut self) -> Result<()> {
+        let holders = Holders::of(self.device);
         let mut own = Vec::new();
         for level in std::mem::take(&mut self.found.levels) {
             let (md, superblock) = (level.layout.md, &level.superblock);
-            match inside(self.device, md, superblock)? {
+            match holders.inside(md, superblock)? {
                 Some(held) => self.hold(held),
                 None => own.push(level),
             }
@@ -344,7 +345,7 @@ impl<'a> Finder<'a> {
                 }
                 _ => None,
             };
-            let held = superblock.map(|superblock| inside(self.device, one.at, &superblock));
+            let held = superblock.map(|superblock| holders.inside(one.at, &superblock));
             match held.transpose()?.flatten() {
                 Some(held) if held.place.is_some() || matches!(one.why, Why::Smaller { .. }) => {
                     self.hold(held);

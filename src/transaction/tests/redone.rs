@@ -71,6 +71,27 @@ fn what_an_undoing_by_force_overwrites_is_kept() {
 }
 
 #[test]
+fn an_undoing_by_force_cut_off_anywhere_is_taken_back_unasked() {
+    for scenario in [Scenario::relocation(), Scenario::in_place()] {
+        let (mut target, undo) = applied(&scenario);
+        // DRBD's superblock has other UUIDs by now, in the sector that has the magic.
+        target
+            .write_at(pos(scenario.commit[0].at + 8), &[0x77; 8])
+            .unwrap();
+        let since = snapshot(&target);
+        let mut disk = CrashDisk::new(&since, Faults::default());
+        let kept = undone(&undo, &mut disk, true);
+        assert!(disk.cache() == scenario.old);
+        for cut in 0..=disk.events() {
+            let state = disk.after_cut(cut, &[], &mut || true);
+            let mut image = MemImage::from_bytes(&state);
+            kept.undo(&mut image, false).unwrap();
+            assert!(snapshot(&image) == since, "{cut}");
+        }
+    }
+}
+
+#[test]
 fn an_undoing_that_is_prepared_and_too_late_changes_nothing() {
     let scenario = Scenario::relocation();
     let (mut target, undo) = applied(&scenario);

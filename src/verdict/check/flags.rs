@@ -153,9 +153,14 @@ fn al_disabled(superblock: &Superblock) -> bool {
     superblock.format() != Format::V07 && superblock.flags().contains(DeviceFlags::AL_DISABLED)
 }
 
+/// Whether the flags are those that DRBD sets while it moves its metadata online, and takes back afterwards.
+#[must_use]
+pub fn move_was_cut_off(superblock: &Superblock) -> bool {
+    al_disabled(superblock) && full_sync(superblock)
+}
+
 fn full_sync_flags(case: &Case<'_>) -> Vec<Fault> {
-    let superblock = case.subject.superblock;
-    let found = al_disabled(superblock) && full_sync(superblock);
+    let found = move_was_cut_off(case.subject.superblock);
     flag_fault(
         case,
         found,

@@ -21,11 +21,16 @@ const LOG_BUDGET: Bytes = Bytes::new(32 << 20);
 /// How much of a bitmap is read unasked.
 const BITMAP_BUDGET: Bytes = Bytes::new(16 << 20);
 
+/// What a dump leaves out.
+const NOT_IN_A_DUMP: &str = "the activity log and the data: they are not in a dump";
+
 /// How far to look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CheckOptions {
     /// Read whole bitmaps and activity logs, however large.
     pub full: bool,
+    /// What is looked at was made of a dump: there is no log, and no data.
+    pub of_dump: bool,
 }
 
 /// One superblock, judged.
@@ -67,6 +72,8 @@ pub(super) struct Case<'a> {
     /// What kernels said.
     pub(super) attach: &'a [Finding],
     full: bool,
+    /// There is no data, since this was made of a dump.
+    pub(super) of_dump: bool,
     not_looked: RefCell<Vec<String>>,
 }
 
@@ -207,9 +214,12 @@ fn judge<'a>(
         log: None,
         attach: &findings,
         full: options.full,
+        of_dump: options.of_dump,
         not_looked: RefCell::default(),
     };
-    if let Some(level) = level
+    if options.of_dump {
+        case.not_looked.borrow_mut().push(NOT_IN_A_DUMP.to_owned());
+    } else if let Some(level) = level
         && case.may_read(range_len(&level.layout.al), LOG_BUDGET, "the activity log")
     {
         case.log = Some(LogState::read(device, level, &mut |_| ())?);

@@ -84,7 +84,8 @@ fn al_disabled_primary(case: &Case<'_>) -> Vec<Fault> {
 fn blank_up_to_date(case: &Case<'_>) -> Result<Vec<Fault>> {
     let superblock = case.subject.superblock;
     let flags = superblock.flags();
-    let said = flags.contains(DeviceFlags::CONSISTENT)
+    let said = !case.of_dump
+        && flags.contains(DeviceFlags::CONSISTENT)
         && flags.contains(DeviceFlags::WAS_UP_TO_DATE)
         && superblock
             .current_uuid()

@@ -21,7 +21,8 @@ pub(super) static RULES: &[Rule] = &[Rule {
 }];
 
 /// The slots that no peer has, of those that a superblock has.
-pub(crate) fn free_slots(superblock: &Superblock) -> Vec<u64> {
+#[must_use]
+pub fn free_slots(superblock: &Superblock) -> Vec<u64> {
     let Superblock::V09(sb) = superblock else {
         return Vec::new();
     };

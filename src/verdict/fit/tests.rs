@@ -94,8 +94,31 @@ fn external_metadata_takes_nothing_of_the_disk() {
     assert!(meta <= Bytes::new(8 << 20));
 }
 
+/// `drbd_capacity_to_on_disk_bm_sect` and `drbd_md_set_sector_offsets` (`drbd_nl.c`), written out: the first sector of the bitmap.
+fn first_bitmap_sector(capacity: u64, slots: u64, per_bit: u64, log_blocks: u64) -> Option<u64> {
+    let bits = capacity.div_ceil(per_bit / 512).next_multiple_of(64);
+    let bitmap = (bits / 8 * slots).next_multiple_of(4096) / 512;
+    (capacity & !7).checked_sub(8 + 8 * log_blocks + bitmap)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(crate::test_cases::cases(512)))]
+
+    #[test]
+    fn a_disk_leaves_what_the_kernel_s_formula_says(
+        sectors in prop_oneof![136_u64..1 << 23, 1_u64 << 23..1 << 37],
+        slots in 1_u32..32,
+        shift in 12_u32..21,
+        stripes in 1_u32..9,
+        blocks in 8_u32..65,
+    ) {
+        let al = AlStriping { stripes, stripe_size_4k: blocks };
+        let shape = shape(slots, 1 << shift, al);
+        let log = u64::from(stripes * blocks);
+        let first = first_bitmap_sector(sectors, u64::from(slots), 1 << shift, log);
+        let room = shape.leaves(Bytes::new(sectors * 512)).ok();
+        prop_assert_eq!(room.map(|room| room.usable), first.map(Sectors::new));
+    }
 
     #[test]
     fn there_and_back_never_needs_a_larger_disk(

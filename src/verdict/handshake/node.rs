@@ -1,8 +1,7 @@
 //! What attaching makes of a replica, as far as a handshake looks at it.
 
-use std::fmt;
-
 use super::Family;
+use super::disk::Disk;
 use super::options::Options;
 use super::replica::{Log, Replica};
 use crate::format::metadata::{
@@ -14,59 +13,6 @@ use crate::units::{BitmapIndex, Sectors};
 /// Whether two identifiers name the same generation: bit 0 says only who was Primary.
 pub(super) const fn same(one: u64, other: u64) -> bool {
     one | 1 == other | 1
-}
-
-/// The disk state that a kernel gives at attach; the better one is the greater.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Disk {
-    /// A resync was not finished, or there never was one.
-    Inconsistent,
-    /// Known to be older than a peer's.
-    Outdated,
-    /// Fencing: not known to be the newest.
-    Consistent,
-    /// Usable.
-    UpToDate,
-}
-
-impl fmt::Display for Disk {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Inconsistent => "Inconsistent",
-            Self::Outdated => "Outdated",
-            Self::Consistent => "Consistent",
-            Self::UpToDate => "UpToDate",
-        })
-    }
-}
-
-impl Disk {
-    /// What a kernel of this family makes of the flags on disk.
-    #[must_use]
-    pub fn at_attach(header: &Header, family: Family) -> Self {
-        let flags = flags(header);
-        if !flags.contains(DeviceFlags::CONSISTENT) {
-            return Self::Inconsistent;
-        }
-        if !flags.contains(DeviceFlags::WAS_UP_TO_DATE) {
-            return Self::Outdated;
-        }
-        match &header.generation {
-            // Of the policies only fencing that is noted in the metadata keeps a disk from being UpToDate.
-            Generation::V09(generation) if family == Family::V9 => {
-                let fenced = |peer: &PeerV09| {
-                    peer.flags.0 & PeerFlags::FENCING.0 != 0
-                        && peer.flags.0 & PeerFlags::OUTDATED.0 == 0
-                };
-                if generation.peers.iter().any(fenced) {
-                    Self::Consistent
-                } else {
-                    Self::UpToDate
-                }
-            }
-            _ => Self::UpToDate,
-        }
-    }
 }
 
 /// The flags of the device.
@@ -134,15 +80,14 @@ impl<'a> Node<'a> {
         let flags = flags(header);
         let has = |flag| flags.contains(flag);
         let disk = Disk::at_attach(header, family);
-        let crashed = has(DeviceFlags::CRASHED_PRIMARY)
-            || family == Family::V8 && has(DeviceFlags::PRIMARY_IND);
+        let crashed = has_crashed(header, family);
         let lost = has(DeviceFlags::PRIMARY_LOST_QUORUM) && !has(DeviceFlags::HAVE_QUORUM);
         let quorum = match options.quorum {
             Some(false) => None,
             Some(true) => Some(has(DeviceFlags::HAVE_QUORUM)),
             None => lost.then_some(false),
         };
-        let uuids = Uuids::of(&header.generation, id, peer, header.geometry.max_peers);
+        let uuids = Uuids::of(header, id, peer, family);
         let mut node = Self {
             replica,
             id,
@@ -156,7 +101,7 @@ impl<'a> Node<'a> {
             bitmap: uuids.bitmaps.get(peer).copied().unwrap_or_default(),
             history: uuids.history,
             slot: uuids.slot,
-            all_set: marked_whole(header, peer, crashed, family),
+            all_set: marked_whole(header, peer, crashed),
             bits: 0,
             told: uuids.told,
             bitmaps: uuids.bitmaps,
@@ -169,7 +114,11 @@ impl<'a> Node<'a> {
     fn counted(&self, family: Family) -> u64 {
         let header = &self.replica.header;
         if self.all_set {
-            return header.geometry.bits(header.la_size).unwrap_or_default();
+            // Where no size was ever agreed on, it is all that fits.
+            let fits = || self.replica.capacity.unwrap_or_default();
+            let known = Some(header.la_size).filter(|size| *size != Sectors::ZERO);
+            let size = known.unwrap_or_else(fits);
+            return header.geometry.bits(size).unwrap_or_default();
         }
         let slot = self.slot.map(usize::from);
         let found = slot.and_then(|slot| self.replica.slots.get(slot));
@@ -264,11 +213,13 @@ struct Uuids {
 }
 
 impl Uuids {
-    fn of(generation: &Generation, id: usize, peer: usize, slots: u32) -> Self {
-        match generation {
+    fn of(header: &Header, id: usize, peer: usize, family: Family) -> Self {
+        match &header.generation {
             Generation::V07(_) => Self::nothing(),
-            Generation::V08(generation) => Self::v08(generation, peer),
-            Generation::V09(generation) => Self::v09(generation, id, peer, slots),
+            Generation::V08(generation) => Self::v08(generation, peer, family),
+            Generation::V09(generation) => {
+                Self::v09(generation, id, peer, header.geometry.max_peers)
+            }
         }
     }
 
@@ -282,8 +233,14 @@ impl Uuids {
         }
     }
 
-    fn v08(generation: &GenerationV08, peer: usize) -> Self {
+    fn v08(generation: &GenerationV08, peer: usize, family: Family) -> Self {
         let [current, bitmap, history @ ..] = generation.uuids.map(|uuid| uuid.0);
+        // DRBD 9 reads the first one only: `drbd_md_decode_84`.
+        let remembered = if family == Family::V9 {
+            1
+        } else {
+            history.len()
+        };
         let mut bitmaps = vec![0; NODE_IDS];
         let mut told = vec![None; NODE_IDS];
         for (node, (own, tell)) in bitmaps.iter_mut().zip(&mut told).enumerate() {
@@ -294,7 +251,7 @@ impl Uuids {
         }
         Self {
             current,
-            history: history.to_vec(),
+            history: history.into_iter().take(remembered).collect(),
             bitmaps,
             told,
             slot: Some(0),
@@ -359,18 +316,33 @@ fn unallocated(peers: &[PeerV09], taken: Option<(usize, u8)>, slots: u32) -> Opt
 }
 
 /// Whether attach marks everything out of sync.
-fn marked_whole(header: &Header, peer: usize, crashed: bool, family: Family) -> bool {
-    let flags = flags(header);
-    let no_log = crashed && flags.contains(DeviceFlags::AL_DISABLED);
+fn marked_whole(header: &Header, peer: usize, crashed: bool) -> bool {
     let never_sized = header.la_size == Sectors::ZERO;
-    match (&header.generation, family) {
-        (Generation::V09(generation), _) => {
-            let entry = generation.peers.get(peer);
-            let told = entry.is_some_and(|entry| entry.flags.0 & PeerFlags::FULL_SYNC.0 != 0);
-            let trusted = generation.current_uuid.names_a_generation()
-                && flags.contains(DeviceFlags::WAS_UP_TO_DATE);
-            told || no_log || never_sized && !trusted
+    let trusted = match &header.generation {
+        Generation::V09(generation) => {
+            generation.current_uuid.names_a_generation()
+                && flags(header).contains(DeviceFlags::WAS_UP_TO_DATE)
         }
-        (_, _) => flags.contains(DeviceFlags::FULL_SYNC) || no_log || never_sized,
-    }
+        _ => false,
+    };
+    let told = match &header.generation {
+        Generation::V09(generation) => {
+            let entry = generation.peers.get(peer);
+            entry.is_some_and(|entry| entry.flags.0 & PeerFlags::FULL_SYNC.0 != 0)
+        }
+        _ => flags(header).contains(DeviceFlags::FULL_SYNC),
+    };
+    told || crashed_without_log(header, crashed) || never_sized && !trusted
+}
+
+/// Whether it crashed while it was Primary.
+pub(super) fn has_crashed(header: &Header, family: Family) -> bool {
+    let flags = flags(header);
+    flags.contains(DeviceFlags::CRASHED_PRIMARY)
+        || family == Family::V8 && flags.contains(DeviceFlags::PRIMARY_IND)
+}
+
+/// Whether nothing noted what it wrote when it crashed.
+pub(super) fn crashed_without_log(header: &Header, crashed: bool) -> bool {
+    crashed && flags(header).contains(DeviceFlags::AL_DISABLED)
 }

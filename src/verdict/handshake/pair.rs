@@ -5,7 +5,8 @@ mod remark;
 mod remarks;
 
 use super::decision::{Decision, Strategy};
-use super::node::{Disk, Node};
+use super::disk::Disk;
+use super::node::Node;
 use super::options::{Options, SideOptions};
 use super::replica::Replica;
 use super::settle::{Settled, Side, Step, settle_8, settle_9};
@@ -79,6 +80,11 @@ pub(super) fn compare(replicas: [&Replica; 2], options: &Options) -> Pair {
         Node::attached(a, ids[0], ids[1], options, family, own.primary),
         Node::attached(b, ids[1], ids[0], options, family, peers.primary),
     ];
+    let refused =
+        |(node, side): (&Node<'_>, &SideOptions)| node.primary && side.net.discard_my_data;
+    if let Some(side) = nodes.iter().zip(&options.sides).position(refused) {
+        return Pair::refused(replicas, family, Obstacle::DiscardAsPrimary { side });
+    }
     if family == Family::V8 {
         let fresh = unused(replicas);
         let [a, b] = &mut nodes;

@@ -3,9 +3,10 @@
 mod after_split_brain;
 
 use super::decision::{Decision, Direction, Strategy};
-use super::node::{Disk, Node};
+use super::disk::Disk;
+use super::node::Node;
 use super::options::{NetOptions, RrConflict};
-use after_split_brain::solve;
+use after_split_brain::{loser_gives_up, solve};
 
 /// One side at connect.
 pub(super) struct Side<'a> {
@@ -33,6 +34,8 @@ pub enum Step {
     Reversed,
     /// `discard-my-data` has no effect: what would be sent is Inconsistent, or there is no way back.
     NotReversed,
+    /// The policy has the one that loses give up being Primary.
+    GivesUpPrimary,
     /// A Primary sends, whoever crashed.
     PrimarySends,
     /// A Primary gets data that it did not write.
@@ -58,6 +61,8 @@ pub(super) struct Settled {
     pub(super) strategy: Strategy,
     pub(super) decision: Decision,
     pub(super) dropped: Option<Drop>,
+    /// It was Primary, and gave that up.
+    demoted: bool,
     pub(super) steps: Vec<Step>,
 }
 
@@ -67,6 +72,7 @@ impl Settled {
             strategy,
             decision: strategy.decision(),
             dropped: None,
+            demoted: false,
             steps: Vec::new(),
         }
     }
@@ -134,7 +140,7 @@ pub(super) fn settle_8(side: &Side<'_>, strategy: Strategy) -> Settled {
     if now.strategy.direction() == Some(Direction::Source) && side.me.disk == Disk::Inconsistent {
         return now.drop(Drop::InconsistentSource);
     }
-    let usable = side.me.primary && side.me.disk >= Disk::Consistent;
+    let usable = side.me.primary && !now.demoted && side.me.disk >= Disk::Consistent;
     if usable && now.strategy.direction() == Some(Direction::Target) {
         if side.net.rr_conflict != RrConflict::Violently {
             return now.drop(Drop::PrimaryTarget);
@@ -184,6 +190,15 @@ fn solve_by_policy(side: &Side<'_>, now: &mut Settled, whole: bool) {
         let full = solved.full().filter(|_| whole);
         now.go(full.unwrap_or(solved), Step::Policy);
     }
+    let loser = match solved.direction() {
+        Some(Direction::Target) => side.me,
+        Some(Direction::Source) => side.peer,
+        None => return,
+    };
+    if loser.primary && loser_gives_up(side) {
+        now.demoted = solved.direction() == Some(Direction::Target);
+        now.steps.push(Step::GivesUpPrimary);
+    }
 }
 
 fn solve_with_quorum(side: &Side<'_>, now: &mut Settled, whole: bool, quorum_policy: bool) {
@@ -221,7 +236,7 @@ fn conflict(side: &Side<'_>, now: &mut Settled) -> Option<Drop> {
     let usable = |node: &Node<'_>| node.primary && node.disk >= Disk::Consistent;
     let target = now.strategy.direction() == Some(Direction::Target)
         && now.strategy != Strategy::TargetIfBothFailed;
-    if target && usable(side.me) && marked {
+    if target && usable(side.me) && !now.demoted && marked {
         match side.net.rr_conflict {
             RrConflict::Disconnect | RrConflict::CallPriLost | RrConflict::RetryConnect => {
                 return Some(Drop::PrimaryTarget);

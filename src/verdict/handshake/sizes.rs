@@ -1,10 +1,11 @@
 //! What two replicas agree on as the device's size, and who is too small: `drbd_new_dev_size`, `receive_sizes` (`drbd_receiver.c`).
 
 use super::Family;
-use super::node::{Disk, Node};
+use super::disk::Disk;
+use super::node::Node;
 use super::options::Options;
 use super::replica::Replica;
-use crate::format::metadata::{Generation, PeerV09};
+use crate::format::metadata::{Generation, Header, PeerV09};
 use crate::format::superblock::PeerFlags;
 use crate::units::Sectors;
 
@@ -36,6 +37,27 @@ fn least(one: Sectors, other: Sectors) -> Sectors {
     }
 }
 
+/// Whether a node other than these two was seen with a disk.
+fn others_seen(header: &Header, own: Option<usize>, but: Option<usize>) -> bool {
+    let Generation::V09(generation) = &header.generation else {
+        return false;
+    };
+    let seen =
+        |entry: &PeerV09| entry.bitmap_index >= 0 && entry.flags.0 & PeerFlags::DEVICE_SEEN.0 != 0;
+    let mut peers = generation.peers.iter().enumerate();
+    peers.any(|(node, entry)| Some(node) != own && Some(node) != but && seen(entry))
+}
+
+/// Whether DRBD 9 takes all of the disk at attach, because no peer was seen with a disk.
+#[must_use]
+pub fn may_grow(header: &Header) -> bool {
+    let own = match &header.generation {
+        Generation::V09(generation) => usize::try_from(generation.node_id).ok(),
+        _ => return false,
+    };
+    !others_seen(header, own, None)
+}
+
 impl Replica {
     /// The largest device it allows: what is known, or at least what it was.
     fn largest(&self) -> Option<Sectors> {
@@ -45,14 +67,7 @@ impl Replica {
 
     /// Whether a node other than `but` was seen with a disk and may be away.
     fn others_seen(&self, own: usize, but: Option<usize>) -> bool {
-        let Generation::V09(generation) = &self.header.generation else {
-            return false;
-        };
-        let seen = |entry: &PeerV09| {
-            entry.bitmap_index >= 0 && entry.flags.0 & PeerFlags::DEVICE_SEEN.0 != 0
-        };
-        let mut peers = generation.peers.iter().enumerate();
-        peers.any(|(node, entry)| node != own && Some(node) != but && seen(entry))
+        others_seen(&self.header, Some(own), but)
     }
 
     /// The device's size after attach.

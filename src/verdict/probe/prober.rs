@@ -118,7 +118,9 @@ impl<'a> Prober<'a> {
         let first = located.levels.first()?;
         match self.options.which {
             Which::Outermost => (!self.is_another_slot(first)).then_some(0),
-            Which::Innermost => (last > 0 || first.role == Role::Inner).then_some(last),
+            Which::Innermost | Which::Last => {
+                (last > 0 || first.role == Role::Inner).then_some(last)
+            }
             Which::Number(number) => (number <= last).then_some(number),
         }
     }
@@ -223,7 +225,7 @@ impl<'a> Prober<'a> {
         let number = match self.options.which {
             _ if located.levels.is_empty() => 0,
             Which::Number(number) => number,
-            Which::Outermost | Which::Innermost => located.levels.len(),
+            Which::Outermost | Which::Innermost | Which::Last => located.levels.len(),
         };
         Probed {
             number,
@@ -274,7 +276,11 @@ impl<'a> Prober<'a> {
             .to_bytes()
             .and_then(|size| self.device.shortened(size))
             .filter(|_| outer.layout.index.is_internal());
+        let innermost = found.saturating_sub(1);
         let Some(device) = device else {
+            if self.options.which == Which::Last {
+                return self.judge(located, innermost);
+            }
             let answer = Answer::Unseen(Unseen::DataElsewhere);
             return Ok(self.about_missing(answer, located));
         };
@@ -300,6 +306,9 @@ impl<'a> Prober<'a> {
                     break;
                 }
             }
+        }
+        if self.options.which == Which::Last && matches!(inner.answer, Answer::None(_)) {
+            return self.judge(located, innermost);
         }
         located.levels.extend(inner.located.levels);
         located.searched = located.searched.max(inner.located.searched);

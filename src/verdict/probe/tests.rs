@@ -96,11 +96,11 @@ fn a_sector_that_cannot_be_read_is_never_nothing_there() {
 #[test]
 fn where_metadata_is_in_its_place_little_is_read() {
     let size = 9_000_000_000_000;
-    // Two blocks for each level are records of partitions, volumes and arrays: they say whether the device begins with the disk.
+    // Two blocks are records of partitions, volumes and arrays, read once: they say whether the device begins with the disk.
     let cases = [
         (vec![Spec::v08()], 6),
         (vec![Spec::v09(7)], 6),
-        (vec![Spec::v08(), Spec::v09(3)], 10),
+        (vec![Spec::v08(), Spec::v09(3)], 8),
         // Its log matters: every block of it, and twice.
         (vec![Spec::v09(3).unclean().flags(0b11)], 26),
     ];
@@ -293,6 +293,12 @@ fn the_inner_resource_is_looked_for_inside_the_outer_one() {
     assert_eq!(status_with(&image, &second), Status::None);
     let (single, _) = image_of(SIZE, &[Spec::v08()]);
     assert_eq!(status_with(&single, &inner), Status::None);
+    let last = ProbeOptions {
+        which: Which::Last,
+        ..ProbeOptions::default()
+    };
+    assert_eq!(status_with(&single, &last), Status::Clean);
+    assert_eq!(status_with(&image, &last), Status::Unclean);
 
     let smaller = Spec::v08().la_size(LaSize::Exactly(Sectors::new(200_000)));
     let (mut image, built) = image_of(SIZE, &[smaller, Spec::v08()]);
@@ -310,11 +316,13 @@ fn the_inner_resource_is_looked_for_inside_the_outer_one() {
         .write_all_at(outer, &Sectors::new(200_000).get().to_be_bytes())
         .unwrap();
     image.write_all_at(erased, &[0; 4096]).unwrap();
-    assert_eq!(
-        status_with(&image, &inner),
-        Status::Damaged,
-        "its log is there"
-    );
+    for which in [inner, last] {
+        assert_eq!(
+            status_with(&image, &which),
+            Status::Damaged,
+            "its log is there"
+        );
+    }
 }
 
 proptest! {

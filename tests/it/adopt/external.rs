@@ -64,3 +64,21 @@ fn neither_file_is_touched_where_the_undo_file_cannot_be_written() {
     let names = std::fs::read_dir(stack.dir.path()).unwrap().count();
     assert_eq!(names, 3, "nothing else is left");
 }
+
+#[test]
+fn the_image_is_no_meta_device_for_itself() {
+    let stack = stack(&[v09(1), dirty(v09(3))], 64 * MIB, "v09");
+    let (hard, soft) = (stack.file("hard"), stack.file("soft"));
+    std::fs::hard_link(&stack.image, &hard).unwrap();
+    std::os::unix::fs::symlink(&stack.image, &soft).unwrap();
+    let before = whole(&stack.image);
+    for meta in [&stack.image, &hard, &soft] {
+        for way in ["--dry-run", "--yes"] {
+            let more = ["--strategy", "external", way, "--meta", text(meta)];
+            let run = mdtool(stack.adopt(&more));
+            assert_eq!((run.status, run.stdout.as_str()), (2, ""), "{way}: {run:?}");
+            assert!(run.stderr.contains("itself, expected another"), "{run:?}");
+        }
+    }
+    assert_eq!(whole(&stack.image), before);
+}

@@ -118,7 +118,7 @@ proptest! {
             let options = LocateOptions { scan, stacked: true, ..LocateOptions::default() };
             let located = locate(device, &options).unwrap();
             let in_place = in_place(device, &located, IndexChoice::Auto).unwrap();
-            let judged = check(device, &located, &in_place, CheckOptions { full: true });
+            let judged = check(device, &located, &in_place, CheckOptions { full: true, of_dump: false });
             prop_assert!(!judged.unwrap().is_empty() || block[60..64] != [0x83, 0x74, 2, 0x6D]);
         }
     }
@@ -158,7 +158,16 @@ fn a_bitmap_is_counted_only_as_far_as_the_budget_goes() {
     assert!(counted.bytes() < Bytes::new(MIB), "{}", counted.bytes());
     assert_eq!(judged[0].not_looked.len(), 1, "{:?}", judged[0].not_looked);
     assert!(judged[0].findings.is_empty());
-    let judged = check(device, &located, &[], CheckOptions { full: true }).unwrap();
+    let judged = check(
+        device,
+        &located,
+        &[],
+        CheckOptions {
+            full: true,
+            of_dump: false,
+        },
+    )
+    .unwrap();
     assert!(judged[0].not_looked.is_empty());
     assert_eq!(judged[0].findings[0].rule.id, "bits-without-uuid");
 }

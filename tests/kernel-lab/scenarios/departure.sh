@@ -25,6 +25,9 @@ while IFS=$'\t' read -r id command; do
     check "$id" "exit status $(fact "$id"): $command" "exit status 0: $command"
 done <"$scenario_dir/steps"
 
+# What plan said of the handshake is what comes of it.
+check "decision" "$(jq -r '.decision_code + " " + (.rules | join(" "))' "$scenario_dir/plan.json")" 'source-bitmap 70 50'
+
 # What was written while the copy was made and after it, and the extents in the copy's activity log.
 check "attached as" "$(fact attached)" UpToDate/DUnknown
 check "handshake" "$(kernel_line 'drbd10: uuid_compare')" 'block drbd10: uuid_compare()=1 by rule 70'

@@ -1,15 +1,14 @@
 //! Metadata on a meta device of its own: two files change, and what lives on the second is nobody's to overwrite unasked.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use crate::cli::commands::adopt::args::AdoptArgs;
 use crate::cli::write::{Look, Part};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::format::layout::{MdIndex, MdLayout};
 use crate::image::{MemImage, ReadAt, Window};
-use crate::surgery::adopt::{AdoptRefusal, Adoption, Obstacle, external};
+use crate::surgery::adopt::{AdoptRefusal, Adoption, External, Obstacle, external};
 use crate::surgery::import::{AtStake, at_stake, unknown_ends};
 use crate::survey::locate::Level;
 use crate::units::Bytes;
@@ -26,16 +25,12 @@ pub(crate) struct Device {
 impl Device {
     /// The one that was named, where the metadata fits there and overwrites nobody's end.
     pub(crate) fn of(
-        args: &AdoptArgs,
+        path: Option<&Path>,
         look: &Look,
-        level: &Level,
+        needs: External,
         adoption: &Adoption<'_>,
     ) -> anyhow::Result<Self> {
-        let path = args.meta.clone();
-        let path = path.context("--strategy external: expected --meta FILE")?;
-        let needs = external(level, look.opened.window().size());
-        let needs = needs.map_err(|obstacle| Error::from(AdoptRefusal::Obstacle(obstacle)));
-        let needs = needs.with_context(|| look.name())?;
+        let path = path.context("--strategy external: expected --meta FILE")?.to_owned();
         let nothing = MemImage::new(needs.whole);
         let device = look.meta.as_deref().unwrap_or(&nothing);
         let name = || path.display().to_string();
@@ -48,6 +43,11 @@ impl Device {
             layout,
             stakes,
         })
+    }
+
+    /// What a meta device needs for the metadata of a level that lies on a disk of `disk`.
+    pub(crate) fn needs(level: &Level, disk: Bytes) -> Result<External> {
+        external(level, disk).map_err(|obstacle| AdoptRefusal::Obstacle(obstacle).into())
     }
 
     /// The file that changes.

@@ -49,12 +49,15 @@ fn title(judged: &Judged<'_>) -> String {
 
 /// Prints everything for people.
 pub(crate) fn text(report: &Report<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
-    writeln!(
-        out,
-        "{}  {}",
-        report.image.image.display(),
-        bytes_and_decimal(report.opened.image_size())
-    )?;
+    match report.opened.dump() {
+        Some(dump) => writeln!(out, "{}  {}", report.image.image.display(), dump.words())?,
+        None => writeln!(
+            out,
+            "{}  {}",
+            report.image.image.display(),
+            bytes_and_decimal(report.opened.image_size())
+        )?,
+    }
     for judged in report.judged {
         let format = judged.subject.superblock.format();
         writeln!(
@@ -209,9 +212,9 @@ pub(crate) fn json(report: &Report<'_>, out: &mut dyn Write) -> anyhow::Result<(
             judged.findings.iter().map(one)
         })
         .collect();
-    let document = json!({
+    let mut document = json!({
         "image": report.image.image.to_string_lossy(),
-        "image_bytes": report.opened.image_size().get(),
+        "image_bytes": report.opened.known_size().map(Bytes::get),
         "levels": levels,
         "findings": findings,
         "errors": report.count(Severity::Error),
@@ -223,6 +226,7 @@ pub(crate) fn json(report: &Report<'_>, out: &mut dyn Write) -> anyhow::Result<(
             Searched::Everything => "everything",
         },
     });
+    report.opened.note_dump(&mut document);
     Ok(document::print(out, document)?)
 }
 

@@ -20,6 +20,15 @@ use crate::units::{Bytes, Sectors};
 use crate::verdict::handshake::{Decision, Disk, Family, Log, Pair, Replica};
 use words::Sentence;
 
+/// What keeps a pair from connecting, in words.
+pub(crate) fn obstacles(pair: &Pair) -> Vec<String> {
+    let names = words::Names { a: 0, b: 1 };
+    let refused = pair.refused_by.iter();
+    refused
+        .map(|obstacle| words::obstacle(obstacle, names).text)
+        .collect()
+}
+
 /// A pair, and what was counted for it.
 pub(crate) struct Facts {
     pub(crate) a: usize,

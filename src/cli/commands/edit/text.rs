@@ -9,14 +9,16 @@ use crate::cli::Streams;
 use crate::cli::commands::edit::args::EditArgs;
 use crate::cli::commands::edit::{edited, tell_notes};
 use crate::cli::commands::export::preamble;
-use crate::cli::outcome::Outcome;
+use crate::cli::outcome::{Declined, Outcome};
 use crate::cli::session::select::Chosen;
+use crate::cli::session::source::Source;
 use crate::dump::{Compat, print};
 use crate::error::Refused;
 use crate::format::metadata::{Generation, Header};
 use crate::format::superblock::{AlState, DeviceFlags};
-use crate::image::NewFile;
-use crate::surgery::edit::{Change, Edited};
+use crate::format::layout::MdLayout;
+use crate::image::{NewFile, random_u64};
+use crate::surgery::edit::{Change, Edited, Needs, SlotSource, Spooled};
 use crate::survey::locate::ScanMode;
 
 /// Prints the edited metadata as a dump; the image stays as it is.
@@ -27,7 +29,11 @@ pub(crate) fn run(
     command_line: &str,
     out: &mut Streams<'_>,
 ) -> anyhow::Result<Outcome> {
-    let chosen = Chosen::open(&args.image, args.level, ScanMode::Auto)?;
+    if let Some(source) = Source::of_dump(&args.image.image)? {
+        return of_dump(args, &source, path, changes, command_line, out);
+    }
+    let chosen = Chosen::of_source(&args.image, args.level, ScanMode::Auto)?;
+    chosen.opened.tell_warnings(&args.image, out);
     let (opened, level) = (&chosen.opened, chosen.level());
     let name = || args.image.image.display().to_string();
     if level.superblock.al_state() == AlState::Unclean {
@@ -40,28 +46,77 @@ pub(crate) fn run(
     let edited = edited(level, window, changes, args.writing.force).with_context(name)?;
     let layout = edited.layout(level).with_context(name)?;
     let slots = level.bitmap(window);
-    let write = |out: &mut dyn Write| {
-        let mut bitmap = edited.bitmap(&slots);
-        let preamble = preamble(command_line);
-        print(
-            out,
-            &edited.header,
-            &layout,
-            &mut bitmap,
-            &preamble,
-            Compat::NEWEST,
-        )
-    };
-    if path.as_os_str() == "-" {
-        write(out.stdout).with_context(name)?;
-    } else {
-        let target = || path.display().to_string();
-        let mut file = NewFile::create(path).with_context(target)?;
-        write(&mut file).with_context(name)?;
-        file.finish().with_context(target)?;
-    }
+    write(&edited, &slots, &layout, path, command_line, out).with_context(name)?;
     tell_notes(&edited, &name(), out);
     Ok(Outcome::Done)
+}
+
+/// Prints the edited metadata of a dump.
+fn of_dump(
+    args: &EditArgs,
+    source: &Source,
+    path: &Path,
+    changes: &[Change],
+    command_line: &str,
+    out: &mut Streams<'_>,
+) -> anyhow::Result<Outcome> {
+    let name = || source.name.clone();
+    let mut reader = source.dump()?.context("is no dump").with_context(name)?;
+    let header = reader.header().clone();
+    if header.al_state == AlState::Unclean {
+        let why = format!("{}: the dump is unclean: its bitmap lacks what the log named", name());
+        let hint = "dump it anew after `mdtool apply-al`, or edit the disk itself";
+        return Err(Declined::new(why, &[hint]).into());
+    }
+    let slots = Spooled::of(&header, &mut reader).with_context(name)?;
+    let disk = reader.places().disk();
+    reader.finish().with_context(name)?;
+    let mut random = random_u64;
+    let mut needs = Needs {
+        slots: &slots,
+        random: &mut random,
+        force: args.writing.force,
+    };
+    let edited = Edited::new(&header, changes, &mut needs).with_context(name)?;
+    let here = disk.and_then(|disk| edited.layout_on(disk));
+    if disk.is_some() && here.is_none() {
+        out.tell(format_args!(
+            "mdtool: warning: {}: the disk that was dumped has no room for this metadata behind its data: it is for a larger disk, or for a meta device",
+            name()
+        ));
+    }
+    let layout = here.map_or_else(|| edited.layout_anywhere(), Ok).with_context(name)?;
+    for warning in source.warnings()? {
+        out.tell(format_args!("mdtool: warning: {}: {warning}", name()));
+    }
+    write(&edited, &slots, &layout, path, command_line, out).with_context(name)?;
+    tell_notes(&edited, &name(), out);
+    Ok(Outcome::Done)
+}
+
+/// Writes the edited metadata as a dump.
+fn write(
+    edited: &Edited,
+    slots: &dyn SlotSource,
+    layout: &MdLayout,
+    path: &Path,
+    command_line: &str,
+    out: &mut Streams<'_>,
+) -> anyhow::Result<()> {
+    let write = |out: &mut dyn Write| {
+        let mut bitmap = edited.bitmap(slots);
+        let preamble = preamble(command_line);
+        print(out, &edited.header, layout, &mut bitmap, &preamble, Compat::NEWEST)
+    };
+    if path.as_os_str() == "-" {
+        write(out.stdout)?;
+        return Ok(());
+    }
+    let target = || path.display().to_string();
+    let mut file = NewFile::create(path).with_context(target)?;
+    write(&mut file)?;
+    file.finish().with_context(target)?;
+    Ok(())
 }
 
 /// What differs, a line each: `node-id 0 -> 1`.

@@ -7,7 +7,7 @@ use clap::Args;
 use crate::cli::args::{ImageArgs, LevelChoice};
 use crate::error::UtilsVersion;
 
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct ExportArgs {
     #[command(flatten)]

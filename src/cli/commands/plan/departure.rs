@@ -8,16 +8,18 @@ mod view;
 use anyhow::Context;
 
 use crate::cli::Streams;
+use crate::cli::commands::compare::after_departure;
 use crate::cli::commands::plan::args::PlanArgs;
 use crate::cli::commands::plan::departure::names::Names;
 use crate::cli::commands::plan::departure::steps::{Departure, Snapshot};
 use crate::cli::outcome::Outcome;
 use crate::cli::session::select::Chosen;
+use crate::cli::session::source::Source;
 use crate::error::Error;
 use crate::format::superblock::Format;
 use crate::survey::locate::ScanMode;
 use crate::truck::extent;
-use crate::units::Bytes;
+use crate::units::{Bytes, NodeId};
 
 pub(crate) fn run(args: &PlanArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     let path = &args.image.image;
@@ -43,6 +45,8 @@ pub(crate) fn run(args: &PlanArgs, out: &mut Streams<'_>) -> anyhow::Result<Outc
         (None, Some(zvol)) => Snapshot::Zfs(zvol.clone()),
         (None, None) => Snapshot::None,
     };
+    let source = Source::of_image(&args.image, args.level)?;
+    let meeting = after_departure(&source, args.node_id.map(NodeId::new))?;
     let departure = Departure {
         names,
         snapshot,
@@ -51,6 +55,7 @@ pub(crate) fn run(args: &PlanArgs, out: &mut Streams<'_>) -> anyhow::Result<Outc
         stacked: chosen.number > 0,
         node_id: args.node_id,
         seconds: args.rate.and_then(|rate| seconds(size, rate.0)),
+        meeting,
     };
     if args.json {
         writeln!(out.stdout, "{:#}", departure.json())?;

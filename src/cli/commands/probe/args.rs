@@ -78,6 +78,7 @@ impl ProbeArgs {
         match self.level {
             Some(LevelChoice::Outer | LevelChoice::Number(0)) => Which::Outermost,
             Some(LevelChoice::Number(number)) => Which::Number(number),
+            Some(LevelChoice::Inner) if !self.image.stacked => Which::Last,
             Some(LevelChoice::Inner) => Which::Innermost,
             None if self.image.stacked => Which::Innermost,
             None => Which::Outermost,

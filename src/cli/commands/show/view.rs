@@ -16,6 +16,7 @@ use crate::format::metadata::{Day0, Generation, GenerationV09, Header};
 use crate::survey::locate::Level;
 use crate::units::{Bytes, Sectors};
 use crate::verdict::check::{CheckOptions, Finding, Judged, Severity, check, left_by_a_peer};
+use crate::verdict::handshake::{Disk, Family};
 
 /// Some levels, with all that is known of them.
 pub(crate) struct Show<'a> {
@@ -51,7 +52,10 @@ impl<'a> Show<'a> {
         chosen: RangeInclusive<usize>,
         rate: Rate,
     ) -> Result<Self> {
-        let options = CheckOptions::default();
+        let options = CheckOptions {
+            of_dump: report.opened.dump().is_some(),
+            ..CheckOptions::default()
+        };
         let judged = match check(report.window(), report.located, &[], options) {
             // What a live resource's log says now is not what is asked here.
             Err(Error::Refused(Refused::ActivityLogChanged { .. })) => Vec::new(),
@@ -105,6 +109,11 @@ impl Facts<'_> {
             Generation::V09(generation) => Some(generation),
             _ => None,
         }
+    }
+
+    /// The state that a kernel gives the disk at attach.
+    fn disk(&self) -> Disk {
+        Disk::at_attach(&self.header, Family::of(self.header.format()))
     }
 
     /// Everything for which a kernel that reads the format would refuse to attach, or not find it, other than an unclean log.

@@ -4,7 +4,7 @@ use crate::format::superblock::Uuid;
 use crate::terms::Format;
 use crate::units::Sectors;
 use crate::verdict::check::Kernel;
-use crate::verdict::handshake::node::Disk;
+use crate::verdict::handshake::disk::Disk;
 
 /// Something that keeps a pair from connecting; sides are 0 and 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,11 +46,18 @@ pub enum Obstacle {
         agreed: Sectors,
         /// From what.
         current: Sectors,
+        /// That is the configured size, whatever the other has room for.
+        configured: bool,
     },
     /// An option that has to be the same on both sides is not.
     Settings {
         /// Its name.
         name: &'static str,
+    },
+    /// It is Primary, and cannot discard its data.
+    DiscardAsPrimary {
+        /// Which.
+        side: usize,
     },
     /// Both are Primary, and that is not allowed.
     TwoPrimaries,

@@ -9,7 +9,8 @@ use crate::units::Sectors;
 use crate::verdict::check::Kernel;
 use crate::verdict::handshake::Family;
 use crate::verdict::handshake::decision::Decision;
-use crate::verdict::handshake::node::{Disk, Node, loses_last_bits, same};
+use crate::verdict::handshake::disk::Disk;
+use crate::verdict::handshake::node::{Node, loses_last_bits, same};
 use crate::verdict::handshake::options::{AfterSplitBrain as Policy, Options};
 use crate::verdict::handshake::replica::{Log, Replica};
 use crate::verdict::handshake::settle::{Drop, Step};
@@ -211,6 +212,7 @@ fn of_size(remarks: &mut Remarks, meeting: &Meeting<'_>, sizes: &Sizes, one: &On
             side,
             agreed: small.agreed,
             current: small.current,
+            configured: meeting.options.size == Some(small.agreed),
         });
     }
     let was = node.replica.header.la_size;

@@ -18,6 +18,16 @@ pub(super) fn solve(side: &Side<'_>) -> Strategy {
     }
 }
 
+/// Whether the policy tells a Primary that loses to give up its role.
+pub(super) fn loser_gives_up(side: &Side<'_>) -> bool {
+    let policy = match (side.me.primary, side.peer.primary) {
+        (false, false) => return false,
+        (true, true) => side.net.after_sb_2pri,
+        _ => side.net.after_sb_1pri,
+    };
+    policy == Policy::CallPriLost
+}
+
 fn no_primary(side: &Side<'_>) -> Strategy {
     match side.net.after_sb_0pri {
         Policy::DiscardYoungerPrimary => {

@@ -126,11 +126,18 @@ fn split_brain(comparison: &Comparison, view: &PairView, names: Names) -> String
     let common = header(view.a).zip(header(view.b)).and_then(|(a, b)| histories::common(a, b));
     let since = common.map_or_else(String::new, |uuid: Uuid| format!(" after generation {uuid}"));
     let [a, b] = &view.pair.sides;
+    // What a log names that is not here was written, too.
+    let least = |place: usize| {
+        let log = comparison.replicas.get(place).map(|replica| replica.log);
+        if log == Some("missing") { "at least " } else { "" }
+    };
     format!(
-        "they do not connect: split brain, they parted{since}; {} marks {} bits of its own since, {} marks {}",
+        "they do not connect: split brain, they parted{since}; {} marks {}{} bits of its own since, {} marks {}{}",
         names.side(0),
+        least(view.a),
         a.bits,
         names.side(1),
+        least(view.b),
         b.bits
     )
 }

@@ -80,21 +80,16 @@ pub(super) fn obstacle(why: &Obstacle, names: Names) -> Sentence {
                 names.other(*side)
             ),
         ),
-        Obstacle::TooSmall { side, agreed, current } => say(
-            "sizes",
-            format!(
-                "{} is too small for {}: they would agree on {}, and {} has {} now and does not shrink; {} are missing",
-                names.other(*side),
-                names.side(*side),
-                sectors(*agreed),
-                names.side(*side),
-                sectors(*current),
-                difference(*current, *agreed)
-            ),
-        ),
+        Obstacle::TooSmall { side, agreed, current, configured } => {
+            say("sizes", too_small(names, *side, (*agreed, *current), *configured))
+        }
         Obstacle::Settings { name } => say(
             "settings",
             format!("{name} has to fit on both sides: the kernel drops the connection with \"incompatible {name} settings\""),
+        ),
+        Obstacle::DiscardAsPrimary { side } => say(
+            "discard-as-primary",
+            format!("{} is Primary, and DRBD refuses discard-my-data there (123): make it Secondary first", names.side(*side)),
         ),
         Obstacle::TwoPrimaries => say(
             "two-primaries",
@@ -108,6 +103,18 @@ pub(super) fn obstacle(why: &Obstacle, names: Names) -> Sentence {
             "primary-target",
             format!("{} would be overwritten, and is Primary (rr-conflict)", names.side(*side)),
         ),
+    }
+}
+
+/// Who is too small for the side that would have to shrink.
+fn too_small(names: Names, side: usize, (agreed, current): (Sectors, Sectors), configured: bool) -> String {
+    let (agreed_on, now) = (sectors(agreed), sectors(current));
+    let missing = difference(current, agreed);
+    let (large, small) = (names.side(side), names.other(side));
+    if configured {
+        format!("the configured size, {agreed_on}, is too small for {large}, which has {now} now and does not shrink on connecting: {missing} are missing")
+    } else {
+        format!("{small} is too small for {large}: they would agree on {agreed_on}, and {large} has {now} now and does not shrink; {missing} are missing")
     }
 }
 
@@ -283,6 +290,10 @@ fn step(step: Step, pair: &Pair, names: Names) -> Sentence {
         Step::Discarded => say("discard-my-data", format!("discard-my-data decides the split brain: {source} sends")),
         Step::Reversed => say("reversed", format!("discard-my-data turns the resync around: {source} sends, and older data comes back")),
         Step::NotReversed => say("not-reversed", "discard-my-data is ignored: this resync cannot be turned around".to_owned()),
+        Step::GivesUpPrimary => {
+            let target = if pair.decision.is_source() { names.side(1) } else { names.side(0) };
+            say("gives-up-primary", format!("call-pri-lost-after-sb: {target} gives up being Primary first; where it is in use it cannot, a handler is called, and they do not connect"))
+        }
         Step::PrimarySends => say("primary-sends", "only crash flags differ, and who is Primary now sends".to_owned()),
         Step::Violent => say("violently", "rr-conflict violently: a Primary is overwritten while it is in use".to_owned()),
         Step::AutoDiscarded => say("auto-discard", format!("rr-conflict auto-discard: {source} sends, and the crashed Primary is discarded")),

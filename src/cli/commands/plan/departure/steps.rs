@@ -3,6 +3,7 @@
 use crate::cli::commands::plan::departure::names::{Names, quoted};
 use crate::format::superblock::Format;
 use crate::units::Bytes;
+use crate::verdict::handshake::Pair;
 
 /// Where the copy is read from.
 pub(crate) enum Snapshot {
@@ -61,6 +62,8 @@ pub(crate) struct Departure {
     pub(crate) node_id: Option<u8>,
     /// How long the copy takes at the line's rate.
     pub(crate) seconds: Option<u64>,
+    /// What DRBD decides when the two meet.
+    pub(crate) meeting: Pair,
 }
 
 impl Departure {
@@ -100,10 +103,11 @@ impl Departure {
             steps.push(self.carry());
             steps.push(next);
         } else {
-            steps.extend(self.down());
+            steps.extend(self.rest());
             steps.push(self.take());
-            steps.extend(self.up());
+            steps.push(self.attach());
             steps.push(next);
+            steps.extend(self.serve());
             steps.push(self.carry());
             steps.push(self.drop_snapshot());
         }
@@ -111,12 +115,12 @@ impl Departure {
         steps
     }
 
-    /// Of a disk at rest: nobody writes while the snapshot is made.
-    fn down(&self) -> [Step; 3] {
+    /// A disk at rest: nobody writes while the snapshot is made.
+    fn rest(&self) -> [Step; 3] {
         [
             source("unmount", format!("umount {}", self.names.device), "downtime begins: what is on it is written out, and clean"),
             source("secondary", self.drbdadm("secondary"), "nothing writes to it any more"),
-            source("down", self.drbdadm("down"), "its metadata is settled on the disk"),
+            source("down", self.drbdadm("detach"), "its metadata is settled on the disk; the resource stays as it is, connected to nobody (after `drbdadm down`, `up` would connect)"),
         ]
     }
 
@@ -135,10 +139,13 @@ impl Departure {
         source("snapshot", command, "the moment that the copy shows (a thin volume's snapshot takes no --extents)")
     }
 
-    fn up(&self) -> [Step; 4] {
+    fn attach(&self) -> Step {
+        source("up", self.drbdadm("attach"), "the disk is back, and still nobody is connected")
+    }
+
+    /// Back in service.
+    fn serve(&self) -> [Step; 2] {
         [
-            source("up", self.drbdadm("up"), "back in service"),
-            source("stay-alone", self.drbdadm("disconnect"), "up connects, and the new generation is still to be started"),
             source("primary", self.drbdadm("primary"), "may be mounted again"),
             source("mount", format!("mount {} MOUNTPOINT", self.names.device), "downtime ends"),
         ]
@@ -180,7 +187,7 @@ impl Departure {
         vec![
             source("send-sums", format!("scp {sums} {}:", self.names.host), "the checksums that were made while copying"),
             target_step("check", format!("mdtool sum --check {sums} {target}"), "every chunk is on that disk; what is not, `copy --ranges` sends again"),
-            target_step("adopt", format!("mdtool adopt {target}{}{node} --apply-al --yes", self.level()), "puts the metadata where DRBD looks (a disk of exactly the copy's size needs only `mdtool apply-al`, and v09 the node id)"),
+            target_step("adopt", format!("mdtool adopt {target}{}{node} --apply-al --yes", self.level()), "puts the metadata where DRBD looks (on a disk of exactly the copy's size it lies there already: `mdtool apply-al`, and for v09 `mdtool edit --node-id`, is all it needs)"),
             target_step("arrive", up, "attaches the copy"),
             source("connect", self.drbdadm("connect"), "and only what was written since is sent"),
         ]
@@ -191,7 +198,7 @@ impl Departure {
         let clear = "new-current-uuid --clear-bitmap";
         let peer = if self.format == Format::V09 { " --peer NODE" } else { "" };
         let mut steps = vec![source("disconnect", self.drbdadm("disconnect"), "as for the first")];
-        steps.extend(self.down());
+        steps.extend(self.rest());
         let carry = source("copy", format!(
             "mdtool copy {} -{} --changed{peer} | ssh {} mdtool copy - {} --yes",
             self.origin(),
@@ -200,13 +207,15 @@ impl Departure {
             self.names.target
         ), "what the bitmap and the activity log name, and the source's generation; before the target adopts it");
         let begin = source("begin-generation", self.drbdadm(clear), "before anything is written: the copy has all that the bits stood for");
-        let [up, alone, primary, mount] = self.up();
         if matches!(self.snapshot, Snapshot::None) {
             steps.push(carry);
-            steps.extend([up, alone, begin, primary, mount]);
+            steps.extend([self.attach(), begin]);
+            steps.extend(self.serve());
         } else {
             steps.push(self.take());
-            steps.extend([up, alone, begin, primary, mount, carry]);
+            steps.extend([self.attach(), begin]);
+            steps.extend(self.serve());
+            steps.push(carry);
             steps.push(self.drop_snapshot());
         }
         steps
@@ -220,20 +229,13 @@ impl Departure {
         }
         if self.format == Format::V09 {
             notes.push("DRBD 9: new-current-uuid --clear-bitmap clears the bitmaps of all peers. Before it, every other peer must be UpToDate (`drbdadm status`), or what it lacks is forgotten.");
-            notes.push("DRBD 9: peers that stay here should be connected again, and be UpToDate, between the two new-current-uuid: else they are two generations behind, and a full resync follows.");
+            notes.push("DRBD 9: peers that stay here are a generation behind after it, and a second new-current-uuid without them costs them a full resync. It does not where they are connected, and UpToDate, between the two; then disconnect again.");
+            notes.push("DRBD 9: nothing may be written between a disconnect and the new-current-uuid after it (secondary, or unmounted): a Primary that is left alone starts a generation of its own, and what is behind that is synced in full.");
             notes.push("the target's node id has to be free, or that of the node it replaces: --node-id N.");
         } else if !self.stacked {
             notes.push("v08 has one bitmap: the peer that is connected now is the one that the copy replaces.");
         }
         notes
-    }
-
-    /// What DRBD decides when the two meet.
-    pub(crate) fn decision(&self) -> &'static str {
-        match self.format {
-            Format::V09 => "the source's bitmap UUID toward the target's node is the copy's current UUID: bitmap-self here, bitmap-peer there; what was written since the first step is sent, and nothing else",
-            _ => "the source's bitmap UUID is the copy's current UUID: uuid_compare()=1 by rule 70 here, -1 by rule 50 there; what was written since the first step is sent, and nothing else",
-        }
     }
 }
 

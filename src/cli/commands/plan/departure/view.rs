@@ -4,8 +4,10 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
+use crate::cli::commands::compare::view::obstacles;
 use crate::cli::commands::plan::departure::steps::{Departure, Side, Snapshot, Step};
 use crate::cli::output::human::{bytes_and_decimal, duration};
+use crate::verdict::handshake::Decision;
 
 impl Departure {
     fn downtime(&self) -> &'static str {
@@ -14,6 +16,28 @@ impl Departure {
         } else {
             "from umount to mount: as long as a snapshot takes"
         }
+    }
+
+    /// What DRBD decides when the two meet, a being this side and b the adopted copy.
+    fn decision(&self) -> String {
+        let pair = &self.meeting;
+        let comes_of = match pair.decision {
+            Decision::SourceBitmap => "what was written since the first step is sent, and nothing else",
+            Decision::NoSync => "nothing is sent",
+            Decision::SourceFull => "everything is sent",
+            Decision::TargetBitmap | Decision::TargetFull => "the copy would be sent here",
+            Decision::SplitBrain => "split brain: they do not connect",
+            Decision::Unrelated => "they have nothing in common, and do not connect",
+            Decision::Refused => "they do not connect",
+        };
+        let why = obstacles(pair).join("; ");
+        let why = if why.is_empty() { why } else { format!(" ({why})") };
+        format!("DRBD {}: {comes_of}{why}", pair.family)
+    }
+
+    /// The rule of each side, by DRBD's name.
+    fn rules(&self) -> Vec<Option<&'static str>> {
+        self.meeting.sides.iter().map(|side| side.rule).collect()
     }
 
     pub(crate) fn print(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -34,6 +58,9 @@ impl Departure {
         writeln!(out)?;
         steps(out, &self.first())?;
         writeln!(out, "then: {}", self.decision())?;
+        if let [Some(here), Some(there)] = self.rules()[..] {
+            writeln!(out, "    (rule {here} here, {there} there; `mdtool compare` tells it of the two disks)")?;
+        }
         writeln!(
             out,
             "\nA second truck, for what was written since, instead of a slow line (before the copy is adopted):\n"
@@ -62,6 +89,8 @@ impl Departure {
             "notes": self.notes(),
             "steps": steps(self.first()),
             "decision": self.decision(),
+            "decision_code": self.meeting.decision.word(),
+            "rules": self.rules(),
             "second_truck": steps(self.second()),
         })
     }

@@ -70,8 +70,9 @@ impl Plan<'_> {
                     .to_owned(),
             );
         }
-        way.commands = vec![self.adopt("")];
+        self.same_node_or_copy(&mut way);
         way.facts = json!({
+            "same_node": self.is_its_own(),
             "md_offset": at(layout.md),
             "al_offset": at(layout.al.start),
             "bm_offset": at(layout.bm.start),
@@ -311,7 +312,7 @@ impl Plan<'_> {
     }
 
     /// The disk that has at its start what was looked at of the image, and which level of it.
-    fn disk_words(&self) -> String {
+    pub(crate) fn disk_words(&self) -> String {
         let mut words = vec![self.device()];
         if self.image.at.is_some() {
             words.push(format!("--at {}", self.level.layout.md.get()));

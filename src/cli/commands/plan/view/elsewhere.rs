@@ -3,8 +3,48 @@
 use serde_json::json;
 
 use crate::cli::commands::plan::view::{Plan, Way};
+use crate::units::Sectors;
 
 impl Plan<'_> {
+    /// Whether nothing says that this is a copy from elsewhere: no resource is around it, as on a disk that was made larger on its own node.
+    pub(super) fn is_its_own(&self) -> bool {
+        self.number() == 0 && !self.image.stacked && self.level.layout.index.is_internal()
+    }
+
+    /// Of a stack, which resource is meant.
+    fn level_words(&self) -> &'static str {
+        if self.located.levels.len() > 1 {
+            " --level 0"
+        } else {
+            ""
+        }
+    }
+
+    /// Whether it can be put in place before the disk is cut to the size that was given.
+    pub(super) fn may_be_cut(&self) -> bool {
+        self.is_its_own() && self.level.superblock.la_size() > Sectors::ZERO
+    }
+
+    /// The commands that put it where DRBD looks, and which of them is for whom.
+    pub(super) fn same_node_or_copy(&self, way: &mut Way) {
+        if !self.is_its_own() {
+            way.notes.push("it lies inside another resource, as in a copy that arrived from another node: `mdtool adopt` makes it this node's".to_owned());
+            way.commands = vec![self.adopt("")];
+            return;
+        }
+        let level = self.level_words();
+        way.notes.push("no other resource is around it, as on a disk that was made larger on its own node: `mdtool relocate` keeps node id, flags and log as they are; only a copy that arrived from another node is adopted".to_owned());
+        let disk = if self.is_here() {
+            self.image_words()
+        } else {
+            self.disk_words()
+        };
+        way.commands = vec![
+            format!("mdtool relocate {disk}{level}"),
+            self.adopt(""),
+        ];
+    }
+
     /// Where cutting the disk destroys the metadata: taken out before, and put back after.
     pub(super) fn before_the_cut(&self) -> Way {
         let mut way = Way::new("restore_md", "export before the cut, and import after it");
@@ -16,6 +56,18 @@ impl Plan<'_> {
             "then cut the disk, and put the metadata at its new end".to_owned(),
         ];
         way.commands = vec![self.export(), self.import(" ")];
+        if self.may_be_cut() {
+            way.notes.push("a disk that never left its node: in one go instead, before it is cut, by `mdtool relocate --for-size`".to_owned());
+            way.commands.insert(
+                0,
+                format!(
+                    "mdtool relocate {}{} --for-size {}",
+                    self.image_words(),
+                    self.level_words(),
+                    self.site.size.get()
+                ),
+            );
+        }
         way.facts = json!({ "utils_bugs": 0, "traps": 0 });
         way
     }

@@ -7,6 +7,7 @@ use crate::cli::commands::show::view::{Facts, Show, raw};
 use crate::format::metadata::{CountersV07, Generation, GenerationV09};
 use crate::format::superblock::{PeerFlags, Uuid};
 use crate::units::{BitmapIndex, Bytes, range_len};
+use crate::verdict::handshake::at_attach;
 
 /// The whole document.
 pub(crate) fn document(show: &Show<'_>) -> anyhow::Result<Value> {
@@ -16,13 +17,15 @@ pub(crate) fn document(show: &Show<'_>) -> anyhow::Result<Value> {
         .iter()
         .map(|facts| level(show, facts))
         .collect::<anyhow::Result<_>>()?;
-    Ok(json!({
+    let mut document = json!({
         "image": report.image.image.to_string_lossy(),
-        "image_bytes": report.opened.image_size().get(),
+        "image_bytes": report.opened.known_size().map(Bytes::get),
         "rate_bytes_per_second": show.rate.0.get(),
         "levels": levels,
         "occupants": json::occupants(report)?,
-    }))
+    });
+    report.opened.note_dump(&mut document);
+    Ok(document)
 }
 
 fn level(show: &Show<'_>, facts: &Facts<'_>) -> anyhow::Result<Value> {
@@ -64,7 +67,7 @@ fn state(facts: &Facts<'_>) -> Value {
     let superblock = &facts.level.superblock;
     let flags = superblock.flags();
     let named = flags.named(superblock.format());
-    let notes = superblock.at_attach();
+    let notes = at_attach(&facts.header);
     let refused = facts.refusals().map(|finding| json!({ "kind": finding.rule.id, "text": finding.found }));
     let notes = notes.iter().map(|note| json!({ "kind": note.word(), "text": note.to_string() }));
     let at_attach: Vec<Value> = refused.chain(notes).collect();
@@ -72,7 +75,7 @@ fn state(facts: &Facts<'_>) -> Value {
         "flags": flags.to_string(),
         "flag_names": named.names,
         "unknown_flags": unknown(named.unknown),
-        "disk_state": superblock.disk_state().to_string(),
+        "disk_state": facts.disk().to_string(),
         "at_attach": at_attach,
         "just_created": superblock.current_uuid().map(|uuid| !uuid.names_a_generation()),
         "current_uuid_primary": superblock.current_uuid().map(primary),

@@ -11,6 +11,7 @@ use crate::format::metadata::{CountersV07, Day0, Generation, GenerationV08, Gene
 use crate::format::superblock::{AlState, MAGIC_84_UNCLEAN, Superblock, Uuid};
 use crate::survey::locate::FoundBy;
 use crate::units::{Bytes, DevPos, Sectors, range_len};
+use crate::verdict::handshake::at_attach;
 
 /// A name and what is said of it.
 type Line = (&'static str, String);
@@ -183,15 +184,15 @@ fn count(number: u64, one: &str, many: &str) -> String {
 fn state(facts: &Facts<'_>) -> Vec<Line> {
     let superblock = &facts.level.superblock;
     let flags = superblock.flags();
-    let disk = superblock.disk_state();
+    let disk = facts.disk();
     let mut lines = vec![
         (
             "flags",
             format!("{flags}: {}", flags.named(superblock.format())),
         ),
-        ("disk state", format!("{disk}: {}", disk.meaning())),
+        ("disk state", format!("{disk}: {}", disk.meaning(&facts.header))),
     ];
-    let notes = superblock.at_attach();
+    let notes = at_attach(&facts.header);
     let refusals: Vec<Line> = facts.refusals().map(|one| ("at attach", facts.refusal(one))).collect();
     if notes.is_empty() && refusals.is_empty() {
         lines.push(("at attach", "nothing stands in its way here".to_owned()));

@@ -1,0 +1,322 @@
+//! `mdtool relocate`.
+
+pub(crate) mod args;
+
+mod way;
+
+use anyhow::Context;
+use serde_json::json;
+
+use crate::cli::Streams;
+use crate::cli::commands::adopt::view as report;
+use crate::cli::commands::relocate::args::RelocateArgs;
+use crate::cli::commands::relocate::way::Way;
+use crate::cli::outcome::Outcome;
+use crate::cli::output::change::{self, Metadata};
+use crate::cli::session::select::Trust;
+use crate::cli::write::{
+    self, Aim, Change, Job, Look, Part, Placed, Plan, Question, Request, show,
+};
+use crate::error::{Error, Result};
+use crate::image::Window;
+use crate::surgery::adopt::Adoption;
+use crate::surgery::place::PlaceRefusal;
+use crate::surgery::relocate::relocating;
+use crate::surgery::stakes::AtStake;
+use crate::survey::locate::Level;
+use crate::survey::traces::superblock_at;
+use crate::transaction::Draft;
+use crate::units::{Bytes, DevPos, ImagePos};
+use crate::verdict::check::move_was_cut_off;
+
+/// What `relocate --help` says of its statuses.
+pub(crate) const STATUSES: &str = "Exit status: 0 done, or it is where DRBD looks already; 1 there is no metadata, or no such level; 2 refused, or could not: the disk is as it was, or the message names the undo file.";
+
+pub(crate) fn run(
+    args: &RelocateArgs,
+    command_line: &str,
+    out: &mut Streams<'_>,
+) -> anyhow::Result<Outcome> {
+    if let Some(contradiction) = args.contradiction() {
+        anyhow::bail!("{contradiction}");
+    }
+    let source = args.source();
+    let request = Request {
+        aim: Aim::Resource {
+            image: &source,
+            level: args.level,
+            trust: Trust::Found,
+        },
+        meta: args.meta.as_deref().or(args.data.as_deref()),
+        writing: &args.writing,
+        command_line,
+        dump: None,
+    };
+    write::run(&mut Relocating { args }, &request, out)
+}
+
+/// The command.
+struct Relocating<'a> {
+    args: &'a RelocateArgs,
+}
+
+impl Job for Relocating<'_> {
+    fn decide<'l>(
+        &'l mut self,
+        look: &'l Look,
+        out: &mut Streams<'_>,
+    ) -> anyhow::Result<Box<dyn Plan + 'l>> {
+        let level = look.level()?;
+        look.refuse_to_guess(self.args.level.is_some())?;
+        let device = device(look);
+        let name = || look.name();
+        let adoption = relocating(device, &look.located, level).with_context(name)?;
+        let way = Way::of(self.args, look, level, device, &adoption)?;
+        let stakes = way.stakes(device).with_context(name)?;
+        if self.args.writing.yes {
+            for stake in &stakes {
+                out.tell(format_args!("mdtool: warning: {}: {stake}", name()));
+            }
+        }
+        if matches!(way, Way::Nowhere) {
+            tell_of_cut_off_move(look, level, &adoption, out).with_context(name)?;
+        }
+        Ok(Box::new(Relocated {
+            args: self.args,
+            look,
+            level,
+            adoption,
+            way,
+            stakes,
+        }))
+    }
+}
+
+/// What DRBD looks at for the metadata: the image, or the DRBD device of the level around it.
+fn device(look: &Look) -> Window<'_> {
+    let window = look.opened.window();
+    window.shortened(look.holder()).unwrap_or(window)
+}
+
+/// Says what an online move that was cut off left behind.
+fn tell_of_cut_off_move(
+    look: &Look,
+    level: &Level,
+    adoption: &Adoption<'_>,
+    out: &mut Streams<'_>,
+) -> Result<()> {
+    if !move_was_cut_off(&level.superblock) {
+        return Ok(());
+    }
+    let rejected = look.located.rejected.iter().map(|rejected| rejected.at);
+    let behind = adoption.remnants().iter().copied();
+    let generation = level.superblock.current_uuid();
+    for at in rejected.chain(behind).filter(|at| *at != level.layout.md) {
+        let old = superblock_at(look.opened.window(), at)?;
+        if old.is_some_and(|old| old.current_uuid() == generation) {
+            let at = look.opened.image_pos(at).get();
+            out.tell(format_args!(
+                "mdtool: warning: {}: DRBD was moving its metadata when it was cut off: as it is, everything is synced",
+                look.name()
+            ));
+            out.tell(format_args!(
+                "hint: the metadata from before is at byte {at}: `mdtool check --at {at}` judges it, and `mdtool relocate --at {at}` puts it here, with its log and bitmap; only where nothing attached this disk since"
+            ));
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// One relocation.
+struct Relocated<'l> {
+    args: &'l RelocateArgs,
+    look: &'l Look,
+    level: &'l Level,
+    adoption: Adoption<'l>,
+    way: Way,
+    /// Who may lose something in the target.
+    stakes: Vec<AtStake>,
+}
+
+impl Relocated<'_> {
+    /// Where in its file the device begins that has the metadata then.
+    fn base(&self) -> ImagePos {
+        match &self.way {
+            Way::Meta(_) | Way::Inside(_) => ImagePos::START,
+            _ => self.look.opened.image_pos(DevPos::START),
+        }
+    }
+
+    /// The file that has it then.
+    fn file(&self) -> &std::path::Path {
+        match &self.way {
+            Way::Meta(meta) => &meta.path,
+            Way::Inside(disk) => &disk.path,
+            _ => &self.look.path,
+        }
+    }
+
+    /// The size of the device that it is laid out for.
+    fn device(&self) -> Bytes {
+        match &self.way {
+            Way::Nowhere => self.level.device,
+            Way::Here(_) => device(self.look).size(),
+            Way::ForSize(_, size) => *size,
+            Way::Meta(meta) => meta.size,
+            Way::Inside(disk) => disk.size,
+        }
+    }
+}
+
+impl Plan for Relocated<'_> {
+    fn parts(&self) -> Vec<Part> {
+        std::iter::once(Part::Target).chain(self.way.part()).collect()
+    }
+
+    fn draft(&mut self, draft: &mut Draft<'_>) -> Result<()> {
+        match &self.way {
+            Way::Nowhere => Ok(()),
+            Way::Here(layout) | Way::ForSize(layout, _) => self.adoption.draft_here(draft, layout),
+            // By the numbers of `parts`.
+            Way::Meta(meta) => self.adoption.draft_to(draft, 0, 1, &meta.layout),
+            Way::Inside(disk) => self.adoption.draft_to(draft, 0, 1, &disk.layout),
+        }
+    }
+
+    fn words(&self) -> Vec<String> {
+        let mut words = show::resource(self.look, self.level);
+        let name = self.look.name();
+        let at = |at: DevPos| self.base().checked_add(at.from_start()).unwrap_or(self.base());
+        let layout = self.way.layout(self.level);
+        let place = format!("from {} to {}", at(layout.whole.start), at(layout.whole.end));
+        words.push(match &self.way {
+            Way::Nowhere => "its metadata is where DRBD looks".to_owned(),
+            Way::Here(_) => format!("its metadata goes {place} of {name}, where DRBD looks"),
+            Way::ForSize(_, size) => format!(
+                "its metadata goes {place} of {name}, where DRBD will look on a disk of {size}; DRBD finds none until the disk is cut to that"
+            ),
+            Way::Meta(meta) => {
+                format!("its metadata goes to {}, and {name} keeps none", meta.path.display())
+            }
+            Way::Inside(disk) => format!(
+                "its metadata goes {place} of {}, and {name} keeps none",
+                disk.path.display()
+            ),
+        });
+        words.push("node id, UUIDs, flags, activity log and bitmap stay as they are".to_owned());
+        words
+    }
+
+    fn question(&self) -> Question {
+        let name = self.look.name();
+        let mut stakes: Vec<String> = self.stakes.iter().map(ToString::to_string).collect();
+        let and = listed(&stakes);
+        let what = match &self.way {
+            Way::Nowhere => format!("{name}: nothing"),
+            Way::Here(layout) | Way::ForSize(layout, _) => {
+                let from = self.look.opened.image_pos(layout.whole.start);
+                format!("{name}: what lies from {from} on{and}")
+            }
+            Way::Meta(meta) => {
+                let (what, of_meta) = meta.question(&name);
+                stakes = of_meta;
+                what
+            }
+            Way::Inside(disk) => {
+                let path = disk.path.display();
+                stakes = disk.stakes.iter().map(|stake| format!("{path}: {stake}")).collect();
+                let and = listed(&disk.stakes.iter().map(ToString::to_string).collect::<Vec<_>>());
+                format!(
+                    "{path}: what lies from {} on{and}, and the superblock of {name}",
+                    disk.layout.whole.start
+                )
+            }
+        };
+        Question {
+            what,
+            always: true,
+            stakes,
+        }
+    }
+
+    fn placed(&self) -> Vec<Placed<'_>> {
+        vec![Placed {
+            part: self.way.part().unwrap_or(Part::Target),
+            base: self.base(),
+            layout: self.way.layout(self.level),
+            device: self.device(),
+        }]
+    }
+
+    fn report(&self, changes: &[Change], out: &mut Streams<'_>) -> anyhow::Result<()> {
+        let layout = self.way.layout(self.level);
+        if self.args.writing.json {
+            let superblock = self.adoption.header().rewrite(&self.level.superblock, layout);
+            let superblock =
+                superblock.map_err(|misfit| Error::from(PlaceRefusal::Layout(misfit)))?;
+            let metadata = Metadata {
+                image: self.file(),
+                base: self.base(),
+                superblock: &superblock,
+                layout,
+            };
+            let size = match &self.way {
+                Way::ForSize(_, size) => Some(size.get()),
+                _ => None,
+            };
+            change::print(out.stdout, changes, &metadata, json!({ "for_size": size }))?;
+            return Ok(());
+        }
+        if matches!(self.way, Way::Nowhere) {
+            let at = self.look.opened.image_pos(layout.md);
+            writeln!(out.stdout, "nothing to do: the superblock at {at} is where DRBD looks")?;
+            return Ok(());
+        }
+        for change in changes {
+            report::summary(out.stdout, &change.target, &change.summary)?;
+        }
+        if !self.args.writing.dry_run {
+            let at = self.base().checked_add(layout.md.from_start());
+            let at = at.unwrap_or(self.base());
+            match &self.way {
+                Way::ForSize(_, size) => writeln!(
+                    out.stdout,
+                    "{}: superblock at {at}, where DRBD will look on a disk of {size}",
+                    self.look.name()
+                )?,
+                _ => report::place(out.stdout, self.file(), "superblock", at)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn next(&self) -> Vec<String> {
+        let (name, file) = (self.look.name(), self.file().display());
+        let disk = if self.look.block_device {
+            format!("lvreduce, or whatever made {name}")
+        } else {
+            format!("`truncate -s {} {name}`", self.device().get())
+        };
+        match &self.way {
+            Way::ForSize(_, size) => vec![
+                format!(
+                    "cut the disk to {size} ({disk}) before DRBD is started: until then DRBD finds no metadata on it; `mdtool relocate {name}` takes it back"
+                ),
+                format!("mdtool check {name}, when it is cut"),
+            ],
+            Way::Meta(_) => vec![format!(
+                "mdtool check {file}; in the resource, `meta-disk {file};` in the place of `meta-disk internal;`"
+            )],
+            Way::Inside(_) => vec![format!(
+                "mdtool check {file}; in the resource, `meta-disk internal;` in the place of what names {name}"
+            )],
+            Way::Nowhere | Way::Here(_) => vec![format!("mdtool check {name}")],
+        }
+    }
+}
+
+/// What is at stake, after what is asked.
+fn listed(stakes: &[String]) -> String {
+    stakes.iter().fold(String::new(), |and, stake| and + ", " + stake)
+}

@@ -1,0 +1,113 @@
+//! What to do next where surgery refuses: what would work.
+
+use crate::surgery::adopt::{AdoptRefusal, Obstacle};
+use crate::surgery::edit::ChangeRefusal;
+use crate::surgery::place::PlaceRefusal;
+use crate::surgery::relocate::RelocateRefusal;
+
+pub(super) fn adopt(refusal: &AdoptRefusal) -> &'static str {
+    match refusal {
+        AdoptRefusal::NodeId { .. } => {
+            "--node-id N, as the target's drbd.conf has it; a disk that never left its node is for `mdtool relocate`: DRBD 9 does not attach metadata of another node, and the slot that tracked the target must track the source"
+        }
+        AdoptRefusal::Obstacle(Obstacle::Occupied { .. }) => {
+            "`mdtool locate` tells who lives on which resource: --level adopts that one; wipefs removes the traces of what is no longer used"
+        }
+        AdoptRefusal::Obstacle(_) | AdoptRefusal::BlockDevice | AdoptRefusal::NotTheEnd { .. } => {
+            "`mdtool plan` tells which ways there are, with the numbers"
+        }
+        AdoptRefusal::MetaSize { .. } => {
+            "a new file gets the right size by itself; `mdtool plan` tells the numbers"
+        }
+    }
+}
+
+/// What would work in the place of a change that is refused.
+pub(super) const fn change(refusal: &ChangeRefusal) -> &'static str {
+    match refusal {
+        ChangeRefusal::OnlyV09 { .. } => {
+            "`--format v09 --node-id N --peer P --max-peers M` in the same call makes it v09"
+        }
+        ChangeRefusal::V07 => "`mdtool export` keeps it as text",
+        ChangeRefusal::Geometry(_) => {
+            "docs/edit.md has the limits; `mdtool fit` tells what a disk has room for"
+        }
+        ChangeRefusal::NoRoom { .. } => {
+            "make the disk larger by what is missing and `mdtool relocate` it first, or take the metadata out with -o and put it on a meta device"
+        }
+        ChangeRefusal::Unclean => "`mdtool apply-al` first",
+        ChangeRefusal::Inconsistent => {
+            "let it be synced first; `mdtool edit --flag +CONSISTENT` before says that the data is good all the same"
+        }
+        ChangeRefusal::SlotInUse { .. } => {
+            "--forget that node in the same call, or keep as many slots as it needs"
+        }
+        ChangeRefusal::NoFreeSlot { .. } => {
+            "--max-peers N adds slots, --forget NODE frees one, --new-slots all needs none to be free"
+        }
+        ChangeRefusal::SlotTaken { .. } => {
+            "without =SLOT it gets the lowest free one; --forget frees that node's"
+        }
+        ChangeRefusal::NoSuchSlot { .. } => "--max-peers N in the same call adds slots",
+        ChangeRefusal::HasSlot { .. } => {
+            "nothing has to be done; --forget it first to give it another"
+        }
+        ChangeRefusal::HasNoSlot { .. } => {
+            "`mdtool show` lists the peers and their slots; --assign NODE gives it one"
+        }
+        ChangeRefusal::OwnNode { .. } => {
+            "--node-id N makes it another node's metadata; name a peer here"
+        }
+        ChangeRefusal::BitsLost { .. } => {
+            "without --clear-bitmap the bits stay; --force forgets them, and the peer is never sent what they mark"
+        }
+        ChangeRefusal::OtherSlots { .. } => {
+            "--merge-slots adds their bits to the slot that is kept"
+        }
+        ChangeRefusal::History { .. } => "leave out the oldest ones, which come last",
+        ChangeRefusal::WhichPeer => "--bitmap-uuid NODE:UUID; `mdtool show` lists the peers",
+        ChangeRefusal::SameFormat { .. } => "leave out --format",
+        ChangeRefusal::OwnSlot { .. } => {
+            "`mdtool edit --forget` of that node before: the own node has no slot"
+        }
+    }
+}
+
+pub(super) const fn relocate(refusal: &RelocateRefusal) -> &'static str {
+    match refusal {
+        RelocateRefusal::NoSize => {
+            "`mdtool edit --la-size SIZE` sets the size, where it is known; attached and connected once, DRBD sets it itself"
+        }
+        RelocateRefusal::BitsWithoutSize { .. } => {
+            "`mdtool edit --la-size SIZE` sets the size, where it is known: without one kernels take these bits or not, by their version"
+        }
+        RelocateRefusal::Unaligned { .. } => {
+            "give a size in sectors (`8s` is 4096 bytes), or one that ends in KiB, MiB or GiB"
+        }
+        RelocateRefusal::Larger { .. } => {
+            "make the disk larger first: without --for-size the metadata then goes to its new end"
+        }
+        RelocateRefusal::NotInternal { .. } => {
+            "nothing has to be done before the disk is cut, as long as la-size fits; --data DISK makes the metadata internal"
+        }
+        RelocateRefusal::V07 => "`mdtool export` and `mdtool import --index` move it as a dump",
+        RelocateRefusal::Shared { .. } => {
+            "--meta FILE names another meta device; `mdtool wipe --index indexed:N` takes metadata away that nobody needs"
+        }
+    }
+}
+
+pub(super) const fn place(refusal: &PlaceRefusal) -> Option<&'static str> {
+    match refusal {
+        PlaceRefusal::LaSize { .. } => Some(
+            "take a larger disk, or external metadata; --clip makes the DRBD device smaller, which cuts off the end of what is on it",
+        ),
+        PlaceRefusal::Occupied { .. } => Some(
+            "shrink it first, take a larger disk or external metadata; wipefs removes the traces of what is no longer used",
+        ),
+        PlaceRefusal::OwnSlot { .. } => {
+            Some("--node-id takes the target's node id; the dump's is its source's")
+        }
+        _ => None,
+    }
+}
