@@ -39,6 +39,9 @@ pub(super) const fn change(refusal: &ChangeRefusal) -> &'static str {
         ChangeRefusal::Inconsistent => {
             "let it be synced first; `mdtool edit --flag +CONSISTENT` before says that the data is good all the same"
         }
+        ChangeRefusal::NoGeneration { .. } => {
+            "without --sync-source the bits are set all the same; `mdtool edit --current-uuid new` gives the data a generation"
+        }
         ChangeRefusal::SlotInUse { .. } => {
             "--forget that node in the same call, or keep as many slots as it needs"
         }
