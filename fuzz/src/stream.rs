@@ -1,5 +1,6 @@
 //! Any bytes as a stream or a state file are refused, or give records in order within the size that the stream's header says.
 
+use mdtool::image::PageBuffer;
 use mdtool::truck::state::State;
 use mdtool::truck::stream::{HEADER_LEN, MOST_DATA, Record, StreamReader};
 use mdtool::units::Bytes;
@@ -19,7 +20,7 @@ pub fn holds(data: &[u8]) {
         return;
     };
     let header = *reader.header();
-    let mut buffer = Vec::new();
+    let mut buffer = PageBuffer::default();
     let mut end = header.first;
     let mut sum = Bytes::ZERO;
     // Anything else is an error, and nothing of what was asked for then may be used.

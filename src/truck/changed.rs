@@ -20,6 +20,7 @@ use crate::format::activity_log::initialised_block;
 use crate::format::bitmap::WORD_BITS;
 use crate::format::metadata::{Bitmap, Generation, Header as Metadata, Run};
 use crate::format::superblock::{DeviceFlags, PeerFlags, Uuid};
+use crate::image::PageBuffer;
 use crate::surgery::apply_al::{Applied, Marking, superblock_after};
 use crate::survey::locate::Level;
 use crate::units::{BitmapIndex, Bytes, DevPos, NodeId};
@@ -197,23 +198,24 @@ impl Changed {
         let block = initialised_block();
         let mut at = layout.al.start;
         while at < layout.al.end {
-            emitter.emit(Piece::Data(whole(at, block.to_vec())))?;
+            emitter.emit(Piece::Data(whole(at, &block[..])))?;
             at = at
                 .checked_add(Bytes::of_len(block.len()))
                 .unwrap_or(layout.al.end);
         }
         let superblock = superblock_after(&self.level.superblock);
-        emitter.emit(Piece::Data(whole(layout.md, superblock.to_vec())))?;
+        emitter.emit(Piece::Data(whole(layout.md, &superblock[..])))?;
         Ok(())
     }
 }
 
 /// Bytes with nothing to leave out.
-fn whole(at: DevPos, bytes: Vec<u8>) -> Data {
+fn whole(at: DevPos, bytes: &[u8]) -> Data {
     let spans = vec![Span {
         range: 0..bytes.len(),
         zeros: false,
     }];
+    let bytes = PageBuffer::from(bytes);
     Data { at, bytes, spans }
 }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, channel, sync_channel};
 
 use crate::error::{Error, Result};
-use crate::image::{ReadAt, Window, is_zeros};
+use crate::image::{PageBuffer, ReadAt, Window, is_zeros};
 use crate::units::{Bytes, DevPos, ImagePos, MD_BLOCK, range_len};
 
 /// As much data as is held in one piece.
@@ -27,7 +27,7 @@ pub struct Data {
     /// Where they begin.
     pub at: DevPos,
     /// The bytes.
-    pub bytes: Vec<u8>,
+    pub bytes: PageBuffer,
     /// Stretches one after the other, each all zeros or without a whole block of them.
     pub spans: Vec<Span>,
 }
@@ -134,7 +134,7 @@ impl<'a> Source<'a> {
 /// Where the reading thread puts its pieces.
 pub struct Emitter {
     pieces: SyncSender<Piece>,
-    used: Receiver<Vec<u8>>,
+    used: Receiver<PageBuffer>,
 }
 
 /// Nobody wants more pieces.
@@ -173,13 +173,13 @@ impl Emitter {
     }
 
     /// Memory for a piece, empty: what the other thread is done with, if there is any.
-    pub fn buffer(&mut self) -> Vec<u8> {
+    pub fn buffer(&mut self) -> PageBuffer {
         match self.used.try_recv() {
             Ok(mut buffer) => {
                 buffer.clear();
                 buffer
             }
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => Vec::new(),
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => PageBuffer::default(),
         }
     }
 
@@ -216,7 +216,7 @@ impl Emitter {
             let end = end.map_or(range.end, DevPos::at).min(range.end);
             let len = range_len(&(at..end)).to_usize().unwrap_or(0);
             let mut bytes = self.buffer();
-            bytes.resize(len, 0);
+            bytes.resize(len);
             window.read_exact_at(at, &mut bytes)?;
             let spans = spans(at, &bytes);
             self.emit(Piece::Data(Data { at, bytes, spans }))?;

@@ -9,12 +9,13 @@ use std::time::Duration;
 use super::hash::{Algorithm, ChunkHasher, Hashed, Tree, Value};
 use super::pieces::{Part, Piece, Source};
 use crate::error::Result;
+use crate::image::PageBuffer;
 use crate::units::{Bytes, DevPos, range_len};
 
 /// The usual chunk.
 pub const CHUNK: Bytes = Bytes::new(64 << 20);
 /// As much is read at once by a thread: it stays in the processor's own cache.
-const READ: Bytes = Bytes::new(256 << 10);
+const READ: Bytes = Bytes::new(64 << 10);
 
 /// Chunks that threads may be ahead of the one that is printed next: holes are passed by much faster than data is hashed.
 const AHEAD: u64 = 4096;
@@ -175,7 +176,7 @@ pub fn sum(
             let sender = sender.clone();
             let (next, emitted, stop) = (&next, &emitted, &stop);
             scope.spawn(move || {
-                let mut buffer = Vec::new();
+                let mut buffer = PageBuffer::default();
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(range) = chunk_range(number, summing.chunk, source.size()) else {
@@ -230,7 +231,7 @@ fn hash_chunk(
     range: &Range<DevPos>,
     summing: Summing,
     advance: &(dyn Fn(Bytes) + Sync),
-    buffer: &mut Vec<u8>,
+    buffer: &mut PageBuffer,
 ) -> Result<Hashed> {
     let window = source.window();
     let mut hasher = ChunkHasher::new(summing.algorithm, range.start, summing.hash_zeros);
@@ -245,7 +246,7 @@ fn hash_chunk(
         at = data.start;
         while at < data.end {
             let len = range_len(&(at..data.end)).min(READ);
-            buffer.resize(len.to_usize().unwrap_or(0), 0);
+            buffer.resize(len.to_usize().unwrap_or(0));
             window.read_exact_at(at, buffer)?;
             hasher.update(buffer);
             advance(len);

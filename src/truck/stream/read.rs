@@ -7,6 +7,7 @@ use super::{
     Totals, ZEROS, check, numbers,
 };
 use crate::error::{IoError, IoOp, Result};
+use crate::image::PageBuffer;
 use crate::units::{Bytes, DevPos};
 
 /// A record that arrived.
@@ -75,7 +76,7 @@ impl<R: Read> StreamReader<R> {
     /// # Errors
     ///
     /// [`StreamFault`], or what reading says.
-    pub fn next(&mut self, buffer: &mut Vec<u8>) -> Result<Record> {
+    pub fn next(&mut self, buffer: &mut PageBuffer) -> Result<Record> {
         buffer.clear();
         let begin = self.at;
         let mut head = [0; HEAD];
@@ -92,7 +93,7 @@ impl<R: Read> StreamReader<R> {
         let end = self.place(kind, start, length).map_err(fault)?;
         if kind == DATA {
             // Bounded by `place`.
-            buffer.resize(length.to_usize().unwrap_or(0), 0);
+            buffer.resize(length.to_usize().unwrap_or(0));
             self.fill(buffer)?;
         }
         let mut said: Check = [0; CHECK];

@@ -1,6 +1,6 @@
 use super::*;
 use crate::error::Error;
-use crate::image::{MemImage, ReadAt};
+use crate::image::{MemImage, PageBuffer, ReadAt};
 use crate::truck::arrival::{Arrival, EVERY, Putting};
 use crate::truck::pieces::{Data, Emitter, Piece, Source, Span, overlapped};
 use crate::truck::state::State;
@@ -67,7 +67,7 @@ fn receive(bytes: &[u8], target: &mut MemImage) -> Result<Totals, Error> {
         every: EVERY,
     };
     let mut arrival = Arrival::new(target, state, putting, |_: &State| Ok(()));
-    let mut buffer = Vec::new();
+    let mut buffer = PageBuffer::default();
     loop {
         let record = match reader.next(&mut buffer) {
             Ok(record) => record,

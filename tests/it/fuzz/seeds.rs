@@ -95,7 +95,7 @@ fn streams(seeds: &mut Vec<Seed>) {
         };
         let data = Data {
             at: DevPos::START,
-            bytes: vec![7; 100],
+            bytes: [7; 100].as_slice().into(),
             spans: vec![span],
         };
         stream.piece(&Piece::Data(data)).unwrap();
