@@ -4,8 +4,8 @@
 
 pub mod adopt;
 pub mod apply_al;
-pub mod described;
 pub mod bits;
+pub mod described;
 pub mod edit;
 pub mod import;
 mod node;

@@ -17,16 +17,16 @@ mod recipe;
 mod refusal;
 mod single;
 mod slots;
-mod spooled;
 mod source;
+mod spooled;
 
 pub use bitmap::{EditedBitmap, SlotSource};
 pub use generation::{begin_generation, push_history};
 pub use note::{Dropped, Note};
 pub use recipe::Recipe;
 pub use refusal::ChangeRefusal;
-pub use spooled::Spooled;
 pub use source::make_source;
+pub use spooled::Spooled;
 
 use crate::error::Result;
 use crate::format::metadata::{Generation, GenerationV09, Header};

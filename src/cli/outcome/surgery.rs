@@ -40,7 +40,7 @@ pub(super) const fn change(refusal: &ChangeRefusal) -> &'static str {
             "let it be synced first; `mdtool edit --flag +CONSISTENT` before says that the data is good all the same"
         }
         ChangeRefusal::NoGeneration { .. } => {
-            "`mdtool edit --current-uuid new` gives it one; `mdtool compare` says what a first connection would decide"
+            "without --sync-source the bits are set all the same; `mdtool edit --current-uuid new` gives the data a generation"
         }
         ChangeRefusal::SlotInUse { .. } => {
             "--forget that node in the same call, or keep as many slots as it needs"
