@@ -116,7 +116,7 @@ impl Ground {
 
     pub(super) fn unclean_grown(format: &'static str) -> Self {
         let ground = Self::unclean(format);
-        lengthen(&ground.path("disk"), &[0; 65_536]);
+        lengthen(&ground.path("disk"), &vec![0; 65_536]);
         ground
     }
 
