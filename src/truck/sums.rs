@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 use super::hash::{Algorithm, ChunkHasher, Hashed, Tree, Value};
@@ -168,61 +168,139 @@ pub fn sum(
     if source.size() == Bytes::ZERO {
         return Ok(of_nothing().filter(|_| summing.algorithm == Algorithm::Blake3));
     }
-    let (next, emitted, stop) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
+    let work = Work {
+        source,
+        summing,
+        next: AtomicU64::new(0),
+        emitted: AtomicU64::new(0),
+        stop: AtomicBool::new(false),
+    };
     let mut tree = Tree::default();
     std::thread::scope(|scope| {
         let (sender, results) = sync_channel(threads.saturating_mul(4).max(1));
         for _ in 0..threads.max(1) {
-            let sender = sender.clone();
-            let (next, emitted, stop) = (&next, &emitted, &stop);
-            scope.spawn(move || {
-                let mut buffer = PageBuffer::default();
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(range) = chunk_range(number, summing.chunk, source.size()) else {
-                        return;
-                    };
-                    while number > emitted.load(Ordering::Relaxed).saturating_add(AHEAD)
-                        && !stop.load(Ordering::Relaxed)
-                    {
-                        std::thread::sleep(PAUSE);
-                    }
-                    if stop.load(Ordering::Relaxed) {
-                        return;
-                    }
-                    let hashed = hash_chunk(source, &range, summing, advance, &mut buffer);
-                    let failed = hashed.is_err();
-                    let result = hashed.map(|hashed| ChunkSum { range, hashed });
-                    if sender.send((number, result)).is_err() || failed {
-                        return;
-                    }
-                }
-            });
+            let (sender, work) = (sender.clone(), &work);
+            scope.spawn(move || work.run(advance, &sender));
         }
         drop(sender);
-        let mut waiting = BTreeMap::new();
-        let mut expected = 0_u64;
-        let mut answer = Ok(());
-        'all: for (number, result) in &results {
-            waiting.insert(number, result);
-            while let Some(result) = waiting.remove(&expected) {
-                answer = result.and_then(|sum| {
-                    tree.push(&sum.hashed);
-                    emit(&sum)
-                });
-                if answer.is_err() {
-                    break 'all;
-                }
-                expected = expected.saturating_add(1);
-                emitted.store(expected, Ordering::Relaxed);
-            }
-        }
-        stop.store(true, Ordering::Relaxed);
+        let answer = in_order(&results, &work, &mut |sum| {
+            tree.push(&sum.hashed);
+            emit(sum)
+        });
+        work.stop.store(true, Ordering::Relaxed);
         drop(results);
         answer
     })?;
     let blake3 = summing.algorithm == Algorithm::Blake3;
     Ok(tree.finish().filter(|_| blake3))
+}
+
+/// Chunks that follow one another and came to the same, by number.
+type Outcome = (Range<u64>, Result<Hashed>);
+
+/// What threads share.
+struct Work<'a> {
+    source: &'a Source<'a>,
+    summing: Summing,
+    /// The first chunk that nobody has taken.
+    next: AtomicU64,
+    /// As many were given on.
+    emitted: AtomicU64,
+    stop: AtomicBool,
+}
+
+impl Work<'_> {
+    /// Hashes chunk after chunk until none is left.
+    fn run(&self, advance: &(dyn Fn(Bytes) + Sync), sender: &SyncSender<Outcome>) {
+        let mut buffer = PageBuffer::default();
+        loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(range) = self.range(number) else {
+                return;
+            };
+            while number > self.emitted.load(Ordering::Relaxed).saturating_add(AHEAD)
+                && !self.stop.load(Ordering::Relaxed)
+            {
+                std::thread::sleep(PAUSE);
+            }
+            if self.stop.load(Ordering::Relaxed) {
+                return;
+            }
+            let outcome = match self.hole(number, &range) {
+                Ok(Some(hole)) => {
+                    let last = self
+                        .range(hole.end.saturating_sub(1))
+                        .unwrap_or(range.clone());
+                    advance(range_len(&(range.start..last.end)));
+                    let empty = ChunkHasher::new(self.summing.algorithm, range.start, false);
+                    (hole, Ok(empty.finish()))
+                }
+                Ok(None) => {
+                    let one = number..number.saturating_add(1);
+                    let (source, summing) = (self.source, self.summing);
+                    (
+                        one,
+                        hash_chunk(source, &range, summing, advance, &mut buffer),
+                    )
+                }
+                Err(error) => (number..number.saturating_add(1), Err(error)),
+            };
+            let failed = outcome.1.is_err();
+            if sender.send(outcome).is_err() || failed {
+                return;
+            }
+        }
+    }
+
+    fn range(&self, number: u64) -> Option<Range<DevPos>> {
+        chunk_range(number, self.summing.chunk, self.source.size())
+    }
+
+    /// The chunks from this one on that are in one hole, taken for this thread as far as nobody else has them; nothing where this one is
+    /// not, or where zeros are hashed.
+    fn hole(&self, number: u64, range: &Range<DevPos>) -> Result<Option<Range<u64>>> {
+        if self.summing.hash_zeros || self.summing.algorithm != Algorithm::Blake3 {
+            return Ok(None);
+        }
+        let (size, chunk) = (self.source.size(), self.summing.chunk);
+        let data = self.source.window().next_data(range.start)?;
+        let data = data.map_or(size, |data| data.start.from_start().min(size));
+        if DevPos::at(data) < range.end {
+            return Ok(None);
+        }
+        let whole = data.whole_units(chunk);
+        // The last chunk may be shorter.
+        let rest = data == size && chunk.checked_mul(whole) != Some(size);
+        let after = number.saturating_add(1);
+        let end = whole.saturating_add(u64::from(rest)).max(after);
+        let taken = self
+            .next
+            .compare_exchange(after, end, Ordering::Relaxed, Ordering::Relaxed);
+        Ok(Some(number..if taken.is_ok() { end } else { after }))
+    }
+}
+
+/// Gives on what threads found, in the order of the chunks.
+fn in_order(
+    results: &Receiver<Outcome>,
+    work: &Work<'_>,
+    emit: &mut dyn FnMut(&ChunkSum) -> Result<()>,
+) -> Result<()> {
+    let mut waiting = BTreeMap::new();
+    let mut expected = 0_u64;
+    for (numbers, hashed) in results {
+        waiting.insert(numbers.start, (numbers.end, hashed));
+        while let Some((end, hashed)) = waiting.remove(&expected) {
+            let hashed = hashed?;
+            for range in (expected..end).filter_map(|number| work.range(number)) {
+                let hashed = hashed.clone();
+                emit(&ChunkSum { range, hashed })?;
+            }
+            expected = end;
+            work.emitted.store(expected, Ordering::Relaxed);
+        }
+    }
+    Ok(())
 }
 
 /// Hashes one chunk, without reading its holes.
