@@ -106,7 +106,7 @@ impl Dice {
     }
 
     /// Damages a few places.
-    fn damage(&mut self, bytes: &mut Vec<u8>) {
+    fn damage(&mut self, bytes: &mut [u8]) {
         const ODD: [u32; 8] = [0, 1, 0x7F, 0xFF, 0xFFFF, 0x7FFF_FFFF, 0x8000_0000, u32::MAX];
         for _ in 0..=self.below(8) {
             let (at, odd) = (self.below(bytes.len()), ODD[self.below(8)]);
