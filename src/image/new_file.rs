@@ -394,8 +394,9 @@ mod tests {
     fn a_file_that_exists_is_never_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("dump.md");
-        let late = NewFile::create(&path).unwrap();
-        NewFile::create(&path).unwrap_err();
+        let mode = Mode::from_raw_mode(0o666);
+        let late = NewFile::begin_named(path.clone(), mode).unwrap();
+        NewFile::begin_named(path.clone(), mode).unwrap_err();
         drop(late);
         let late = NewFile::create(&path).unwrap();
         std::os::unix::fs::symlink("nowhere", &path).unwrap();

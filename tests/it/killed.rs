@@ -135,7 +135,7 @@ impl Case<'_> {
     fn made(&self, state: &Files) -> Option<String> {
         let made = state.keys().find(|name| {
             name.contains(".mdtool-undo-")
-                && !name.ends_with(".part")
+                && !name.starts_with('.')
                 && !self.old.contains_key(*name)
         });
         made.cloned()
@@ -305,7 +305,6 @@ every_command! {
     wiping_a_level: stack, "wipe DISK --level 1 --yes", "";
     undoing: adopted, "undo UNDO --yes", "";
     undoing_over_what_is_new: adopted_and_changed, "undo UNDO --yes", "";
-    undoing_a_truncation_over_what_is_new: truncated_and_changed, "undo UNDO --yes", "";
     undoing_a_truncation: truncated, "undo UNDO --yes", "";
     undoing_on_both: moved_to_meta, "undo UNDO --yes", "";
 }

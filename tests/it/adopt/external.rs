@@ -73,10 +73,14 @@ fn the_image_is_no_meta_device_for_itself() {
     std::os::unix::fs::symlink(&stack.image, &soft).unwrap();
     let before = whole(&stack.image);
     for meta in [&stack.image, &hard, &soft] {
-        for way in ["--dry-run", "--yes"] {
-            let more = ["--strategy", "external", way, "--meta", text(meta)];
-            let run = mdtool(stack.adopt(&more));
-            assert_eq!((run.status, run.stdout.as_str()), (2, ""), "{way}: {run:?}");
+        for way in [&["--dry-run"][..], &[]] {
+            let more = ["--strategy", "external", "--meta", text(meta)];
+            let run = mdtool(stack.adopt(&[&more[..], way].concat()));
+            assert_eq!(
+                (run.status, run.stdout.as_str()),
+                (2, ""),
+                "{way:?}: {run:?}"
+            );
             assert!(run.stderr.contains("itself, expected another"), "{run:?}");
         }
     }

@@ -105,7 +105,7 @@ impl Ground {
 
     pub(super) fn unclean_grown(format: &'static str) -> Self {
         let ground = Self::unclean(format);
-        lengthen(&ground.path("disk"), &[0; 65_536]);
+        lengthen(&ground.path("disk"), &vec![0; 65_536]);
         ground
     }
 
@@ -163,14 +163,6 @@ impl Ground {
 
     pub(super) fn truncated(format: &'static str) -> Self {
         Self::stack(format).done(" --strategy truncate")
-    }
-
-    pub(super) fn truncated_and_changed(format: &'static str) -> Self {
-        let ground = Self::truncated(format);
-        let disk = ground.path("disk");
-        let end = std::fs::metadata(&disk).unwrap().len();
-        patch(&disk, end - 4096 + 8, &[0x77; 8]);
-        ground
     }
 
     pub(super) fn moved_to_meta(format: &'static str) -> Self {

@@ -124,6 +124,76 @@ fn the_question_comes_after_words_numbers_and_the_way_back() {
     }
 }
 
+/// The commands that say less before they ask.
+fn more_questions() -> Vec<(Disk, Vec<String>)> {
+    let one = || Disk::of(&[some_bits(Level::v08().current_uuid(INNER))]);
+    let words = |disk: &Disk, words: &[&str]| {
+        let name = |word: &&str| word.replace("DISK", disk.name());
+        words.iter().map(name).collect::<Vec<_>>()
+    };
+    let (edited, wiped, undone) = (one(), one(), Disk::stack());
+    let undo = undone.file("undo");
+    let adopt = ["adopt", undone.name(), "--stacked", "--yes", "--undo"];
+    ok(&[&adopt[..], &[text(&undo)]].concat());
+    patch(&undone.path, undone.end() + 8, b"since");
+    let edit = words(
+        &edited,
+        &["edit", "DISK", "--current-uuid", "0x0000ABCD0000ABCD"],
+    );
+    let wipe = words(&wiped, &["wipe", "DISK"]);
+    let undo = words(&undone, &["undo", text(&undo)]);
+    vec![(edited, edit), (wiped, wipe), (undone, undo)]
+}
+
+#[test]
+fn edit_wipe_and_undo_take_no_for_an_answer() {
+    for (disk, command) in more_questions() {
+        let command: Vec<&str> = command.iter().map(String::as_str).collect();
+        let before = disk.bytes();
+        for no in ["no\n", "\n", "YES\n", "\u{4}"] {
+            let Some(mut asked) = Terminal::run(&command) else {
+                return;
+            };
+            asked.asks();
+            let (status, shown) = asked.answer(no);
+            assert_eq!(status, 2, "{command:?} {no:?}: {shown}");
+            assert!(
+                shown.contains("nothing was written"),
+                "{command:?}: {shown}"
+            );
+            assert!(disk.bytes() == before, "{command:?} {no:?}");
+        }
+        disk.refuses(&command, "expected --yes");
+        let mut asked = Terminal::run(&command).unwrap();
+        asked.asks();
+        let (status, shown) = asked.answer("yes\n");
+        assert_eq!(status, 0, "{command:?}: {shown}");
+        assert!(disk.bytes() != before, "{command:?}");
+        assert!(shown.contains("next: "), "{command:?}: {shown}");
+    }
+}
+
+#[test]
+fn an_interrupt_at_the_question_leaves_nothing_behind() {
+    let asked = questions()
+        .into_iter()
+        .map(|asks| (asks.disk, asks.command));
+    for (disk, command) in asked.chain(more_questions()) {
+        let command: Vec<&str> = command.iter().map(String::as_str).collect();
+        let before = disk.bytes();
+        let names = || std::fs::read_dir(disk.dir.path()).unwrap().count();
+        let had = names();
+        let Some(mut asked) = Terminal::run(&command) else {
+            return;
+        };
+        asked.asks();
+        let (status, shown) = asked.answer("\u{3}");
+        assert_ne!(status, 0, "{command:?}: {shown}");
+        assert!(disk.bytes() == before, "{command:?}");
+        assert_eq!(names(), had, "{command:?}: nothing is left");
+    }
+}
+
 #[test]
 fn without_a_terminal_yes_is_asked_for() {
     for asks in questions() {

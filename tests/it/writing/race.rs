@@ -92,6 +92,8 @@ type Case = (&'static str, fn() -> Disk, Vec<&'static str>, u64);
 fn cases() -> Vec<Case> {
     let one: fn() -> Disk = || Disk::of(&[unclean()]);
     let grown: fn() -> Disk = || Disk::grown(some_bits(Level::v08().current_uuid(INNER)));
+    let clean: fn() -> Disk = || Disk::of(&[some_bits(Level::v08().current_uuid(INNER))]);
+    let edit = vec!["edit", "--current-uuid", "0x0000ABCD0000ABCD"];
     let md = SIZE - 4096;
     // One bit stands for 4 KiB: 4096 bits in 512 bytes of bitmap, then 32 KiB of log, then the superblock.
     let (log, bitmap) = (md - 32_768, md - 32_768 - 4096);
@@ -99,6 +101,10 @@ fn cases() -> Vec<Case> {
         ("the superblock", one, vec!["apply-al"], md + 8),
         ("the log", one, vec!["apply-al"], log + 4096 * 5 + 100),
         ("the bitmap", one, vec!["apply-al"], bitmap + 300),
+        ("what is edited", clean, edit.clone(), md + 8),
+        ("what stays of it", clean, edit, md + 1000),
+        ("what is wiped", clean, vec!["wipe"], md + 8),
+        ("the wiped bitmap", clean, vec!["wipe"], bitmap + 300),
         ("the source's superblock", grown, vec!["adopt"], md + 8),
         ("the source's bitmap", grown, vec!["adopt"], bitmap + 300),
         ("the source's log", grown, vec!["adopt"], log + 77),
@@ -125,6 +131,38 @@ fn what_changes_while_the_question_stands_is_not_written_over() {
         assert!(disk.bytes() == since, "{what}: it was written to");
         let names = std::fs::read_dir(disk.dir.path()).unwrap().count();
         assert_eq!(names, 1, "{what}: no undo file is left");
+    }
+}
+
+#[test]
+fn import_and_undo_look_again_before_they_write() {
+    let disk = Disk::of(&[some_bits(Level::v08().current_uuid(INNER))]);
+    let dump = disk.file("dump.md");
+    ok(&["export", disk.name(), "-o", text(&dump)]);
+    patch(&disk.path, disk.end() + 8, b"another");
+    let import = ["import", disk.name(), text(&dump)];
+
+    let other = Disk::stack();
+    let undo = other.file("undo");
+    let adopt = ["adopt", other.name(), "--stacked", "--yes", "--undo"];
+    ok(&[&adopt[..], &[text(&undo)]].concat());
+    patch(&other.path, other.end() + 8, b"since");
+    let undo = ["undo", text(&undo)];
+
+    for (disk, command) in [(&disk, &import[..]), (&other, &undo)] {
+        let Some(mut asked) = Terminal::run(command) else {
+            return;
+        };
+        asked.asks();
+        patch(&disk.path, disk.end() + 8, b"somebody else");
+        let since = disk.bytes();
+        let (status, shown) = asked.answer("yes\n");
+        assert_eq!(status, 2, "{command:?}: {shown}");
+        assert!(
+            shown.contains("nothing was changed"),
+            "{command:?}: {shown}"
+        );
+        assert!(disk.bytes() == since, "{command:?}: it was written to");
     }
 }
 
