@@ -135,7 +135,7 @@ impl Case<'_> {
     fn made(&self, state: &Files) -> Option<String> {
         let made = state.keys().find(|name| {
             name.contains(".mdtool-undo-")
-                && Path::new(name).extension().is_none_or(|end| end != "part")
+                && !name.starts_with('.')
                 && !self.old.contains_key(*name)
         });
         made.cloned()
