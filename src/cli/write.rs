@@ -74,12 +74,16 @@ pub(crate) fn run(
     let mut meta = meta_path.and_then(take).transpose()?;
     let force = request.writing.force;
     let look = Look::at(&request.aim, &target, meta_path.zip(meta.as_ref()), force)?;
-    let basis = if dry_run {
+    let mut basis = if dry_run {
         None
     } else {
         Some(Basis::of(&look).map_err(|error| blame(error, path, None, Vec::new()))?)
     };
     let mut plan = job.decide(&look, out)?;
+    if let Some(basis) = &mut basis {
+        let added = basis.add_places(&look, &plan.placed());
+        added.map_err(|error| blame(error, path, None, Vec::new()))?;
+    }
     let mut drawing = draft(&mut *plan, &look, request, meta.as_ref())?;
     let superblocks = std::mem::take(&mut drawing.superblocks);
     judge::judge(superblocks.iter(), &plan.placed(), &look, force, out)?;
@@ -94,7 +98,7 @@ pub(crate) fn run(
             ask(&*plan, &drawing, &look, request, out)?;
         }
         if let Some(basis) = basis {
-            let compared = basis.compare(look.opened.image());
+            let compared = basis.compare(&look);
             compared.map_err(|error| blame(error, path, None, Vec::new()))?;
         }
         let there = [Some(&mut target), meta.as_mut()].into_iter().flatten();

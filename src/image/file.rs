@@ -2,7 +2,7 @@
 
 use std::io;
 use std::ops::{ControlFlow, Range};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -30,6 +30,14 @@ pub struct ImageFile {
     size: Bytes,
 }
 
+/// Opens a file so that reading it leaves its access time, where the system lets us: only an owner may ask for that.
+pub(super) fn open_untraced(path: &Path, flags: OFlags) -> std::result::Result<OwnedFd, Errno> {
+    match rustix::fs::open(path, flags | OFlags::NOATIME, Mode::empty()) {
+        Err(Errno::PERM) => rustix::fs::open(path, flags, Mode::empty()),
+        answer => answer,
+    }
+}
+
 impl ImageFile {
     /// Opens a regular file or a block device for reading; symbolic links are followed.
     ///
@@ -47,10 +55,7 @@ impl ImageFile {
         let kind = check_kind(rustix::fs::stat(path).map_err(refused)?.st_mode)?;
         // NONBLOCK changes nothing for what we accept; without it we would wait for ever where a pipe took the file's place just now.
         let flags = access(kind) | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
-        let opened = match rustix::fs::open(path, flags | OFlags::NOATIME, Mode::empty()) {
-            Err(Errno::PERM) => rustix::fs::open(path, flags, Mode::empty()),
-            answer => answer,
-        };
+        let opened = open_untraced(path, flags);
         let image = Self::of(File::from(opened.map_err(refused)?))?;
         if image.kind()? == kind {
             Ok(image)

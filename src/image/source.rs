@@ -3,8 +3,9 @@
 use std::io::Read;
 use std::path::Path;
 
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{FileType, OFlags};
 
+use super::file::open_untraced;
 use crate::error::{FileKind, IoError, IoOp, Refused, Result};
 use crate::units::Bytes;
 
@@ -25,7 +26,7 @@ pub fn open_source(path: &Path) -> Result<Box<dyn Read>> {
     }
     let refused = |error: rustix::io::Errno| IoError::whole(IoOp::Open, error.into());
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
-    let file = rustix::fs::open(path, flags, Mode::empty()).map_err(refused)?;
+    let file = open_untraced(path, flags).map_err(refused)?;
     let mode = rustix::fs::fstat(&file).map_err(refused)?.st_mode;
     if FileType::from_raw_mode(mode) == FileType::Directory {
         let found = FileKind::Directory;

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::cli::write::look::Look;
+use crate::cli::write::plan::{Part, Placed};
 use crate::error::{EditError, EditRefusal, Error, Result};
 use crate::image::ReadAt;
 use crate::units::{Bytes, DevPos, ImagePos};
@@ -13,6 +14,8 @@ const PIECE: Bytes = Bytes::new(1 << 20);
 /// Superblock, log and bitmap of the resource that a decision is about, as they were before it was made.
 pub(crate) struct Basis {
     pieces: Vec<Piece>,
+    /// Those of the meta device.
+    of_meta: Vec<Piece>,
 }
 
 struct Piece {
@@ -25,7 +28,10 @@ impl Basis {
     /// Reads what a decision about the resource that is meant will rest on.
     pub(crate) fn of(look: &Look) -> Result<Self> {
         let Some(level) = look.chosen() else {
-            return Ok(Self { pieces: Vec::new() });
+            return Ok(Self {
+                pieces: Vec::new(),
+                of_meta: Vec::new(),
+            });
         };
         let window = look.opened.window();
         let mut block = [0; 4096];
@@ -41,22 +47,56 @@ impl Basis {
         let bitmap = bm.start..used.unwrap_or(bm.end).min(bm.end);
         let mut pieces = Vec::new();
         for part in [superblock, level.layout.al.clone(), bitmap] {
-            pieces_of(look, &part, &mut pieces)?;
+            let on = |at| look.opened.image_pos(at);
+            pieces_of(look.opened.image(), on(part.start), on(part.end), &mut pieces)?;
         }
-        Ok(Self { pieces })
+        Ok(Self {
+            pieces,
+            of_meta: Vec::new(),
+        })
     }
 
-    /// Refuses where any of it is something else by now.
-    pub(crate) fn compare(&self, target: &dyn ReadAt) -> Result<()> {
-        let mut buffer = Vec::new();
-        for piece in &self.pieces {
-            if sum(target, &piece.range, &mut buffer)? != piece.sum {
-                let length = piece.range.end.bytes_since(piece.range.start);
-                return Err(changed(piece.range.start, length.unwrap_or(Bytes::ZERO)));
+    /// Reads what stands where new metadata will lie and nothing was read yet: what a draft finds as it is to be, it leaves out, and so
+    /// nobody else would notice that it changed.
+    pub(crate) fn add_places(&mut self, look: &Look, placed: &[Placed<'_>]) -> Result<()> {
+        for place in placed {
+            let (image, pieces) = match place.part {
+                Part::Target if look.chosen().is_none() => (look.opened.image(), &mut self.pieces),
+                Part::Target => continue,
+                Part::Meta { .. } => match look.meta.as_deref() {
+                    Some(meta) => (meta, &mut self.of_meta),
+                    None => continue,
+                },
+            };
+            let whole = &place.layout.whole;
+            let on = |at: DevPos| place.base.checked_add(at.from_start());
+            if let Some((start, end)) = on(whole.start).zip(on(whole.end)) {
+                let end = end.min(ImagePos::at(image.size()));
+                pieces_of(image, start, end, pieces)?;
             }
         }
         Ok(())
     }
+
+    /// Refuses where any of it is something else by now.
+    pub(crate) fn compare(&self, look: &Look) -> Result<()> {
+        compare(&self.pieces, look.opened.image())?;
+        match look.meta.as_deref() {
+            Some(meta) => compare(&self.of_meta, meta),
+            None => Ok(()),
+        }
+    }
+}
+
+fn compare(pieces: &[Piece], target: &dyn ReadAt) -> Result<()> {
+    let mut buffer = Vec::new();
+    for piece in pieces {
+        if sum(target, &piece.range, &mut buffer)? != piece.sum {
+            let length = piece.range.end.bytes_since(piece.range.start);
+            return Err(changed(piece.range.start, length.unwrap_or(Bytes::ZERO)));
+        }
+    }
+    Ok(())
 }
 
 /// The refusal where something was written meanwhile.
@@ -64,15 +104,19 @@ fn changed(at: ImagePos, length: Bytes) -> Error {
     EditError::untouched(EditRefusal::Changed { at, length }.into()).into()
 }
 
-/// Reads a part of the device, piece by piece.
-fn pieces_of(look: &Look, part: &Range<DevPos>, pieces: &mut Vec<Piece>) -> Result<()> {
-    let mut at = look.opened.image_pos(part.start);
-    let end = look.opened.image_pos(part.end);
+/// Reads a stretch, piece by piece.
+fn pieces_of(
+    image: &dyn ReadAt,
+    start: ImagePos,
+    end: ImagePos,
+    pieces: &mut Vec<Piece>,
+) -> Result<()> {
+    let mut at = start;
     let mut buffer = Vec::new();
     while let Some(rest) = end.bytes_since(at).filter(|rest| *rest > Bytes::ZERO) {
         let next = at.checked_add(rest.min(PIECE)).unwrap_or(end);
         let range = at..next;
-        let sum = sum(look.opened.image(), &range, &mut buffer)?;
+        let sum = sum(image, &range, &mut buffer)?;
         pieces.push(Piece { range, sum });
         at = next;
     }

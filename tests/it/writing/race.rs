@@ -149,12 +149,19 @@ fn import_and_undo_look_again_before_they_write() {
     patch(&other.path, other.end() + 8, b"since");
     let undo = ["undo", text(&undo)];
 
-    for (disk, command) in [(&disk, &import[..]), (&other, &undo)] {
+    let superblock = |disk: &Disk| disk.end() + 8;
+    let cases = [
+        (&disk, &import[..], superblock(&disk)),
+        // What stays as it is, too: the dump has the bitmap that is there.
+        (&disk, &import, disk.end() - 32_768 - 4096 + 300),
+        (&other, &undo, superblock(&other)),
+    ];
+    for (disk, command, at) in cases {
         let Some(mut asked) = Terminal::run(command) else {
             return;
         };
         asked.asks();
-        patch(&disk.path, disk.end() + 8, b"somebody else");
+        patch(&disk.path, at, b"somebody else");
         let since = disk.bytes();
         let (status, shown) = asked.answer("yes\n");
         assert_eq!(status, 2, "{command:?}: {shown}");
