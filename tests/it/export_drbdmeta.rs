@@ -369,7 +369,8 @@ proptest! {
         let place = place.ok_or_else(|| TestCaseError::fail(format!("drbdmeta has no room: {kind:?} in {size}")))?;
         fill(&image, &kind, &place, &content);
         let mut ours = export(&image, &["--index", kind.index.1]);
-        if let Some(clipped) = clipped_by_drbdmeta(&drbdmeta, &image, &kind) {
+        let too_large = content.la_size > 1000;
+        if let Some(clipped) = too_large.then(|| clipped_by_drbdmeta(&drbdmeta, &image, &kind)).flatten() {
             // v07 counts KiB.
             let unit = if kind.format == "v07" { 2 } else { 1 };
             let whole = u64::from_be_bytes(peek(&image, place.md, 8).try_into().unwrap()) * unit;

@@ -48,7 +48,12 @@ impl Basis {
         let mut pieces = Vec::new();
         for part in [superblock, level.layout.al.clone(), bitmap] {
             let on = |at| look.opened.image_pos(at);
-            pieces_of(look.opened.image(), on(part.start), on(part.end), &mut pieces)?;
+            pieces_of(
+                look.opened.image(),
+                on(part.start),
+                on(part.end),
+                &mut pieces,
+            )?;
         }
         Ok(Self {
             pieces,

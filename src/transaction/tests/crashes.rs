@@ -165,7 +165,7 @@ impl Luck {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(crate::test_cases::cases(3000)))]
+    #![proptest_config(ProptestConfig::with_cases(crate::test_cases::cases(1000)))]
 
     #[test]
     fn no_luck_with_unsynced_writes_leaves_a_mixture(

@@ -337,7 +337,7 @@ fn faults() -> impl Strategy<Value = Faults> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(crate::test_cases::cases(2000)))]
+    #![proptest_config(ProptestConfig::with_cases(crate::test_cases::cases(800)))]
 
     #[test]
     fn whatever_fails_the_target_is_as_told_and_safe_against_a_power_cut(

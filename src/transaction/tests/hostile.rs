@@ -287,7 +287,7 @@ impl ReadAt for Swapped {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(crate::test_cases::cases(2000)))]
+    #![proptest_config(ProptestConfig::with_cases(crate::test_cases::cases(1000)))]
 
     #[test]
     fn a_hostile_file_is_refused_or_stays_within_what_it_announces(

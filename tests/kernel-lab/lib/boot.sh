@@ -47,7 +47,7 @@ pack_work() {
 # norandmaps: QEMU can use what it has translated of a program when it runs again; DRBD's tools take a fifth of the
 # time then. cryptomgr.notests: a second less. log_buf_len: attach-table's many lines.
 run_machine() {
-    timeout --foreground "${LAB_TIMEOUT:-300}" "$(tool_path qemu-system-x86_64)" \
+    timeout --foreground "${LAB_TIMEOUT:-900}" "$(tool_path qemu-system-x86_64)" \
         -accel tcg -smp 1 -m 768 -display none -serial stdio -monitor none -nic none -no-reboot \
         -kernel "$kernel/vmlinux" -initrd "$scenario_dir/initrd" \
         -append 'console=ttyS0 panic=-1 quiet no_timer_check norandmaps cryptomgr.notests log_buf_len=2M' "$@" </dev/null 2>&1 || true
@@ -56,7 +56,7 @@ run_machine() {
 # Only the guest's own word counts: a machine that stops for any other reason has failed.
 judge_boot() {
     if ! grep -qx 'LAB: done' "$boot_log"; then
-        die "$scenario: boot '$1' did not reach its end (it had ${LAB_TIMEOUT:-300} s)"
+        die "$scenario: boot '$1' did not reach its end (it had ${LAB_TIMEOUT:-900} s)"
     fi
     ! grep -E '^K\|.*(BUG:|Oops|ASSERT|Call Trace)' "$boot_log" >&2 ||
         die "$scenario: the kernel was in trouble during boot '$1'"
