@@ -106,7 +106,7 @@ proptest! {
         // The fixed point: what is exported and imported again changes nothing.
         save(&dump, again.as_bytes());
         let undo = path("again.undo");
-        let words = ["import", text(&ours), text(&dump), "--index", kind.index.1, "--undo", text(&undo), "--yes"];
+        let words = ["import", text(&ours), text(&dump), "--index", kind.index.1, "--undo", text(&undo), "--yes", "--force"];
         let run = ok(&words);
         prop_assert!(run.stderr.contains("holds this metadata already"), "{:?}", run);
         prop_assert!(!undo.exists());
