@@ -67,8 +67,9 @@ stop_device() {
 # connect_pair RESOURCE PORT RESOURCE PORT: two resources of this kernel as each other's peer.
 connect_pair() {
     ip link set lo up
-    drbd connect "$1" "ipv4:127.0.0.1:$2" "ipv4:127.0.0.1:$4"
-    drbd connect "$3" "ipv4:127.0.0.1:$4" "ipv4:127.0.0.1:$2"
+    # Half a second without an answer is no lost peer on a busy host: 30 seconds are.
+    drbd connect "$1" "ipv4:127.0.0.1:$2" "ipv4:127.0.0.1:$4" --ping-timeout=300
+    drbd connect "$3" "ipv4:127.0.0.1:$4" "ipv4:127.0.0.1:$2" --ping-timeout=300
 }
 
 # write_random DEVICE MIB COUNT_KIB: that much at that place, through to the disk.
