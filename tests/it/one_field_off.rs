@@ -110,7 +110,24 @@ const DIFFERENCES: &[Difference] = &[
                 && case.ours_alone()
         },
     },
+    Difference {
+        name: "external metadata on a meta device that is too small for its size",
+        is: |case| {
+            let flexible = case.external && !case.indexed;
+            let clipped = |theirs, ours| theirs < ours;
+            flexible
+                && case.both()
+                && clipped(agreed(case.theirs.as_deref()), agreed(case.ours.as_deref()))
+        },
+    },
 ];
+
+/// The size that a dump says.
+fn agreed(dump: Option<&str>) -> Option<u64> {
+    let mut lines = dump?.lines();
+    let size = lines.find_map(|line| line.strip_prefix("la-size-sect "))?;
+    size.trim_end_matches(';').parse().ok()
+}
 
 impl Case {
     /// What the two say of an image in which `field` of `kind`'s superblock is `value`.

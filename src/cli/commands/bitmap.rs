@@ -13,6 +13,7 @@ use crate::cli::outcome::Outcome;
 use crate::cli::session::select::Chosen;
 use crate::cli::session::source::{named, text};
 use crate::cli::session::slots::{Scale, log_marking, meant};
+use crate::dump::DumpReader;
 use crate::format::bitmap::SetRuns;
 use crate::format::metadata::{Bitmap, Generation, Header};
 use crate::format::superblock::AlState;
@@ -40,6 +41,8 @@ fn show(args: &ShowArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     let (image, level) = named(&args.image, args.level);
     let name = || image.image.display().to_string();
     if let Some(text) = text(&image.image).with_context(name)? {
+        // Half an answer is none: what is wrong anywhere in the text is said before anything of it is shown.
+        text.reader().and_then(DumpReader::finish).with_context(name)?;
         let mut reader = text.reader().with_context(name)?;
         let header = reader.header().clone();
         if Log::unseen(&header) == Log::Missing {
@@ -50,8 +53,6 @@ fn show(args: &ShowArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
         }
         let scale = Scale::new(&header.geometry, header.la_size);
         show_slots(args, &header, scale, None, &mut reader, out).with_context(name)?;
-        // The rest of the text has to be a dump's, too.
-        reader.finish().with_context(name)?;
         return Ok(Outcome::Done);
     }
     let chosen = Chosen::open(&image, level, ScanMode::Auto)?;

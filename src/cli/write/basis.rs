@@ -18,7 +18,8 @@ pub(crate) struct Basis {
     of_meta: Vec<Piece>,
 }
 
-struct Piece {
+/// A stretch, and what it holds.
+pub(super) struct Piece {
     range: Range<ImagePos>,
     /// The checksum of its content; `None` where that is zeros.
     sum: Option<u32>,
@@ -93,7 +94,8 @@ impl Basis {
     }
 }
 
-fn compare(pieces: &[Piece], target: &dyn ReadAt) -> Result<()> {
+/// Refuses where a stretch is not what it was.
+pub(super) fn compare(pieces: &[Piece], target: &dyn ReadAt) -> Result<()> {
     let mut buffer = Vec::new();
     for piece in pieces {
         if sum(target, &piece.range, &mut buffer)? != piece.sum {
@@ -110,7 +112,7 @@ fn changed(at: ImagePos, length: Bytes) -> Error {
 }
 
 /// Reads a stretch, piece by piece.
-fn pieces_of(
+pub(super) fn pieces_of(
     image: &dyn ReadAt,
     start: ImagePos,
     end: ImagePos,

@@ -6,6 +6,7 @@ use anyhow::Context;
 
 use crate::cli::Streams;
 use crate::cli::args::WritingArgs;
+use crate::cli::write::basis::{Piece, compare, pieces_of};
 use crate::cli::write::blame::blame;
 use crate::cli::write::confirm::{Kept, confirm};
 use crate::cli::write::show::table;
@@ -14,6 +15,7 @@ use crate::cli::write::undo_name;
 use crate::error::{EditError, EditRefusal, Error, Result, TargetState};
 use crate::image::{ImageFile, ReadAt, WriteAt};
 use crate::transaction::{Identity, Region, UndoCheck, UndoFile, UndoState, Undone};
+use crate::units::ImagePos;
 
 /// An undo file, and how undoing it was asked for.
 pub(crate) struct Undoing<'a> {
@@ -76,7 +78,11 @@ impl Undoing<'_> {
         }
         let mut force = self.writing.yes || self.writing.force;
         if check.state == UndoState::ChangedSince && !force {
+            let shown = self.basis(&looked).map_err(blamed)?;
             self.ask(&name, &check, out)?;
+            for (pieces, looked) in shown.iter().zip(&looked) {
+                compare(pieces, *looked).map_err(blamed)?;
+            }
             force = true;
         }
         let (undone, kept) = self.write(&paths, &looked, &check, &mut targets, force)?;
@@ -85,6 +91,20 @@ impl Undoing<'_> {
             dry_run: false,
             kept,
         })
+    }
+
+    /// What the question is about: all that would be overwritten, as it is now.
+    fn basis(&self, looked: &[&dyn ReadAt]) -> Result<Vec<Vec<Piece>>> {
+        let mut all = Vec::new();
+        for (number, target) in looked.iter().enumerate() {
+            let mut pieces = Vec::new();
+            for region in self.regions(number) {
+                let end = region.range.end.min(ImagePos::at(target.size()));
+                pieces_of(*target, region.range.start, end, &mut pieces)?;
+            }
+            all.push(pieces);
+        }
+        Ok(all)
     }
 
     /// Holds every target.
