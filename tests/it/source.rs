@@ -195,7 +195,8 @@ fn what_a_dump_is_in_is_said() {
         put(&path, &bytes);
         let path = path.to_str().unwrap();
         let raw = dir.path().join("raw");
-        crate::support::sparse(&raw, 64 << 20);
+        // Room for what the dump is of.
+        crate::support::sparse(&raw, 256 << 20);
         for command in [
             &["show", path][..],
             &["check", path],

@@ -130,7 +130,9 @@ impl Terminal {
         }
         let words: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
         let line = format!("'{}' {}", env!("CARGO_BIN_EXE_mdtool"), words.join(" "));
-        let mut child = Command::new("script")
+        // Whoever starts the tests in the background has them ignore Ctrl-C, and what they start.
+        let mut child = Command::new("env")
+            .args(["--default-signal=INT", "script"])
             .args(["--quiet", "--return", "--command", &line, "/dev/null"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
