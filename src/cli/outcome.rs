@@ -318,6 +318,9 @@ const fn hint_of_truck(refusal: &TruckRefusal) -> Option<&'static str> {
         TruckRefusal::Gap { .. } => Some(
             "the sender was given a state that is not this target's: fetch that which is here, or send without --state",
         ),
+        TruckRefusal::MixedGenerations { .. } => Some(
+            "send them from the snapshot that the copy was made of; where that is gone, copy the whole level again",
+        ),
         TruckRefusal::Generation { .. } => {
             Some("this delta is for another copy: a whole one is made without --changed")
         }

@@ -85,6 +85,16 @@ pub enum TruckRefusal {
         /// What the delta is for.
         expected: Uuid,
     },
+    /// Parts of a source that is of another generation than the copy that they are for.
+    #[error(
+        "the source's current UUID is {of_source}, and the target's is {found}: parts of one generation and of another make no copy"
+    )]
+    MixedGenerations {
+        /// What the target has.
+        found: Uuid,
+        /// What the source has by now.
+        of_source: Uuid,
+    },
     /// A source whose log was not kept.
     #[error(
         "the activity log was disabled (AL_DISABLED): the bitmap does not show all that was written"

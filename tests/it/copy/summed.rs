@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mdtool::builder::Level;
 
-use super::{content, noise, ok, refused, stack, text};
+use super::{Stack, content, noise, ok, refused, stack, text};
 use crate::adopt::MIB;
 use crate::support::{cut, mdtool, patch, require_tool, scratch, sparse, tool};
 
@@ -152,6 +152,25 @@ fn bad_and_missing_chunks_are_ranges_that_copy_sends_again() {
     assert!(run.stdout.contains("next: mdtool sum --check "), "{run:?}");
     assert_eq!(check(&list).status, 0);
     assert!(content(&copy) == stack.expected());
+
+    no_mixture(&stack, &copy, &words);
+}
+
+/// A source that began another generation since would make a mixture of the two.
+fn no_mixture(stack: &Stack, copy: &Path, words: &[&str]) {
+    ok(&[
+        "edit",
+        stack.source(),
+        "--level",
+        "inner",
+        "--current-uuid",
+        "new",
+        "--yes",
+    ]);
+    patch(copy, 5 * MIB, b"broken");
+    let before = content(copy);
+    refused(&[words, &["--yes"]].concat(), 2, "make no copy");
+    assert!(content(copy) == before);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::cli::commands::copy::args::CopyArgs;
 use crate::cli::write::blame::Blamed;
 use crate::cli::write::confirm::{Kept, confirm};
 use crate::error::{Error, Result};
-use crate::format::superblock::{AlState, Format};
+use crate::format::superblock::{AlState, Format, Uuid};
 use crate::image::{ReadAt, Window, WritableFile, small_file};
 use crate::survey::locate::{IndexChoice, Level, LocateOptions, ScanMode, locate, locate_at};
 use crate::survey::occupants::occupants;
@@ -259,11 +259,31 @@ fn refuse_gap(state: &State, header: &Header) -> Result<()> {
     Ok(())
 }
 
+/// Refuses parts of another generation than the target has: with the metadata among them, its data would be taken for what it is not.
+fn refuse_mixture(file: &WritableFile, header: &Header) -> Result<()> {
+    let of_source = Uuid(header.current_uuid);
+    let located = locate(Window::whole(file), &LocateOptions::default())?;
+    let mut found = None;
+    for level in &located.levels {
+        let current = level.superblock.current_uuid().unwrap_or(Uuid::NONE);
+        if current.same_generation(of_source) {
+            return Ok(());
+        }
+        found = Some(current);
+    }
+    // Where the target's metadata is broken, it is among what is sent again.
+    match found {
+        Some(found) => Err(TruckRefusal::MixedGenerations { found, of_source }.into()),
+        None => Ok(()),
+    }
+}
+
 /// Refuses a delta for another generation than the target has.
 fn refuse_generation(file: &WritableFile, header: &Header) -> Result<()> {
-    use crate::format::superblock::Uuid;
-    if header.contents != Contents::Changed {
-        return Ok(());
+    match header.contents {
+        Contents::Changed => {}
+        Contents::Ranges => return refuse_mixture(file, header),
+        Contents::Level | Contents::Data => return Ok(()),
     }
     let expected = Uuid(header.since_uuid);
     let located = locate(Window::whole(file), &LocateOptions::default())?;
