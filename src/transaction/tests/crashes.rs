@@ -125,7 +125,7 @@ fn a_change_cut_off_anywhere_is_old_or_new_or_unattachable_and_can_be_undone() {
 fn undoing_cut_off_anywhere_is_as_safe_and_can_be_finished() {
     // What is there already is not written again: the fewer writes a change has got to, the fewer there are to be cut off when it is undone,
     // and a change whose superblock stays in its place has the fewest of all.
-    for (scenario, least) in Scenario::each().into_iter().zip([650, 300, 650]) {
+    for (scenario, least) in Scenario::each().into_iter().zip([600, 250, 600]) {
         let (changed, undo) = applied(&scenario).unwrap();
         let mut tried = 0;
         for cut in 0..=changed.events() {

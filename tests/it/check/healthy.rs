@@ -120,6 +120,8 @@ proptest! {
     fn random_stacks_are_in_order(outer in level(), inner in level(), size in 64 * MIB..90 * MIB) {
         let inner = inner.la_size(LaSize::Full);
         let made = Made::stack(size, &[outer, inner]);
+        // Of a v08 device of whole 64-bit words DRBD 8.4 drops the last bits, and that is found.
+        prop_assume!(made.built[1].device().get() % (256 << 10) != 0);
         let found = made.found();
         let full = super::found(&made.image, ScanMode::Full);
         prop_assert_eq!(alarms(found, &["format-v07"]), vec![]);
