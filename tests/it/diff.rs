@@ -1,6 +1,6 @@
 //! `mdtool diff`: planted differences, held against a model of bits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use mdtool::builder::{Level, Peer, build};
@@ -227,8 +227,29 @@ fn a_list_of_checksums_stands_for_the_other_replica() {
     assert_eq!(document["equal_marked_bytes"], 4096);
     let same = mdtool(["diff", "--sums", list, a]);
     assert_eq!(same.status, 0, "{}", same.stderr);
-    // What is told as the next step marks it.
-    assert!(run.stderr.contains("--from -"), "{}", run.stderr);
+    // What is told as the next step marks it: whole chunks, in the slot of the one peer, and nothing else.
+    let step = format!("mdtool diff {b} --sums {list} --set-bits --sync-source");
+    assert!(run.stderr.contains(&step), "{}", run.stderr);
+    let before = std::fs::read(b).unwrap();
+    let step = mdtool(step.split(' ').skip(1).chain(["--yes", "--json"]));
+    assert_eq!(step.status, 1, "{}", step.stderr);
+    let document: Value = serde_json::from_str(&step.stdout).unwrap();
+    assert_eq!(document["set_bits"]["slots"][0]["set_bits"], (3 * chunk - 4096) / 4096, "{document}");
+    let mut expected: BTreeSet<u64> = [1 << 20, 3 << 20, (3 << 20) + chunk]
+        .into_iter()
+        .flat_map(|at: u64| (at..at + chunk).step_by(4096))
+        .collect();
+    expected.insert(5 << 20);
+    let ranges = marked(Path::new(b));
+    let marked: BTreeSet<u64> = ranges
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(start, len)| (start.parse::<u64>().unwrap(), len.trim().parse::<u64>().unwrap()))
+        .flat_map(|(start, len)| (start..start + len).step_by(4096))
+        .collect();
+    assert_eq!(marked, expected, "{ranges}");
+    let data = usize::try_from(device).unwrap();
+    assert_eq!(std::fs::read(b).unwrap()[..data], before[..data]);
     for words in [
         &["diff", "--sums", list][..],
         &["diff", "--sums", list, a, b],

@@ -14,6 +14,7 @@ use anyhow::Context;
 use crate::cli::Streams;
 use crate::cli::commands::diff::args::DiffArgs;
 use crate::cli::commands::diff::classes::{Class, Classes};
+use crate::cli::commands::diff::mark::Against;
 use crate::cli::commands::diff::side::{Side, slots_toward};
 use crate::cli::commands::diff::view::{Subject, Totals, View};
 use crate::cli::outcome::Outcome;
@@ -34,6 +35,9 @@ pub(crate) fn run(
     out: &mut Streams<'_>,
 ) -> anyhow::Result<Outcome> {
     if let Some(list) = &args.sums {
+        if args.set_bits {
+            return mark::run(args, &Against::List(list), command_line, out);
+        }
         return sums::run(args, list, out);
     }
     let other = args.b.as_ref().context("expected a second replica, or --sums")?;
@@ -41,7 +45,7 @@ pub(crate) fn run(
     let b = Chosen::open(&named.image, named.level, ScanMode::Auto)?;
     let b = Side::of(&b.opened, b.level(), other)?;
     if args.set_bits {
-        return mark::run(args, (other, &b), command_line, out);
+        return mark::run(args, &Against::Replica(other, &b), command_line, out);
     }
     let named = args.side(&args.a);
     let a = Chosen::open(&named.image, named.level, ScanMode::Auto)?;

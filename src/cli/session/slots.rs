@@ -17,7 +17,7 @@ use crate::survey::log::LogState;
 use crate::units::{BitmapIndex, BmBit, Bytes, DevPos, Sectors};
 
 /// Which slots, where that can be said.
-#[derive(Args, Clone, Copy, Debug)]
+#[derive(Args, Clone, Copy, Debug, Default)]
 pub(crate) struct SlotArgs {
     /// This slot only
     #[arg(long, value_name = "N", conflicts_with = "peer")]

@@ -21,7 +21,7 @@ pub(crate) struct DiffArgs {
     #[arg(required_unless_present = "sums", conflicts_with = "sums")]
     pub(crate) b: Option<PathBuf>,
     /// In place of the other, a list of its checksums that `sum` printed; - is standard input
-    #[arg(long, value_name = "FILE", conflicts_with = "set_bits")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) sums: Option<PathBuf>,
     /// Expect stacks, and compare their innermost devices
     #[arg(long)]
@@ -29,7 +29,7 @@ pub(crate) struct DiffArgs {
     /// Which resource of each stack [default: the outermost; with --stacked the innermost]
     #[arg(long, value_name = "outer|inner|N")]
     pub(crate) level: Option<LevelChoice>,
-    /// Mark in A's slot toward B what differs and is not marked
+    /// Mark in A's slot toward B what differs and is not marked; with --sums whole chunks, in the one assigned slot
     #[arg(long)]
     pub(crate) set_bits: bool,
     /// Make A the source toward B, where both have the same generation: the bits are dropped otherwise

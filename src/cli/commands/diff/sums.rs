@@ -9,6 +9,8 @@ use anyhow::Context;
 use crate::cli::Streams;
 use crate::cli::commands::diff::args::DiffArgs;
 use crate::cli::commands::diff::classes::Classes;
+use crate::cli::commands::diff::mark;
+use crate::cli::commands::diff::Show;
 use crate::cli::commands::diff::side::Side;
 use crate::cli::commands::diff::view::{Subject, View};
 use crate::cli::commands::sum::list::List;
@@ -23,7 +25,7 @@ use crate::survey::locate::ScanMode;
 use crate::truck::TruckRefusal;
 use crate::truck::pieces::Source;
 use crate::truck::sums::sum;
-use crate::units::{Bytes, DevPos};
+use crate::units::{BitmapIndex, Bytes, DevPos};
 
 /// Threads that read and hash, as `sum` has them.
 const THREADS: usize = 2;
@@ -37,60 +39,107 @@ pub(super) fn run(
     path: &Path,
     out: &mut Streams<'_>,
 ) -> anyhow::Result<Outcome> {
-    let name = || path.display().to_string();
-    let text = BufReader::new(open_source(path).with_context(name)?);
-    let mut list = List::open(text).with_context(name)?;
+    let mut listed = Listed::open(path)?;
     let named = args.side(&args.a);
     let chosen = Chosen::open(&named.image, named.level, ScanMode::Auto)?;
     let side = Side::of(&chosen.opened, chosen.level(), &args.a)?;
-    let device = side.device()?.size();
-    let len = device.min(list.size);
-    if list.size != device {
-        out.tell(format_args!(
-            "mdtool: warning: {}: has {}, and the DRBD device {device}: a chunk that reaches behind its end counts as different",
-            name(),
-            list.size
-        ));
-    }
-    let subject = Subject {
-        a: path,
-        b: &args.a,
-        len,
-        unit: side.scale.per_bit,
-        chunk: Some(list.summing.chunk),
-    };
-    let mut view = View::new(&args.writing, &subject, out.stdout)?;
-    let mut bitmaps = side.bitmaps(&side.header.assigned_slots());
-    let mut runs = Vec::new();
-    for (slot, bitmap) in &mut bitmaps {
-        runs.push((SetRuns::new(bitmap.slot(*slot)?, side.scale.bits), side.scale));
-    }
-    let mut classes = Classes::new(runs, len)?;
-    let mut shown = Ok(());
-    let mut each = |range: Range<DevPos>, class| {
-        if shown.is_ok() {
-            shown = view.range(&range, class);
-        }
-    };
-    compare(&side, &mut list, len, &mut |range| classes.differ(range, &mut each))
-        .with_context(name)?;
-    classes.finish(&mut each)?;
-    shown?;
+    let len = listed.reach(&side, out)?;
+    let mut view = View::new(&args.writing, &listed.subject(args, &side, len), out.stdout)?;
+    listed.compare(&side, len, &side.header.assigned_slots(), &mut |range, class| {
+        view.range(range, class)
+    })?;
     let totals = view.finish(len, None)?;
-    if !list.complete {
-        out.tell(format_args!(
-            "mdtool: warning: {}: the list was cut off; what it does not have counts as different",
-            name()
-        ));
-    }
+    listed.warn_if_cut(out);
     if totals.unmarked() > Bytes::ZERO {
-        out.tell(format_args!(
-            "next: mdtool sum --check {0} {1} | mdtool bitmap set {1} --from - --yes     marks whole chunks",
-            name(),
-            args.a.display()
-        ));
+        mark::tell_the_way_from_list(args, path, out);
     }
     Ok(totals.outcome())
+}
+
+/// A list, which is read once.
+pub(super) struct Listed<'p> {
+    path: &'p Path,
+    list: Text,
+}
+
+impl<'p> Listed<'p> {
+    pub(super) fn open(path: &'p Path) -> anyhow::Result<Self> {
+        let name = || path.display().to_string();
+        let text = BufReader::new(open_source(path).with_context(name)?);
+        let list = List::open(text).with_context(name)?;
+        Ok(Self { path, list })
+    }
+
+    fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// How far list and DRBD device go together; warns where one goes further.
+    pub(super) fn reach(&self, side: &Side<'_>, out: &mut Streams<'_>) -> anyhow::Result<Bytes> {
+        let device = side.device()?.size();
+        if self.list.size != device {
+            out.tell(format_args!(
+                "mdtool: warning: {}: has {}, and the DRBD device {device}: a chunk that reaches behind its end counts as different",
+                self.name(),
+                self.list.size
+            ));
+        }
+        Ok(device.min(self.list.size))
+    }
+
+    pub(super) fn subject<'s>(
+        &self,
+        args: &'s DiffArgs,
+        side: &Side<'_>,
+        len: Bytes,
+    ) -> Subject<'s>
+    where
+        'p: 's,
+    {
+        Subject {
+            a: self.path,
+            b: &args.a,
+            len,
+            unit: side.scale.per_bit,
+            chunk: Some(self.list.summing.chunk),
+        }
+    }
+
+    /// Shows every range that differs or that one of these slots marks, in order.
+    pub(super) fn compare(
+        &mut self,
+        side: &Side<'_>,
+        len: Bytes,
+        slots: &[BitmapIndex],
+        show: &mut Show<'_>,
+    ) -> anyhow::Result<()> {
+        let mut bitmaps = side.bitmaps(slots);
+        let mut runs = Vec::new();
+        for (slot, bitmap) in &mut bitmaps {
+            runs.push((SetRuns::new(bitmap.slot(*slot)?, side.scale.bits), side.scale));
+        }
+        let mut classes = Classes::new(runs, len)?;
+        let mut shown = Ok(());
+        let mut each = |range: Range<DevPos>, class| {
+            if shown.is_ok() {
+                shown = show(&range, class);
+            }
+        };
+        compare(side, &mut self.list, len, &mut |range| classes.differ(range, &mut each))
+            .with_context(|| self.path.display().to_string())?;
+        classes.finish(&mut each)?;
+        shown
+    }
+
+    /// Once all is compared: says whether the list ended before its end.
+    pub(super) fn warn_if_cut(&self, out: &mut Streams<'_>) {
+        if !self.list.complete {
+            out.tell(format_args!(
+                "mdtool: warning: {}: the list was cut off; what it does not have counts as different",
+                self.name()
+            ));
+        }
+    }
 }
 
 /// Shows every chunk that is not as listed, as far as the device goes.
