@@ -12,7 +12,7 @@ mod draft;
 mod marking;
 mod overlay;
 
-pub use draft::{Gained, draft, superblock_after};
+pub use draft::{Gained, draft, gained, superblock_after};
 pub use marking::Marking;
 pub use overlay::Applied;
 

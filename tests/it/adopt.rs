@@ -276,6 +276,15 @@ fn what_kernels_wrote_is_adopted_with_its_log_applied() {
         refused(&words, 2, "metadata is unclean");
         assert_eq!((whole(&image), undo.exists()), (before, false));
         words.push("--apply-al");
+        // How many bits the log adds is said before anybody is asked, as apply-al says it.
+        let gains = |words: &[&str]| -> Vec<String> {
+            let run = ok(&[words, &["--dry-run"]].concat());
+            let lines = run.stderr.lines().filter(|line| line.contains(" gains "));
+            lines.map(str::to_owned).collect()
+        };
+        let gained = gains(&words);
+        assert!(!gained.is_empty(), "{name}");
+        assert_eq!(gained, gains(&["apply-al", text(&image), "--stacked"]), "{name}");
         ok(&words);
         assert_eq!(levels(&image).len(), 1, "{name}");
         let dump = testdata("dumps").join(format!("{name}.inner.applied.md"));

@@ -13,7 +13,7 @@ use crate::cli::commands::adopt::args::AdoptArgs;
 use crate::cli::commands::adopt::args::Strategy;
 use crate::cli::commands::adopt::external::Device;
 use crate::cli::commands::adopt::view as report;
-use crate::cli::commands::apply_al::warn_of_log;
+use crate::cli::commands::apply_al::{gains, warn_of_log};
 use crate::cli::outcome::Outcome;
 use crate::cli::output::change::{self, Metadata};
 use crate::cli::session::select::Trust;
@@ -25,6 +25,7 @@ use crate::format::layout::MdLayout;
 use crate::surgery::adopt::{
     AdoptOptions, AdoptRefusal, Adoption, Obstacle, Site, Truncation, relocate, truncate,
 };
+use crate::surgery::apply_al::Gained;
 use crate::surgery::stakes::{AtStake, doubtful};
 use crate::survey::locate::{Level, Role};
 use crate::transaction::Draft;
@@ -75,8 +76,10 @@ impl Job for Adopting<'_> {
         let window = look.opened.window();
         let adoption = Adoption::new(window, &look.located, level, options);
         let adoption = adoption.with_context(|| look.name())?;
+        let mut gained = Gained::new();
         if args.apply_al {
             warn_of_log(level, &look.name(), out);
+            gained = adoption.gained().with_context(|| look.name())?;
         }
         let way = Way::of(args, look, level, &adoption)?;
         let stakes = way.stakes(look).with_context(|| look.name())?;
@@ -92,6 +95,7 @@ impl Job for Adopting<'_> {
             adoption,
             way,
             stakes,
+            gained,
         }))
     }
 }
@@ -184,6 +188,8 @@ struct Adopted<'l> {
     way: Way,
     /// Who may lose something in the image.
     stakes: Vec<AtStake>,
+    /// How many bits each slot gains from the log; of none where that is not applied.
+    gained: Gained,
 }
 
 impl Adopted<'_> {
@@ -245,6 +251,7 @@ impl Plan for Adopted<'_> {
                 "what the activity log names is marked out of sync in the bitmap".to_owned(),
             );
         }
+        words.extend(gains(&self.gained, self.level, "gains"));
         words.extend(self.growth());
         words
     }

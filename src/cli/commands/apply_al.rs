@@ -87,15 +87,20 @@ struct Applied<'l> {
 
 impl Applied<'_> {
     /// What each slot gains, as words.
-    fn gains<'s>(&'s self, verb: &'s str) -> impl Iterator<Item = String> + 's {
-        self.gained.iter().enumerate().map(move |(slot, bits)| {
-            let size = bits_to_bytes(*bits, self.level.layout.geometry.bytes_per_bit);
-            format!(
-                "slot {slot} {verb} {bits} bits, {} out of sync",
-                with_unit(size)
-            )
-        })
+    fn gains(&self, verb: &str) -> Vec<String> {
+        gains(&self.gained, self.level, verb)
     }
+}
+
+/// What each slot of a level gains from its log, as words.
+pub(crate) fn gains(gained: &[u64], level: &Level, verb: &str) -> Vec<String> {
+    let slots = gained.iter().enumerate();
+    slots
+        .map(|(slot, bits)| {
+            let size = bits_to_bytes(*bits, level.layout.geometry.bytes_per_bit);
+            format!("slot {slot} {verb} {bits} bits, {} out of sync", with_unit(size))
+        })
+        .collect()
 }
 
 impl Plan for Applied<'_> {

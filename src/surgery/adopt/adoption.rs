@@ -9,7 +9,7 @@ use crate::format::layout::{MdIndex, MdLayout};
 use crate::format::metadata::{Generation, Header};
 use crate::format::superblock::{AlState, DeviceFlags};
 use crate::image::Window;
-use crate::surgery::apply_al::{Applied, Marking, can_be_clean};
+use crate::surgery::apply_al::{Applied, Gained, Marking, can_be_clean, gained};
 use crate::surgery::place::{Former, place_over};
 use crate::survey::locate::{Level, Located, superblocks_in};
 use crate::survey::log::LogState;
@@ -93,6 +93,15 @@ impl<'a> Adoption<'a> {
     #[must_use]
     pub const fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// How many bits each slot gains from the activity log, where that is applied.
+    ///
+    /// # Errors
+    ///
+    /// What reading the bitmap meets.
+    pub fn gained(&self) -> Result<Gained> {
+        gained(self.device, self.level, &self.marking)
     }
 
     /// Superblocks behind the data, of whatever resource and however old.

@@ -80,6 +80,15 @@ pub fn superblock_after(superblock: &Superblock) -> [u8; SUPERBLOCK_LEN] {
     after.to_bytes()
 }
 
+/// How many bits each slot of a level gains by `marking`, drafting nothing.
+///
+/// # Errors
+///
+/// What reading the bitmap meets.
+pub fn gained(device: Window<'_>, level: &Level, marking: &Marking) -> Result<Gained> {
+    each_marked(device, level, marking, &mut |_, _| Ok(()))
+}
+
 /// Sets the marked bits of every slot in one pass over the stretches of the bitmap that have any.
 fn mark(
     area: &mut Area<'_, '_>,
@@ -87,15 +96,32 @@ fn mark(
     level: &Level,
     marking: &Marking,
 ) -> Result<Gained> {
+    let mut done = Bytes::ZERO;
+    each_marked(device, level, marking, &mut |at, bytes| {
+        area.skip(at.saturating_sub(done))?;
+        area.put(bytes)?;
+        done = at.checked_add(Bytes::of_len(bytes.len())).unwrap_or(at);
+        Ok(())
+    })
+}
+
+/// Takes a piece of the bitmap with its marks set, and where in the bitmap it begins.
+type Sink<'s> = dyn FnMut(Bytes, &[u8]) -> Result<()> + 's;
+
+/// Passes on each piece of the bitmap that has marked bits, with them set, in order.
+fn each_marked(
+    device: Window<'_>,
+    level: &Level,
+    marking: &Marking,
+    sink: &mut Sink<'_>,
+) -> Result<Gained> {
     let max_peers = u64::from(level.layout.geometry.max_peers.max(1));
     let size = level.bitmap(device).size();
     let mut marker = Marker {
         max_peers,
         gained: vec![0; usize::try_from(max_peers).unwrap_or(0)],
     };
-    let mut done = Bytes::ZERO;
     for range in touched(marking.marks(), max_peers, size) {
-        area.skip(range.start.saturating_sub(done))?;
         let mut at = range.start;
         while at < range.end {
             let step = range.end.saturating_sub(at).min(STEP);
@@ -104,10 +130,9 @@ fn mark(
                 device.read_exact_at(from, &mut bytes)?;
             }
             marker.set(&mut bytes, at, marking.marks());
-            area.put(&bytes)?;
+            sink(at, &bytes)?;
             at = at.checked_add(step).unwrap_or(range.end);
         }
-        done = range.end;
     }
     Ok(marker.gained)
 }
