@@ -32,12 +32,16 @@ pub(crate) fn content_of(dump: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Where the bitmap area is longer than the slots' whole 64-bit words, because it is rounded up to 4 KiB: nothing there stands for anything.
-fn rounding(dump: &str, slots: u64) -> Range<u64> {
+/// What restore-md has of a bitmap in memory at once. Of runs behind it 9.22 writes nothing.
+const RESTORED: u64 = 32 * MIB;
+
+/// Where the bitmap area is longer than the slots' whole 64-bit words, because it is rounded up to 4 KiB: nothing there stands for anything. And
+/// what restore-md does not get to.
+fn not_restored(dump: &str, slots: u64) -> Range<u64> {
     let (bm, la_size) = (number(dump, "# bm_offset"), number(dump, "la-size-sect"));
     let slot_bits = la_size.div_ceil(8).next_multiple_of(64);
     let used = slot_bits / 8 * slots;
-    bm + used..bm + used.next_multiple_of(4096)
+    bm + used.min(RESTORED)..bm + used.next_multiple_of(4096)
 }
 
 /// A size at which `kind` has room, small enough to be compared byte by byte.
@@ -90,7 +94,7 @@ proptest! {
         if !clipped {
             drbdmeta.ok(kind.format, &theirs, kind.index.0, &["restore-md", text(&dump)]);
             prop_assert_eq!(peek(&ours, md, 4096), peek(&theirs, md, 4096), "superblock {:?}", &kind);
-            let mut but = [rounding(&again, u64::from(kind.max_peers)), log.clone()];
+            let mut but = [not_restored(&again, u64::from(kind.max_peers)), log.clone()];
             but.sort_by_key(|range| range.start);
             prop_assert_eq!(difference(&ours, &theirs, &but), None, "{:?}", &kind);
             prop_assert_eq!(content_of(&again), content_of(&exported), "{:?}", &kind);
