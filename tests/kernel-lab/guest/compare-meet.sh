@@ -31,6 +31,7 @@ meet() {
     done
     [ $# = 0 ] || shift
     drbd connect r$b ipv4:127.0.0.1:$((7000 + b)) ipv4:127.0.0.1:$((7000 + a)) "$@"
+    until_it_listens
     # shellcheck disable=SC2086
     drbd connect r$a ipv4:127.0.0.1:$((7000 + a)) ipv4:127.0.0.1:$((7000 + b)) $own
     wait_for 30 settled $a || echo "$name did not settle"

@@ -64,11 +64,18 @@ stop_device() {
     drbd detach "$1"
 }
 
+# until_it_listens: two that call each other at the same moment hang up ("initial packet crossed"), and try again together. One that found nobody waits for
+# ten seconds to be called.
+until_it_listens() {
+    sleep 0.5
+}
+
 # connect_pair RESOURCE PORT RESOURCE PORT: two resources of this kernel as each other's peer.
 connect_pair() {
     ip link set lo up
     # Half a second without an answer is no lost peer on a busy host: 30 seconds are.
     drbd connect "$1" "ipv4:127.0.0.1:$2" "ipv4:127.0.0.1:$4" --ping-timeout=300
+    until_it_listens
     drbd connect "$3" "ipv4:127.0.0.1:$4" "ipv4:127.0.0.1:$2" --ping-timeout=300
 }
 

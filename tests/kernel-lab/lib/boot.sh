@@ -46,9 +46,10 @@ pack_work() {
 # no_timer_check: on a busy host the emulated timer is late, and the kernel would take it for broken and panic.
 # norandmaps: QEMU can use what it has translated of a program when it runs again; DRBD's tools take a fifth of the
 # time then. cryptomgr.notests: a second less. log_buf_len: attach-table's many lines.
+# strict=on: or the firmware sets up every disk to look for a system on it, and what QEMU still does for it may spoil the kernel's memory.
 run_machine() {
     timeout --foreground "${LAB_TIMEOUT:-900}" "$(tool_path qemu-system-x86_64)" \
-        -accel tcg -smp 1 -m 768 -display none -serial stdio -monitor none -nic none -no-reboot \
+        -accel tcg -smp 1 -m 768 -display none -serial stdio -monitor none -nic none -no-reboot -boot strict=on \
         -kernel "$kernel/vmlinux" -initrd "$scenario_dir/initrd" \
         -append 'console=ttyS0 panic=-1 quiet no_timer_check norandmaps cryptomgr.notests log_buf_len=2M' "$@" </dev/null 2>&1 || true
 }
