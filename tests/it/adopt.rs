@@ -284,7 +284,11 @@ fn what_kernels_wrote_is_adopted_with_its_log_applied() {
         };
         let gained = gains(&words);
         assert!(!gained.is_empty(), "{name}");
-        assert_eq!(gained, gains(&["apply-al", text(&image), "--stacked"]), "{name}");
+        assert_eq!(
+            gained,
+            gains(&["apply-al", text(&image), "--stacked"]),
+            "{name}"
+        );
         ok(&words);
         assert_eq!(levels(&image).len(), 1, "{name}");
         let dump = testdata("dumps").join(format!("{name}.inner.applied.md"));

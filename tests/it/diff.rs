@@ -234,7 +234,11 @@ fn a_list_of_checksums_stands_for_the_other_replica() {
     let step = mdtool(step.split(' ').skip(1).chain(["--yes", "--json"]));
     assert_eq!(step.status, 1, "{}", step.stderr);
     let document: Value = serde_json::from_str(&step.stdout).unwrap();
-    assert_eq!(document["set_bits"]["slots"][0]["set_bits"], (3 * chunk - 4096) / 4096, "{document}");
+    assert_eq!(
+        document["set_bits"]["slots"][0]["set_bits"],
+        (3 * chunk - 4096) / 4096,
+        "{document}"
+    );
     let mut expected: BTreeSet<u64> = [1 << 20, 3 << 20, (3 << 20) + chunk]
         .into_iter()
         .flat_map(|at: u64| (at..at + chunk).step_by(4096))
@@ -244,7 +248,12 @@ fn a_list_of_checksums_stands_for_the_other_replica() {
     let marked: BTreeSet<u64> = ranges
         .lines()
         .filter_map(|line| line.split_once(' '))
-        .map(|(start, len)| (start.parse::<u64>().unwrap(), len.trim().parse::<u64>().unwrap()))
+        .map(|(start, len)| {
+            (
+                start.parse::<u64>().unwrap(),
+                len.trim().parse::<u64>().unwrap(),
+            )
+        })
         .flat_map(|(start, len)| (start..start + len).step_by(4096))
         .collect();
     assert_eq!(marked, expected, "{ranges}");

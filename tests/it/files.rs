@@ -21,6 +21,7 @@ use crate::support::{patch, sparse, tool};
 /// Who has each block of an image, by what was answered of the whole.
 pub(super) struct Answers {
     pub(super) stretches: Vec<Stretch>,
+    pub(super) notes: Vec<String>,
     block: u64,
 }
 
@@ -31,13 +32,18 @@ impl Answers {
         let device = Window::whole(&image);
         let mut stretches = Vec::new();
         let whole = DevPos::START..DevPos::at(device.size());
-        Finder::new(device)
+        let mut finder = Finder::new(device);
+        finder
             .find(&[whole], &mut |stretch| {
                 stretches.push(stretch);
                 Ok(())
             })
             .unwrap();
-        Self { stretches, block }
+        Self {
+            stretches,
+            notes: finder.notes().to_vec(),
+            block,
+        }
     }
 
     /// The numbers of the blocks of a stretch.

@@ -13,6 +13,7 @@ mod directory;
 mod fork;
 mod groups;
 mod inode;
+mod log;
 mod superblock;
 
 use super::answer::Class;
@@ -49,10 +50,13 @@ pub(super) fn answer(device: Window<'_>, findings: Findings) -> Result<Result<An
 impl Xfs<'_> {
     fn find(&self, mut findings: Findings) -> Result<Answered> {
         let sb = &self.superblock;
-        let mut notes = vec![
-            "the log is not replayed: where it was not unmounted, what is said of it is as old as its last checkpoint"
-                .to_owned(),
-        ];
+        let mut notes = Vec::new();
+        if !log::is_unmounted(self)? {
+            notes.push(
+                "it was not unmounted, and its log is not replayed: what is said of it is as old as its last checkpoint"
+                    .to_owned(),
+            );
+        }
         if let Some((first, count)) = sb.log() {
             self.note(&mut findings, first, count, What::of(Class::Journal, ""));
         }

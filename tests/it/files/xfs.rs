@@ -79,6 +79,18 @@ fn compare(options: &[&str], size: u64, block: u64) -> Option<Answers> {
     std::fs::create_dir(&at).unwrap();
     let mounted = Mounted::of("xfs", device.path(), &at);
     populate(mounted.path(), block);
+    // As a crash at this moment would leave it.
+    tool("sync", &["-f", mounted.path().to_str().unwrap()]);
+    let crashed = dir.path().join("crashed");
+    std::fs::copy(&image, &crashed).unwrap();
+    let notes = Answers::of(&crashed, block).notes;
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("it was not unmounted")),
+        "{notes:?}"
+    );
+    std::fs::remove_file(crashed).unwrap();
     let share = options.iter().any(|option| option.contains("reflink=1"));
     if share {
         let run = Command::new("cp")
@@ -95,6 +107,7 @@ fn compare(options: &[&str], size: u64, block: u64) -> Option<Answers> {
     drop(mounted);
     drop(device);
     let answers = Answers::of(&image, block);
+    assert_eq!(answers.notes, [""; 0], "it was unmounted");
     answers.assert_whole(size);
     assert_kernel_agrees(&answers, &kernel, block);
     assert_free(&answers, &image);
@@ -174,6 +187,7 @@ fn version_4() {
     ];
     tool("mkfs.xfs", &words);
     let answers = Answers::of(&image, 4096);
+    assert_eq!(answers.notes, [""; 0], "mkfs leaves it unmounted");
     answers.assert_whole(512 * MIB);
     assert_free(&answers, &image);
     let paths = answers.paths();
