@@ -1,6 +1,6 @@
 //! `mdtool diff`: planted differences, held against a model of bits.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use mdtool::builder::{Level, Peer, build};
@@ -181,90 +181,71 @@ fn with_sync_source_the_handshake_sends_what_differs() {
     assert!(compared.stdout.contains("8192"), "{document}");
 }
 
+/// Chunks of a list.
+const CHUNK: u64 = 65536;
+
+/// Two replicas that differ in three chunks, of two of which B has a bit marked; a list of A's checksums, and the device's size.
+fn listed(dir: &Path) -> ([String; 3], u64) {
+    let (a, b, list) = (dir.join("a"), dir.join("b"), dir.join("list"));
+    let planted = [(1 << 20, 5, 7), (3 << 20, 70_000, 7), (9 << 20, 4096, 7)];
+    disk(&a, 0, SIZE, 4096, &[], &[(9 << 20, 4096, 7)]);
+    let dirty = [(3 << 20, 4096), (5 << 20, 4096)];
+    disk(&b, 1, SIZE, 4096, &dirty, &planted);
+    let names = [&a, &b, &list].map(|path| path.to_str().unwrap().to_owned());
+    let device = mdtool(["bitmap", "show", &names[1], "--json"]);
+    let device: Value = serde_json::from_str(&device.stdout).unwrap();
+    let device = device["device_bytes"].as_u64().unwrap();
+    let size = device.to_string();
+    let summed = [
+        "sum", &names[0], "--size", &size, "--chunk", "64KiB", "-o", &names[2],
+    ];
+    assert_eq!(mdtool(summed).status, 0);
+    (names, device)
+}
+
 #[test]
 fn a_list_of_checksums_stands_for_the_other_replica() {
     let dir = scratch();
-    let (a, b) = (dir.path().join("a"), dir.path().join("b"));
-    let list = dir.path().join("list");
-    let planted = [(1 << 20, 5, 7), (3 << 20, 70_000, 7), (9 << 20, 4096, 7)];
-    disk(&a, 0, SIZE, 4096, &[], &[(9 << 20, 4096, 7)]);
-    disk(
-        &b,
-        1,
-        SIZE,
-        4096,
-        &[(3 << 20, 4096), (5 << 20, 4096)],
-        &planted,
-    );
-    let (a, b, list) = (
-        a.to_str().unwrap(),
-        b.to_str().unwrap(),
-        list.to_str().unwrap(),
-    );
-    let device = mdtool(["bitmap", "show", b, "--json"]);
-    let device: Value = serde_json::from_str(&device.stdout).unwrap();
-    let device = device["device_bytes"].as_u64().unwrap();
-    let summed = [
-        "sum",
-        a,
-        "--size",
-        &device.to_string(),
-        "--chunk",
-        "64KiB",
-        "-o",
-        list,
-    ];
-    assert_eq!(mdtool(summed).status, 0);
-    let run = mdtool(["diff", "--sums", list, b, "--json"]);
+    let ([a, b, list], device) = listed(dir.path());
+    let run = mdtool(["diff", "--sums", &list, &b, "--json"]);
     assert_eq!(run.status, 1, "{}", run.stderr);
     let document: Value = serde_json::from_str(&run.stdout).unwrap();
-    let chunk = 65536;
-    assert_eq!(document["chunk_bytes"], chunk);
+    assert_eq!(document["chunk_bytes"], CHUNK);
     assert_eq!(document["compared_bytes"], device);
     // Whole chunks differ; of two of them one bit is marked.
     assert_eq!(document["differ_marked_bytes"], 4096);
-    assert_eq!(document["differ_unmarked_bytes"], 3 * chunk - 4096);
+    assert_eq!(document["differ_unmarked_bytes"], 3 * CHUNK - 4096);
     assert_eq!(document["equal_marked_bytes"], 4096);
-    let same = mdtool(["diff", "--sums", list, a]);
+    let same = mdtool(["diff", "--sums", &list, &a]);
     assert_eq!(same.status, 0, "{}", same.stderr);
-    // What is told as the next step marks it: whole chunks, in the slot of the one peer, and nothing else.
-    let step = format!("mdtool diff {b} --sums {list} --set-bits --sync-source");
-    assert!(run.stderr.contains(&step), "{}", run.stderr);
-    let before = std::fs::read(b).unwrap();
-    let step = mdtool(step.split(' ').skip(1).chain(["--yes", "--json"]));
-    assert_eq!(step.status, 1, "{}", step.stderr);
-    let document: Value = serde_json::from_str(&step.stdout).unwrap();
-    assert_eq!(
-        document["set_bits"]["slots"][0]["set_bits"],
-        (3 * chunk - 4096) / 4096,
-        "{document}"
-    );
-    let mut expected: BTreeSet<u64> = [1 << 20, 3 << 20, (3 << 20) + chunk]
-        .into_iter()
-        .flat_map(|at: u64| (at..at + chunk).step_by(4096))
-        .collect();
-    expected.insert(5 << 20);
-    let ranges = marked(Path::new(b));
-    let marked: BTreeSet<u64> = ranges
-        .lines()
-        .filter_map(|line| line.split_once(' '))
-        .map(|(start, len)| {
-            (
-                start.parse::<u64>().unwrap(),
-                len.trim().parse::<u64>().unwrap(),
-            )
-        })
-        .flat_map(|(start, len)| (start..start + len).step_by(4096))
-        .collect();
-    assert_eq!(marked, expected, "{ranges}");
-    let data = usize::try_from(device).unwrap();
-    assert_eq!(std::fs::read(b).unwrap()[..data], before[..data]);
     for words in [
-        &["diff", "--sums", list][..],
-        &["diff", "--sums", list, a, b],
-        &["diff", a],
-        &["diff", "--sums", b, a],
+        &["diff", "--sums", &list][..],
+        &["diff", "--sums", &list, &a, &b],
+        &["diff", &a],
+        &["diff", "--sums", &b, &a],
     ] {
         assert_eq!(mdtool(words).status, 2, "{words:?}");
     }
+}
+
+/// Whole chunks, in the slot of the one peer, and nothing else.
+#[test]
+fn what_differs_from_a_list_is_marked_as_the_next_step_says() {
+    let dir = scratch();
+    let ([_, b, list], device) = listed(dir.path());
+    let run = mdtool(["diff", "--sums", &list, &b]);
+    let step = format!("mdtool diff {b} --sums {list} --set-bits --sync-source");
+    assert!(run.stderr.contains(&step), "{}", run.stderr);
+    let data = usize::try_from(device).unwrap();
+    let before = peek(Path::new(&b), 0, data);
+    let step = mdtool(step.split(' ').skip(1).chain(["--yes", "--json"]));
+    assert_eq!(step.status, 1, "{}", step.stderr);
+    let document: Value = serde_json::from_str(&step.stdout).unwrap();
+    let set = &document["set_bits"]["slots"][0]["set_bits"];
+    assert_eq!(*set, (3 * CHUNK - 4096) / 4096, "{document}");
+    assert_eq!(
+        marked(Path::new(&b)),
+        format!("1048576 {CHUNK}\n3145728 {}\n5242880 4096\n", 2 * CHUNK)
+    );
+    assert!(peek(Path::new(&b), 0, data) == before, "data");
 }

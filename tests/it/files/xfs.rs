@@ -56,6 +56,21 @@ fn assert_free(answers: &Answers, image: &Path) {
     assert_eq!(ours, theirs);
 }
 
+/// As a crash at this moment would leave it.
+fn assert_crashed_is_noted(image: &Path, mounted: &Path, block: u64) {
+    tool("sync", &["-f", mounted.to_str().unwrap()]);
+    let crashed = image.with_extension("crashed");
+    std::fs::copy(image, &crashed).unwrap();
+    let notes = Answers::of(&crashed, block).notes;
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("it was not unmounted")),
+        "{notes:?}"
+    );
+    std::fs::remove_file(crashed).unwrap();
+}
+
 fn compare(options: &[&str], size: u64, block: u64) -> Option<Answers> {
     let tools = ["mkfs.xfs", "xfs_db", "filefrag", "losetup", "mount"];
     if !tools.into_iter().all(require_tool) {
@@ -79,18 +94,7 @@ fn compare(options: &[&str], size: u64, block: u64) -> Option<Answers> {
     std::fs::create_dir(&at).unwrap();
     let mounted = Mounted::of("xfs", device.path(), &at);
     populate(mounted.path(), block);
-    // As a crash at this moment would leave it.
-    tool("sync", &["-f", mounted.path().to_str().unwrap()]);
-    let crashed = dir.path().join("crashed");
-    std::fs::copy(&image, &crashed).unwrap();
-    let notes = Answers::of(&crashed, block).notes;
-    assert!(
-        notes
-            .iter()
-            .any(|note| note.contains("it was not unmounted")),
-        "{notes:?}"
-    );
-    std::fs::remove_file(crashed).unwrap();
+    assert_crashed_is_noted(&image, mounted.path(), block);
     let share = options.iter().any(|option| option.contains("reflink=1"));
     if share {
         let run = Command::new("cp")
