@@ -310,5 +310,6 @@ every_command! {
     undoing: adopted, "undo UNDO --yes", "";
     undoing_over_what_is_new: adopted_and_changed, "undo UNDO --yes", "";
     undoing_a_truncation: truncated, "undo UNDO --yes", "";
+    undoing_a_truncation_over_what_is_new: truncated_and_changed, "undo UNDO --yes", "";
     undoing_on_both: moved_to_meta, "undo UNDO --yes", "";
 }

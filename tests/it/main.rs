@@ -93,6 +93,8 @@ mod pages;
 mod probe;
 /// One number off in metadata and dumps of any kind, held against drbdmeta.
 mod random_off;
+/// What surgery refuses, and what it says would work.
+mod refusals;
 /// `relocate`, as drbdmeta reads what it leaves.
 mod relocate;
 /// `repair`: each rule that it mends, broken and mended.

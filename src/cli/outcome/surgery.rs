@@ -28,7 +28,9 @@ pub(super) const fn change(refusal: &ChangeRefusal) -> &'static str {
         ChangeRefusal::OnlyV09 { .. } => {
             "`--format v09 --node-id N --peer P --max-peers M` in the same call makes it v09"
         }
-        ChangeRefusal::V07 => "`mdtool export` keeps it as text",
+        ChangeRefusal::V07 => {
+            "`mdtool export` keeps it as text; drbdmeta's create-md makes v08 of it, which can be edited"
+        }
         ChangeRefusal::Geometry(_) => {
             "docs/edit.md has the limits; `mdtool fit` tells what a disk has room for"
         }
@@ -71,7 +73,7 @@ pub(super) const fn change(refusal: &ChangeRefusal) -> &'static str {
         ChangeRefusal::WhichPeer => "--bitmap-uuid NODE:UUID; `mdtool show` lists the peers",
         ChangeRefusal::SameFormat { .. } => "leave out --format",
         ChangeRefusal::OwnSlot { .. } => {
-            "`mdtool edit --forget` of that node before: the own node has no slot"
+            "`mdtool edit --forget` of that node in a call of its own frees the slot"
         }
     }
 }
@@ -111,6 +113,9 @@ pub(super) const fn place(refusal: &PlaceRefusal) -> Option<&'static str> {
         PlaceRefusal::OwnSlot { .. } => {
             Some("--node-id takes the target's node id; the dump's is its source's")
         }
-        _ => None,
+        PlaceRefusal::NoNodeIds { .. } => Some("leave out --node-id"),
+        PlaceRefusal::NoFlags { .. } => Some("leave out --flags"),
+        PlaceRefusal::Layout(_) => Some("`mdtool fit` tells what a disk has room for"),
+        PlaceRefusal::Geometry => None,
     }
 }

@@ -4,6 +4,7 @@ use super::{Change, ChangeRefusal, Edited, Needs, NewUuid, Note};
 use crate::error::Result;
 use crate::format::metadata::{Generation, HISTORY_UUIDS, PeerV09};
 use crate::format::superblock::{DeviceFlags, Format, PeerFlags, Uuid, node_id};
+use crate::surgery::place::PlaceRefusal;
 use crate::units::{NodeId, Sectors};
 
 impl Edited {
@@ -11,7 +12,14 @@ impl Edited {
     pub(super) fn node_id(&mut self, target: NodeId) -> Result<()> {
         let before = self.header.node_id();
         self.v09()?;
-        let moved = self.header.move_to_node(target)?;
+        let moved = self.header.move_to_node(target).map_err(|error| {
+            let Some(PlaceRefusal::OwnSlot { node, found }) = error.refusal() else {
+                return error;
+            };
+            // Whose entry it is as long as nothing is exchanged.
+            let (node, slot) = (before.unwrap_or(*node), *found);
+            ChangeRefusal::OwnSlot { node, slot }.into()
+        })?;
         if let Some(from) = moved.or(before) {
             if moved.is_some() {
                 self.note(Note::Exchanged { from, to: target });

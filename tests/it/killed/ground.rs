@@ -176,6 +176,15 @@ impl Ground {
         Self::stack(format).done(" --strategy truncate")
     }
 
+    /// Somebody wrote to the superblock since.
+    pub(super) fn truncated_and_changed(format: &'static str) -> Self {
+        let ground = Self::truncated(format);
+        let disk = ground.path("disk");
+        let end = std::fs::metadata(&disk).unwrap().len();
+        patch(&disk, end - 4096 + 8, &[0x77; 8]);
+        ground
+    }
+
     pub(super) fn moved_to_meta(format: &'static str) -> Self {
         let ground = Self::used_meta(format);
         let meta = ground.text("meta");

@@ -131,6 +131,9 @@ impl ChangeArgs {
     /// The changes, in the order in which they are made: to v09 first, so that all that v09 has can be changed; to v08 last.
     pub(crate) fn changes(&self) -> Result<Vec<Change>, String> {
         let mut changes = Vec::new();
+        if self.merge_slots && self.format != Some(ToFormat::V08) {
+            return Err("--merge-slots is for --format v08, which has one slot".to_owned());
+        }
         let mut node_id = self.node_id;
         let mut max_peers = self.max_peers;
         if self.format == Some(ToFormat::V09) {

@@ -1,0 +1,196 @@
+//! What surgery refuses: every reason has a test, and says what would work.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use mdtool::builder::{External, LaSize, Level, Peer, build, build_external};
+use mdtool::image::WritableFile;
+use mdtool::units::{BitmapIndex, Bytes, ImagePos, NodeId};
+use tempfile::TempDir;
+
+use crate::import::{ok, text};
+use crate::support::{mdtool, patch, peek, scratch, sparse, testdata};
+
+const MIB: u64 = 1 << 20;
+const SIZE: u64 = 64 * MIB;
+
+/// A disk with this at its end.
+fn disk(level: Level) -> (TempDir, PathBuf) {
+    let dir = scratch();
+    let image = dir.path().join("disk");
+    let size = Bytes::new(SIZE);
+    let mut file = WritableFile::create_new(&image, size).unwrap();
+    build(&mut file, ImagePos::START, size, &[level]).unwrap();
+    (dir, image)
+}
+
+/// A meta device with this in a slot, or with all of it its own.
+fn meta(level: &Level, index: External) -> (TempDir, PathBuf) {
+    let dir = scratch();
+    let image = dir.path().join("meta");
+    let size = Bytes::new(256 * MIB);
+    let mut file = WritableFile::create_new(&image, size).unwrap();
+    let backing = Bytes::new(SIZE);
+    build_external(&mut file, ImagePos::START, size, index, backing, level).unwrap();
+    (dir, image)
+}
+
+/// The command is refused with these words, and nothing is written.
+#[track_caller]
+fn refused(image: &Path, words: &[&str], says: &[&str]) {
+    let len = std::fs::metadata(image).unwrap().len() as usize;
+    let before = crc32fast::hash(&peek(image, 0, len));
+    let run = mdtool(words);
+    assert_eq!(run.status, 2, "{words:?}: {run:?}");
+    for says in says {
+        assert!(run.stderr.contains(says), "{words:?}: {says}: {run:?}");
+    }
+    let after = crc32fast::hash(&peek(image, 0, len));
+    assert_eq!(after, before, "{words:?}");
+}
+
+#[test]
+fn v07_is_not_edited_whatever_the_change() {
+    let (_dir, image) = disk(Level::v07_flex());
+    for change in [
+        &["--node-id", "1"][..],
+        &["--swap-nodes", "1,2"],
+        &["--max-peers", "2"],
+        &["--assign", "1"],
+        &["--forget", "1"],
+        &["--al-stripes", "2"],
+        &["--al-stripe-size", "64KiB"],
+        &["--bytes-per-bit", "8KiB"],
+        &["--la-size", "1MiB"],
+        &["--flag", "+CONSISTENT"],
+        &["--peer-flag", "1:+PEER_FULL_SYNC"],
+        &["--current-uuid", "new"],
+        &["--bitmap-uuid", "new"],
+        &["--history", "0x0000000000000010"],
+        &["--device-uuid", "new"],
+        &["--new-generation"],
+        &["--rebrand", "keep"],
+        &["--format", "v08", "--peer", "1"],
+    ] {
+        let words = [&["edit", text(&image), "--yes"], change].concat();
+        let says = ["v07 is exported and imported, not edited", "create-md"];
+        refused(&image, &words, &says);
+    }
+}
+
+#[test]
+fn a_node_whose_own_entry_has_a_slot_is_told_how_to_free_it() {
+    for (node, freed) in [(Some(0), "0"), (None, "1")] {
+        let own = Peer::in_slot(BitmapIndex::new(1));
+        let level = Level::v09(3).peer(NodeId::new(node.unwrap_or(1)), own);
+        let (_dir, image) = disk(level);
+        if node.is_none() {
+            // Nobody's, and the entry of the node that it is to become has a slot.
+            patch(&image, SIZE - 4096 + 0x5C, &[0xFF; 4]);
+        }
+        let words = ["edit", text(&image), "--node-id", "1", "--yes"];
+        let says = format!("peers[{freed}].bitmap_index is 1, expected -1");
+        refused(&image, &words, &[&says, "--forget"]);
+        ok(&["edit", text(&image), "--forget", freed, "--yes"]);
+        ok(&words);
+        assert_eq!(mdtool(["probe", text(&image)]).status, 0);
+    }
+}
+
+#[test]
+fn there_is_no_source_without_a_generation() {
+    let level = Level::v09(1).current_uuid(4);
+    let (_dir, image) = disk(level);
+    let words = ["bitmap", "set", text(&image), "0..1", "--peer", "1"];
+    let words = [&words[..], &["--sync-source", "--yes"]].concat();
+    let says = [
+        "the current UUID is 0x0000000000000004",
+        "--current-uuid new",
+    ];
+    refused(&image, &words, &says);
+}
+
+#[test]
+fn v07_moves_to_the_end_of_its_disk_only() {
+    let (_dir, image) = meta(&Level::v07(), External::Indexed(0));
+    let data = image.with_extension("data");
+    sparse(&data, 512 * MIB);
+    let here = ["relocate", text(&image), "--index", "indexed:0", "--yes"];
+    let says = ["v07 is moved to the end of its disk only", "mdtool export"];
+    let inside = [&here[..], &["--data", text(&data)]].concat();
+    refused(&image, &inside, &says);
+}
+
+#[test]
+fn an_import_refuses_what_the_format_has_no_place_for() {
+    let (_dir, image) = disk(Level::v08());
+    let dump = image.with_extension("md");
+    ok(&["export", text(&image), "-o", text(&dump)]);
+    let import = ["import", text(&image), text(&dump), "--yes"];
+    let node = [&import[..], &["--node-id", "1"]].concat();
+    let says = ["no other has node ids", "leave out --node-id"];
+    refused(&image, &node, &says);
+    let small = image.with_extension("small");
+    sparse(&small, 8192);
+    let layout = ["import", text(&small), text(&dump), "--yes"];
+    let says = ["metadata to be placed", "mdtool fit"];
+    refused(&small, &layout, &says);
+
+    let (_dir, image) = disk(Level::v07_flex());
+    let dump = image.with_extension("md");
+    ok(&["export", text(&image), "-o", text(&dump), "--force"]);
+    let flags = [
+        "import",
+        text(&image),
+        text(&dump),
+        "--yes",
+        "--flags",
+        "CONSISTENT",
+    ];
+    refused(
+        &image,
+        &flags,
+        &["no other has such flags", "leave out --flags"],
+    );
+}
+
+#[test]
+fn adoption_refuses_what_is_not_on_the_disk_or_not_at_its_end() {
+    let (_dir, image) = meta(&Level::v08(), External::Flex);
+    let words = ["adopt", text(&image), "--index", "flex-external", "--yes"];
+    let says = ["on a meta device, and the data is elsewhere", "mdtool plan"];
+    refused(&image, &words, &says);
+
+    let dir = scratch();
+    let image = dir.path().join("disk");
+    let size = Bytes::new(SIZE);
+    let mut file = WritableFile::create_new(&image, size).unwrap();
+    let levels = [Level::v08(), Level::v08()];
+    build(&mut file, ImagePos::START, size, &levels).unwrap();
+    drop(file);
+    crate::support::cut(&image, SIZE + MIB);
+    let cut = ["adopt", text(&image), "--stacked", "--strategy", "truncate"];
+    let window = [&cut[..], &["--size", "64MiB", "--yes"]].concat();
+    refused(
+        &image,
+        &window,
+        &["lie behind the part that was looked at", "mdtool plan"],
+    );
+}
+
+#[test]
+fn a_plan_says_why_a_way_is_none() {
+    let (_dir, image) = disk(Level::v07_flex());
+    let plan = mdtool(["plan", text(&image), "--target-size", "70MiB"]);
+    assert!(
+        plan.stdout.contains("no record of where v07 metadata was"),
+        "{plan:?}"
+    );
+    let (_dir, image) = disk(Level::v08().la_size(LaSize::Zero));
+    let plan = mdtool(["plan", text(&image), "--target-size", "32MiB"]);
+    let says = "export it first, cut, then import";
+    assert!(
+        plan.stdout.contains(says) || plan.stderr.contains(says),
+        "{plan:?}"
+    );
+}
