@@ -109,6 +109,8 @@ mod snapshots;
 mod source;
 /// How the program, drbdmeta and images are handled in tests.
 mod support;
+/// `edit`, `relocate`, `repair` and `wipe` on block devices and external metadata.
+mod surgery_elsewhere;
 /// How many cases a random test gets.
 #[path = "../../src/test_cases.rs"]
 mod test_cases;

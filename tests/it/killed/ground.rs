@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use mdtool::builder::{LaSize, Level, Peer, build};
-use mdtool::image::WritableFile;
+use mdtool::image::{MemImage, ReadAt, WritableFile};
 use mdtool::units::{BitmapIndex, Bytes, DevPos, ImagePos, NodeId, Sectors};
 use tempfile::TempDir;
 
@@ -105,6 +105,21 @@ impl Ground {
     pub(super) fn roomy(format: &'static str) -> Self {
         let size = LaSize::Exactly(Sectors::new(3000));
         Self::of(format, &[inner(format).la_size(size)])
+    }
+
+    /// With the superblock of when the disk was smaller, which an online move left.
+    pub(super) fn stale(format: &'static str) -> Self {
+        let ground = Self::roomy(format);
+        let older = Bytes::new(SIZE - 128 * 1024);
+        let mut image = MemImage::new(older);
+        let size = LaSize::Exactly(Sectors::new(3000));
+        let level = inner(format).la_size(size);
+        build(&mut image, ImagePos::START, older, &[level]).unwrap();
+        let at = older.get() - 4096;
+        let mut block = [0; 4096];
+        image.read_exact_at(ImagePos::new(at), &mut block).unwrap();
+        patch(&ground.path("disk"), at, &block);
+        ground
     }
 
     pub(super) fn grown(format: &'static str) -> Self {
