@@ -252,10 +252,7 @@ impl Edited {
                 self.bytes_per_bit(*bytes);
                 Ok(())
             }
-            Change::LaSize(size) => {
-                self.la_size(*size);
-                Ok(())
-            }
+            Change::LaSize(size) => self.la_size(*size, needs),
             Change::Flag { flag, set } => self.flag(*flag, *set),
             Change::PeerFlag { node, flag, set } => self.peer_flag(*node, *flag, *set),
             Change::CurrentUuid(uuid) => self.current_uuid(*uuid, needs),

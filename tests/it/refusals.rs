@@ -97,6 +97,39 @@ fn a_node_whose_own_entry_has_a_slot_is_told_how_to_free_it() {
 }
 
 #[test]
+fn a_flag_that_the_format_lacks_is_not_set() {
+    for (level, flag, says) in [
+        (
+            Level::v09(1),
+            "+FULL_SYNC",
+            "whose device has no flag FULL_SYNC",
+        ),
+        (Level::v09(1), "-PEER_OUT_DATED", "no flag PEER_OUT_DATED"),
+        (Level::v08(), "+HAVE_QUORUM", "no flag HAVE_QUORUM"),
+    ] {
+        let (_dir, image) = disk(level);
+        let words = ["edit", text(&image), "--flag", flag, "--yes"];
+        refused(&image, &words, &[says, "--peer-flag"]);
+    }
+}
+
+#[test]
+fn bits_are_not_lost_with_the_size() {
+    let range = mdtool::units::DevPos::new(0)..mdtool::units::DevPos::new(8192);
+    let level = Level::v09(1).dirty(BitmapIndex::new(0), range);
+    let (_dir, image) = disk(level);
+    let words = ["edit", text(&image), "--la-size", "0", "--yes"];
+    let says = [
+        "slot 0 has 2 bits set, 8192 bytes out of sync",
+        "with a size, the bits stay",
+    ];
+    refused(&image, &words, &says);
+    let smaller = ok(&["edit", text(&image), "--la-size", "1MiB", "--dry-run"]);
+    assert!(smaller.stderr.contains("behind its new end"), "{smaller:?}");
+    ok(&[&words[..], &["--force"]].concat());
+}
+
+#[test]
 fn a_dump_is_imported_as_the_node_that_it_is_for() {
     let own = Peer::in_slot(BitmapIndex::new(1));
     let (_dir, image) = disk(Level::v09(3).peer(NodeId::new(0), own));
@@ -215,7 +248,7 @@ fn a_plan_says_why_a_way_is_none() {
 }
 
 /// Each reason, and the test that comes to it: the file, and a part of it that only that test has.
-const TESTED: [(&str, &str, &str); 49] = [
+const TESTED: [(&str, &str, &str); 50] = [
     ("ChangeRefusal::OnlyV09", "it/edit.rs", "--format v09"),
     (
         "ChangeRefusal::V07",
@@ -287,6 +320,11 @@ const TESTED: [(&str, &str, &str); 49] = [
         "expected the node's id",
     ),
     ("ChangeRefusal::SameFormat", "it/edit.rs", "v09 already"),
+    (
+        "ChangeRefusal::NoSuchFlag",
+        "it/refusals.rs",
+        "whose device has no flag FULL_SYNC",
+    ),
     (
         "ChangeRefusal::OwnSlot",
         "it/refusals.rs",

@@ -64,10 +64,13 @@ pub(super) const fn change(refusal: &ChangeRefusal) -> &'static str {
             "--node-id N makes it another node's metadata; name a peer here"
         }
         ChangeRefusal::BitsLost { .. } => {
-            "without --clear-bitmap the bits stay; --force forgets them, and the peer is never sent what they mark"
+            "without --clear-bitmap, or with a size, the bits stay; --force forgets them, and the peer is never sent what they mark"
         }
         ChangeRefusal::OtherSlots { .. } => {
             "--merge-slots adds their bits to the slot that is kept"
+        }
+        ChangeRefusal::NoSuchFlag { .. } => {
+            "what v08 says of its one peer is said of each in v09: --peer-flag NODE:±NAME"
         }
         ChangeRefusal::History { .. } => "leave out the oldest ones, which come last",
         ChangeRefusal::WhichPeer => "--bitmap-uuid NODE:UUID; `mdtool show` lists the peers",

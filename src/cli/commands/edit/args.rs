@@ -249,7 +249,11 @@ fn two_nodes(text: &str) -> Result<(NodeId, NodeId), String> {
     let (one, other) = text
         .split_once(',')
         .ok_or("expected two node ids: 1,2")?;
-    Ok((node(one)?, node(other)?))
+    let (one, other) = (node(one)?, node(other)?);
+    if one == other {
+        return Err("expected two different node ids".to_owned());
+    }
+    Ok((one, other))
 }
 
 fn assignment(text: &str) -> Result<(NodeId, Option<BitmapIndex>), String> {
