@@ -72,7 +72,7 @@ fn v07_is_not_edited_whatever_the_change() {
         &["--format", "v08", "--peer", "1"],
     ] {
         let words = [&["edit", text(&image), "--yes"], change].concat();
-        let says = ["v07 is exported and imported, not edited", "create-md"];
+        let says = ["v07 is exported and imported, not edited", "make v08 of it"];
         refused(&image, &words, &says);
     }
 }
@@ -121,7 +121,7 @@ fn bits_are_not_lost_with_the_size() {
     let words = ["edit", text(&image), "--la-size", "0", "--yes"];
     let says = [
         "slot 0 has 2 bits set, 8192 bytes out of sync",
-        "with a size, the bits stay",
+        "they do with a size",
     ];
     refused(&image, &words, &says);
     let smaller = ok(&["edit", text(&image), "--la-size", "1MiB", "--dry-run"]);

@@ -29,7 +29,7 @@ pub(super) const fn change(refusal: &ChangeRefusal) -> &'static str {
             "`--format v09 --node-id N --peer P --max-peers M` in the same call makes it v09"
         }
         ChangeRefusal::V07 => {
-            "`mdtool export` keeps it as text; drbdmeta's create-md makes v08 of it, which can be edited"
+            "`mdtool export` and `mdtool import` move it as it is; DRBD 8's own tools make v08 of it, which can be edited"
         }
         ChangeRefusal::Geometry(_) => {
             "docs/edit.md has the limits; `mdtool fit` tells what a disk has room for"
@@ -64,7 +64,7 @@ pub(super) const fn change(refusal: &ChangeRefusal) -> &'static str {
             "--node-id N makes it another node's metadata; name a peer here"
         }
         ChangeRefusal::BitsLost { .. } => {
-            "without --clear-bitmap, or with a size, the bits stay; --force forgets them, and the peer is never sent what they mark"
+            "without --clear-bitmap the bits stay, and so they do with a size; --force forgets them, and the peer is never sent what they mark"
         }
         ChangeRefusal::OtherSlots { .. } => {
             "--merge-slots adds their bits to the slot that is kept"
