@@ -6,6 +6,11 @@
     clippy::print_stdout,
     reason = "a test that cannot go on has failed, and its numbers are for docs/performance.md"
 )]
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a test may overflow or miss: it fails then"
+)]
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -13,10 +18,10 @@ use std::io;
 use std::path::Path;
 
 use mdtool::builder::activity_log::{KernelLog, Write as LogWrite};
-use mdtool::builder::{Level, build};
+use mdtool::builder::{External, Level, Peer, build, build_external};
 use mdtool::cli::{Streams, run};
-use mdtool::image::WritableFile;
-use mdtool::units::{BitmapIndex, BmBit, Bytes, ImagePos};
+use mdtool::image::{ReadAt, WritableFile};
+use mdtool::units::{BitmapIndex, BmBit, Bytes, ImagePos, NodeId};
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]
@@ -24,6 +29,8 @@ static COUNTED: PeakAlloc = PeakAlloc;
 
 /// Half of what is promised: the rest is for the program itself, its stacks and its libraries.
 const MOST: usize = 32 << 20;
+/// The same where all of 31 slots are read at once, a part of each.
+const MOST_OF_ALL_SLOTS: usize = 48 << 20;
 /// What may differ between sizes: the capacities that vectors happen to grow to.
 const SLACK: usize = 1 << 20;
 /// `MDF_CONSISTENT`, `MDF_PRIMARY_IND` and `MDF_WAS_UP_TO_DATE`.
@@ -133,6 +140,93 @@ fn peak_of_petabyte() -> usize {
     peak
 }
 
+/// Where external metadata has its bitmap: behind the superblock and a log of 32 KiB.
+const BITMAP: u64 = 36_864;
+/// Words of a slot of 1 PiB.
+const PETABYTE_WORDS: u64 = 1 << 33;
+
+/// A meta device of 1 PiB, two slots of which the second is free: a few words at both ends of each, and 64 GiB of holes between.
+fn petabyte_on_a_meta_device(path: &str, words: &[u32]) {
+    let size = Bytes::new(1 << 40);
+    let peer = Peer::in_slot(BitmapIndex::new(0));
+    let end = BmBit::new((PETABYTE_WORDS - u64::try_from(words.len()).unwrap()) * 32);
+    let level = Level::v09(2).peer(NodeId::new(1), peer);
+    let level = (0..2).map(BitmapIndex::new).fold(level, |level, slot| {
+        let level = level.words(slot, BmBit::new(0), words);
+        level.words(slot, end, words)
+    });
+    let mut image = WritableFile::create_new(Path::new(path), size).unwrap();
+    let (kind, backing) = (External::Flex, Bytes::new(1 << 50));
+    build_external(&mut image, ImagePos::START, size, kind, backing, &level).unwrap();
+}
+
+/// Whether the first and the last slot have these words at both ends, `coarser` old bits being one now, by positions of our own.
+fn has_words(path: &str, slots: u64, words: &[u32], coarser: usize) {
+    let image = WritableFile::open(Path::new(path)).unwrap();
+    let bit = |bit: usize| words[bit / 32] >> (bit % 32) & 1 == 1;
+    let any = |new: usize| (new * coarser..(new + 1) * coarser).any(bit);
+    let count = words.len() / coarser;
+    let end = PETABYTE_WORDS / u64::try_from(coarser).unwrap() - u64::try_from(count).unwrap();
+    for (slot, start) in [(0, 0), (slots - 1, 0), (0, end), (slots - 1, end)] {
+        for word in 0..count {
+            let expected =
+                (0..32).fold(0_u32, |all, at| all | u32::from(any(word * 32 + at)) << at);
+            let at = start + u64::try_from(word).unwrap();
+            let mut found = [0; 4];
+            let at = ImagePos::new(BITMAP + 4 * (at * slots + slot));
+            image.read_exact_at(at, &mut found).unwrap();
+            assert_eq!(
+                u32::from_le_bytes(found),
+                expected,
+                "slot {slot}, word {word}"
+            );
+        }
+    }
+}
+
+/// The peaks of edits of all slots of 1 PiB, a bitmap of 992 GiB: more slots, coarser bits and finer ones, fewer slots.
+fn peaks_of_petabyte_edits() -> Vec<(&'static str, usize)> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let meta = path("meta");
+    let noise = noise(1 << 14);
+    // One bit of a word, about: enough that bits of 64 KiB are not all set.
+    let thin = |at: usize| {
+        (0..5).fold(u32::MAX, |word, more| {
+            word & noise[(at * 7 + more) % noise.len()]
+        })
+    };
+    let words: Vec<u32> = (0..1 << 13).map(thin).collect();
+    petabyte_on_a_meta_device(&meta, &words);
+    let edit = |name: &'static str, change: &[&str]| {
+        let undo = path(&format!("undo{name}"));
+        let words = [
+            "edit",
+            &meta,
+            "--index",
+            "flex-external",
+            "--yes",
+            "--undo",
+            &undo,
+        ];
+        let started = std::time::Instant::now();
+        let peak = peak_of(&[&words[..], change].concat(), &[0]);
+        println!(
+            "1 PiB: edit {name}: {} KiB, {:?}",
+            peak >> 10,
+            started.elapsed()
+        );
+        (name, peak)
+    };
+    let mut peaks = vec![edit("--max-peers 31", &["--max-peers", "31"])];
+    has_words(&meta, 31, &words, 1);
+    peaks.push(edit("--bytes-per-bit 64KiB", &["--bytes-per-bit", "64KiB"]));
+    has_words(&meta, 31, &words, 16);
+    peaks.push(edit("--bytes-per-bit 4KiB", &["--bytes-per-bit", "4KiB"]));
+    peaks.push(edit("--max-peers 1", &["--max-peers", "1"]));
+    peaks
+}
+
 /// Runs a command and tells its peak, less what was there before.
 fn peak_of(words: &[&str], statuses: &[u8]) -> usize {
     peak_to(&mut io::sink(), words, statuses)
@@ -208,6 +302,9 @@ fn peaks(size: Bytes, words: usize) -> Vec<(&'static str, usize)> {
 
 #[test]
 fn memory_is_bounded_whatever_the_size() {
+    for (name, peak) in peaks_of_petabyte_edits() {
+        assert!(peak <= MOST_OF_ALL_SLOTS, "1 PiB: {name}: {peak} bytes");
+    }
     // 16 and 32 MiB of random bitmap: whoever held it all would show.
     let small = peaks(Bytes::new(1 << 40), 1 << 22);
     let large = peaks(Bytes::new(9_000_000_000_000), 1 << 23);

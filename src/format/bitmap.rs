@@ -11,13 +11,13 @@
 mod runs;
 mod union;
 
-pub use runs::{SetRuns, Union};
+pub use runs::SetRuns;
 
 use crate::error::Result;
 use crate::format::metadata::{Run, SlotWords};
 use crate::units::{Bytes, Sectors};
 
-pub use union::{Stream, count_union};
+pub use union::{Coarse, Union};
 
 /// Bits in a word.
 pub const WORD_BITS: u64 = 32;

@@ -187,6 +187,9 @@ impl Edited {
     ///
     /// [`ChangeRefusal`], which names the change that is not possible; reading the slots.
     pub fn new(before: &Header, changes: &[Change], needs: &mut Needs<'_>) -> Result<Self> {
+        if before.format() == Format::V07 && !changes.is_empty() {
+            return Err(ChangeRefusal::V07.into());
+        }
         let slots = u8::try_from(before.geometry.max_peers).unwrap_or(u8::MAX);
         let mut edited = Self {
             before: before.clone(),
@@ -249,10 +252,7 @@ impl Edited {
                 self.bytes_per_bit(*bytes);
                 Ok(())
             }
-            Change::LaSize(size) => {
-                self.la_size(*size);
-                Ok(())
-            }
+            Change::LaSize(size) => self.la_size(*size, needs),
             Change::Flag { flag, set } => self.flag(*flag, *set),
             Change::PeerFlag { node, flag, set } => self.peer_flag(*node, *flag, *set),
             Change::CurrentUuid(uuid) => self.current_uuid(*uuid, needs),
@@ -282,9 +282,6 @@ impl Edited {
             .map_err(ChangeRefusal::Geometry)?;
         if self.changes_bits() && self.header.al_state == AlState::Unclean {
             return Err(ChangeRefusal::Unclean.into());
-        }
-        if format == Format::V07 && self.before != self.header {
-            return Err(ChangeRefusal::V07.into());
         }
         Ok(())
     }

@@ -175,3 +175,6 @@ pub fn flexible(device: Window<'_>, level: &Level) -> Result<MdLayout> {
         None => Ok(layout),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@
 //! No mend clears a bit of the DRBD device: where it is not known what is out of sync, everything is. What only a person or a configuration
 //! knows is not here; docs/checks.md says of each rule why.
 
-use crate::error::{Refusal, Result};
+use crate::error::Result;
 use crate::format::metadata::{Generation, Header, NODE_IDS};
 use crate::format::superblock::{AlState, DeviceFlags, Format, Superblock};
 use crate::image::Window;
@@ -76,19 +76,6 @@ impl Mend {
     }
 }
 
-/// A finding that has no repair here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RepairRefusal {
-    /// Metadata that is not known as a level, so that nothing of it can be written with sense.
-    #[error(
-        "the superblock contradicts its place: what it says is not known well enough to be mended"
-    )]
-    NoLevel,
-}
-
-impl Refusal for RepairRefusal {}
-
 /// A repair of one resource's metadata, ready to be drafted.
 #[derive(Clone, Debug)]
 pub struct Repair {
@@ -102,11 +89,10 @@ pub struct Repair {
 
 impl Repair {
     /// Takes what can be mended of what was found, of these rules or, where none are named, of all; none where that is nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`RepairRefusal::NoLevel`].
-    pub fn of(judged: &Judged<'_>, rules: &[&str]) -> Result<Option<Self>> {
+    #[must_use]
+    pub fn of(judged: &Judged<'_>, rules: &[&str]) -> Option<Self> {
+        // What is not known as a level cannot be written with sense.
+        let level = judged.level?;
         let mut mends: Vec<(&'static str, Mend)> = Vec::new();
         for finding in &judged.findings {
             let id = finding.rule.id;
@@ -119,9 +105,8 @@ impl Repair {
             }
         }
         if mends.is_empty() {
-            return Ok(None);
+            return None;
         }
-        let level = judged.level.ok_or(RepairRefusal::NoLevel)?;
         let before = Header::of(&level.superblock);
         let slots = u8::try_from(before.geometry.max_peers).unwrap_or(u8::MAX);
         let recipes = (0..slots).map(|slot| Recipe::of(BitmapIndex::new(slot)));
@@ -135,7 +120,7 @@ impl Repair {
         for (_, mend) in mends {
             repair.mend(mend);
         }
-        Ok(Some(repair))
+        Some(repair)
     }
 
     /// What is mended: the rule, and how.
@@ -257,5 +242,5 @@ fn applies(mend: Mend, judged: &Judged<'_>) -> bool {
     if mend == Mend::Magic {
         return judged.trace == Some(TraceKind::Erased { found: 0 });
     }
-    judged.level.is_some() && judged.subject.superblock.format() != Format::V07
+    judged.subject.superblock.format() != Format::V07
 }

@@ -64,7 +64,12 @@ pub fn draft(
         let end = start.checked_add(MD_BLOCK).unwrap_or(start);
         // What lies within the areas above is zero already.
         if !within(at, level) {
-            draft.wipe("superblock", start..end)?.fill(0, MD_BLOCK)?;
+            let label = if at == layout.md {
+                "superblock"
+            } else {
+                "old superblock"
+            };
+            draft.wipe(label, start..end)?.fill(0, MD_BLOCK)?;
         }
     }
     Ok(())

@@ -213,7 +213,7 @@ impl<R: ReadAt> Forward<'_, '_, '_, '_, R> {
     fn finish(&mut self) -> Result<()> {
         let undo = self.undo;
         for (target, at, block) in undo.retired().iter() {
-            if !block.is_covered(0) {
+            if !block.is_covered(0) && !self.is_cut_off(target, at) {
                 // The records of the first phase are all touched by now.
                 self.targets.put(target, at, finished(block), self.leave)?;
             }
@@ -260,7 +260,17 @@ impl<R: ReadAt> Forward<'_, '_, '_, '_, R> {
         self.targets.expect(planned, region.target, at, expected)
     }
 
+    /// Whether a place lies behind a target that is as short as this leaves it: the undoing that is taken back stopped before it gave the
+    /// length back, and never wrote there.
+    fn is_cut_off(&self, target: usize, at: ImagePos) -> bool {
+        let end = ImagePos::at(self.targets.get(target).size());
+        self.leave != Leave::Nothing && self.undo.cut(target) == Some(end) && at >= end
+    }
+
     fn put(&mut self, number: u64, region: &Region, at: ImagePos, bytes: &[u8]) -> Result<()> {
+        if self.is_cut_off(region.target, at) {
+            return Ok(());
+        }
         // Before the attempt: a write that fails may have written a part.
         self.touched.note(region.phase, number);
         self.targets.put(region.target, at, bytes, self.leave)

@@ -1,7 +1,7 @@
 //! `mdtool check`: every rule broken on its own, healthy metadata without a word, and drbdmeta for an oracle.
 
 /// Each rule, broken by one thing.
-mod broken;
+pub(crate) mod broken;
 /// No false alarms.
 mod healthy;
 /// What drbdmeta refuses, and hostile bytes.

@@ -388,3 +388,48 @@ fn wipe_takes_all_of_the_metadata_and_undo_gives_it_back() {
     ok(&["undo", text(&undo)]);
     assert_eq!(difference(&image, &before, &[]), None);
 }
+
+#[test]
+fn old_copies_go_where_that_is_asked_for_and_nothing_else_does() {
+    let Some(drbdmeta) = Drbdmeta::new() else {
+        return;
+    };
+    let (dir, image, _) = started(&drbdmeta);
+    // As a kernel leaves it that moved to the end of a larger disk.
+    let old = peek(&image, 64 * MIB - 4096, 4096);
+    crate::support::cut(&image, 70 * MIB);
+    ok(&["relocate", text(&image), "--yes"]);
+    patch(&image, 64 * MIB - 4096, &old);
+    patch(&image, 66 * MIB, b"a file");
+    let before = dir.path().join("grown");
+    std::fs::copy(&image, &before).unwrap();
+    let (undo, more) = (dir.path().join("undo"), dir.path().join("more"));
+    let kept = ok(&["wipe", text(&image), "--yes", "--undo", text(&undo)]);
+    assert!(kept.stderr.contains("locate"), "{kept:?}");
+    assert_eq!(peek(&image, 64 * MIB - 4096, 4096), old);
+    ok(&["undo", text(&undo), "--yes"]);
+    let shown = ok(&["wipe", text(&image), "--stale", "--dry-run"]);
+    assert!(
+        shown
+            .stderr
+            .contains("one old copy of a superblock becomes zeros"),
+        "{shown:?}"
+    );
+    ok(&[
+        "wipe",
+        text(&image),
+        "--stale",
+        "--yes",
+        "--undo",
+        text(&more),
+    ]);
+    // Its own area, and that block: the bitmap and the log that belonged to it may be anybody's by now.
+    let areas = [64 * MIB - 4096..64 * MIB, 70 * MIB - 45_056..70 * MIB];
+    assert_eq!(difference(&image, &before, &areas), None);
+    for area in areas {
+        let zeros = peek(&image, area.start, (area.end - area.start) as usize);
+        assert!(zeros.iter().all(|byte| *byte == 0), "{area:?}");
+    }
+    ok(&["undo", text(&more), "--yes"]);
+    assert_eq!(difference(&image, &before, &[]), None);
+}

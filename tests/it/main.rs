@@ -93,6 +93,8 @@ mod pages;
 mod probe;
 /// One number off in metadata and dumps of any kind, held against drbdmeta.
 mod random_off;
+/// What surgery refuses, and what it says would work.
+mod refusals;
 /// `relocate`, as drbdmeta reads what it leaves.
 mod relocate;
 /// `repair`: each rule that it mends, broken and mended.
@@ -107,6 +109,8 @@ mod snapshots;
 mod source;
 /// How the program, drbdmeta and images are handled in tests.
 mod support;
+/// `edit`, `relocate`, `repair` and `wipe` on block devices and external metadata.
+mod surgery_elsewhere;
 /// How many cases a random test gets.
 #[path = "../../src/test_cases.rs"]
 mod test_cases;

@@ -214,6 +214,48 @@ fn a_log_that_is_needed_and_unusable_means_that_everything_is_out_of_sync() {
 }
 
 #[test]
+fn a_log_that_lacks_something_means_that_everything_is_out_of_sync() {
+    if !tools() {
+        return;
+    }
+    let (_dir, image, run) = mended("al-incomplete", |image| {
+        patch(image, AL, &crate::check::broken::lost_log());
+        // MDF_PRIMARY_IND, and no MDF_AL_CLEAN.
+        patch(image, MD + 59, &[0x13]);
+    });
+    assert!(run.stdout.contains("full sync"), "{run:?}");
+    assert!(!run.stderr.contains("for a person to decide"), "{run:?}");
+    assert!(bits(&image).iter().flatten().all(|bit| *bit));
+    assert_eq!(peek(&image, MD + 59, 1), [0x93]);
+}
+
+#[test]
+fn what_was_not_named_is_told_from_what_a_person_decides() {
+    let Some(drbdmeta) = Drbdmeta::new() else {
+        return;
+    };
+    let dir = scratch();
+    let image = healthy(&drbdmeta, &dir);
+    patch(&image, BM + 8, &[0xFF]);
+    patch(&image, MD + 0x60, &[0; 8]);
+    let named = mdtool(["repair", text(&image), "bits-beyond-end", "--yes"]);
+    assert_eq!(named.status, 1, "{named:?}");
+    for says in [
+        "nothing to be mended of what was named",
+        "mends al-striping-unset, free-slots-differ",
+    ] {
+        assert!(named.stderr.contains(says), "{named:?}");
+    }
+    let one = ok(&["repair", text(&image), "al-striping-unset", "--yes"]);
+    assert!(
+        one.stderr
+            .contains("not named, and left as it is: free-slots-differ"),
+        "{one:?}"
+    );
+    assert!(!one.stderr.contains("for a person"), "{one:?}");
+}
+
+#[test]
 fn a_log_that_nobody_needs_is_initialised_and_no_bit_changes() {
     if !tools() {
         return;

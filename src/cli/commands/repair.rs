@@ -85,8 +85,7 @@ impl Job for Repairing<'_> {
         let asked: Vec<&str> = args.rules.iter().map(String::as_str).collect();
         let mut found = Vec::new();
         for one in &judged {
-            let repair = Repair::of(one, &asked).with_context(name)?;
-            found.extend(repair.map(|repair| (one, repair)));
+            found.extend(Repair::of(one, &asked).map(|repair| (one, repair)));
         }
         let more = found.len().saturating_sub(1);
         let Some((one, repair)) = found.into_iter().next() else {
@@ -99,12 +98,17 @@ impl Job for Repairing<'_> {
             ));
         }
         let left = left(one, &repair);
-        if !left.is_empty() {
-            out.tell(format_args!(
-                "mdtool: note: {}: left for a person to decide: {}",
-                name(),
-                left.join(", ")
-            ));
+        let mendable = mendable(one);
+        let (unasked, decided): (Vec<&str>, Vec<&str>) =
+            left.iter().partition(|id| mendable.contains(id));
+        for (what, ids) in [
+            ("not named, and left as it is", unasked),
+            ("left for a person to decide", decided),
+        ] {
+            if !ids.is_empty() {
+                let ids = ids.join(", ");
+                out.tell(format_args!("mdtool: note: {}: {what}: {ids}", name()));
+            }
         }
         Ok(Box::new(Mended {
             args,
@@ -132,6 +136,14 @@ fn nothing(look: &Look, judged: &[Judged<'_>]) -> Negative {
     if open.is_empty() {
         return Negative::new(format!("{name}: nothing to be mended"), &[]);
     }
+    // Of those that were named nothing was found.
+    let unasked: Vec<&str> = judged.iter().flat_map(mendable).collect();
+    if !unasked.is_empty() {
+        return Negative::new(
+            format!("{name}: nothing to be mended of what was named"),
+            &[&format!("`mdtool repair {name}` mends {}", unasked.join(", "))],
+        );
+    }
     Negative::new(
         format!(
             "{name}: nothing that can be mended without a decision; `mdtool check` finds {}",
@@ -141,9 +153,19 @@ fn nothing(look: &Look, judged: &[Judged<'_>]) -> Negative {
     )
 }
 
+/// The rules whose findings can be mended without a decision.
+fn mendable(judged: &Judged<'_>) -> Vec<&'static str> {
+    let all = Repair::of(judged, &[]);
+    all.map_or_else(Vec::new, |repair| repair.mends().iter().map(|(rule, _)| *rule).collect())
+}
+
 /// Findings above a note that stay.
 fn left(judged: &Judged<'_>, repair: &Repair) -> Vec<&'static str> {
-    let mended = |id: &str| repair.mends().iter().any(|(rule, _)| *rule == id);
+    // What marks everything leaves nothing in the log to be applied.
+    let applied = repair.mends().iter().any(|(_, mend)| *mend == Mend::Log);
+    let mended = |id: &str| {
+        repair.mends().iter().any(|(rule, _)| *rule == id) || applied && id == "apply-al-needed"
+    };
     let findings = judged.findings.iter();
     let findings = findings.filter(|one| one.rule.severity >= Severity::Warning);
     let mut ids: Vec<&str> = findings

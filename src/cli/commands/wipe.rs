@@ -2,6 +2,7 @@
 
 pub(crate) mod args;
 
+use anyhow::Context;
 use serde_json::json;
 
 use crate::cli::Streams;
@@ -14,7 +15,7 @@ use crate::cli::session::select::Trust;
 use crate::cli::write::{self, Aim, Change, Job, Look, Placed, Plan, Question, Request, show};
 use crate::error::Result;
 use crate::surgery::wipe;
-use crate::survey::locate::{Level, Why};
+use crate::survey::locate::{IndexChoice, Level, LocateOptions, ScanMode, Why, locate};
 use crate::transaction::Draft;
 use crate::units::DevPos;
 
@@ -58,16 +59,36 @@ impl Job for Wiping<'_> {
             "{}: is a stack of {count} resources, expected --level: `wipe` takes one of them away",
             look.name()
         );
-        let stale = |why: &Why| matches!(why, Why::Stale { .. } | Why::Leftover { .. });
-        let copies = look.located.rejected.iter();
-        let copies = copies.filter(|rejected| self.args.stale && stale(&rejected.why));
+        let stale = if self.args.stale {
+            old_copies(look, level, self.args.image.index)?
+        } else {
+            Vec::new()
+        };
         Ok(Box::new(Wiped {
             args: self.args,
             look,
             level,
-            stale: copies.map(|rejected| rejected.at).collect(),
+            stale,
         }))
     }
+}
+
+/// Where superblocks of the same resource are that its device left behind when it had another size: searched for in all that holds data.
+fn old_copies(look: &Look, level: &Level, index: IndexChoice) -> anyhow::Result<Vec<DevPos>> {
+    let options = LocateOptions {
+        index,
+        scan: ScanMode::Full,
+        stacked: look.located.levels.len() > 1,
+    };
+    let all = look.opened.searching(|device| locate(device, &options));
+    let all = all.with_context(|| look.name())?;
+    let ours = |number: usize| {
+        let of = all.levels.get(number);
+        of.is_some_and(|of| of.layout.md == level.layout.md)
+    };
+    let copies = all.rejected.iter();
+    let copies = copies.filter(|one| matches!(one.why, Why::Stale { level, .. } if ours(level)));
+    Ok(copies.map(|copy| copy.at).collect())
 }
 
 /// What goes.
@@ -126,6 +147,18 @@ impl Plan for Wiped<'_> {
     }
 
     fn next(&self) -> Vec<String> {
-        vec!["nothing has to be done: this disk has no DRBD metadata any more".to_owned()]
+        let name = self.look.name();
+        vec![match self.look.located.levels.len() {
+            0 | 1 if self.args.stale => {
+                "nothing has to be done: this disk has no DRBD metadata any more".to_owned()
+            }
+            0 | 1 => format!(
+                "nothing has to be done: DRBD finds no metadata here any more; old copies, where the disk had another size, were not looked for: `mdtool locate {name} --scan full` does"
+            ),
+            count => format!(
+                "mdtool probe {name}: the metadata of its other {} is as it was",
+                if count == 2 { "resource" } else { "resources" }
+            ),
+        }]
     }
 }

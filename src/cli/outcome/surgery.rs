@@ -28,7 +28,9 @@ pub(super) const fn change(refusal: &ChangeRefusal) -> &'static str {
         ChangeRefusal::OnlyV09 { .. } => {
             "`--format v09 --node-id N --peer P --max-peers M` in the same call makes it v09"
         }
-        ChangeRefusal::V07 => "`mdtool export` keeps it as text",
+        ChangeRefusal::V07 => {
+            "`mdtool export` and `mdtool import` move it as it is; DRBD 8's own tools make v08 of it, which can be edited"
+        }
         ChangeRefusal::Geometry(_) => {
             "docs/edit.md has the limits; `mdtool fit` tells what a disk has room for"
         }
@@ -62,16 +64,19 @@ pub(super) const fn change(refusal: &ChangeRefusal) -> &'static str {
             "--node-id N makes it another node's metadata; name a peer here"
         }
         ChangeRefusal::BitsLost { .. } => {
-            "without --clear-bitmap the bits stay; --force forgets them, and the peer is never sent what they mark"
+            "without --clear-bitmap the bits stay, and so they do with a size; --force forgets them, and the peer is never sent what they mark"
         }
         ChangeRefusal::OtherSlots { .. } => {
             "--merge-slots adds their bits to the slot that is kept"
+        }
+        ChangeRefusal::NoSuchFlag { .. } => {
+            "what v08 says of its one peer is said of each in v09: --peer-flag NODE:±NAME"
         }
         ChangeRefusal::History { .. } => "leave out the oldest ones, which come last",
         ChangeRefusal::WhichPeer => "--bitmap-uuid NODE:UUID; `mdtool show` lists the peers",
         ChangeRefusal::SameFormat { .. } => "leave out --format",
         ChangeRefusal::OwnSlot { .. } => {
-            "`mdtool edit --forget` of that node before: the own node has no slot"
+            "`mdtool edit --forget` of that node in a call of its own frees the slot"
         }
     }
 }
@@ -111,6 +116,9 @@ pub(super) const fn place(refusal: &PlaceRefusal) -> Option<&'static str> {
         PlaceRefusal::OwnSlot { .. } => {
             Some("--node-id takes the target's node id; the dump's is its source's")
         }
-        _ => None,
+        PlaceRefusal::NoNodeIds { .. } => Some("leave out --node-id"),
+        PlaceRefusal::NoFlags { .. } => Some("leave out --flags"),
+        PlaceRefusal::Layout(_) => Some("`mdtool fit` tells what a disk has room for"),
+        PlaceRefusal::Geometry => None,
     }
 }

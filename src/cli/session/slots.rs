@@ -156,12 +156,12 @@ pub(crate) fn each_out_of_sync(
         .map(|slot| (*slot, Applied::new(bitmap, marking)))
         .collect();
     let scale = Scale::of_level(level);
-    let runs = applied
+    let words = applied
         .iter_mut()
-        .map(|(slot, bitmap)| Ok(SetRuns::new(bitmap.slot(*slot)?, scale.bits)))
+        .map(|(slot, bitmap)| bitmap.slot(*slot))
         .collect::<crate::error::Result<Vec<_>>>()?;
-    let mut union = Union::new(runs)?;
-    while let Some(run) = union.next_run()? {
+    let mut runs = SetRuns::new(Box::new(Union::of(words)), scale.bits);
+    while let Some(run) = runs.next_run()? {
         visit(scale.range(&run))?;
     }
     Ok(())

@@ -122,58 +122,12 @@ impl<'a> SetRuns<'a> {
     }
 }
 
-/// Runs of bits that are set in any of several slots.
-pub struct Union<'a> {
-    slots: Vec<(SetRuns<'a>, Option<Range<BmBit>>)>,
-}
-
-impl<'a> Union<'a> {
-    /// The union of these.
-    ///
-    /// # Errors
-    ///
-    /// What reading the words reported.
-    pub fn new(slots: Vec<SetRuns<'a>>) -> Result<Self> {
-        let first = |mut runs: SetRuns<'a>| {
-            let run = runs.next_run()?;
-            Ok((runs, run))
-        };
-        let slots = slots.into_iter().map(first).collect::<Result<_>>()?;
-        Ok(Self { slots })
-    }
-
-    /// The next run; `None` after the last.
-    ///
-    /// # Errors
-    ///
-    /// What reading the words reported.
-    pub fn next_run(&mut self) -> Result<Option<Range<BmBit>>> {
-        let heads = self.slots.iter().filter_map(|(_, head)| head.as_ref());
-        let Some(start) = heads.map(|head| head.start).min() else {
-            return Ok(None);
-        };
-        let mut end = start;
-        loop {
-            let mut grown = false;
-            for (runs, head) in &mut self.slots {
-                while let Some(run) = head.take_if(|run| run.start <= end) {
-                    end = end.max(run.end);
-                    *head = runs.next_run()?;
-                    grown = true;
-                }
-            }
-            if !grown {
-                return Ok(Some(start..end));
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::format::bitmap::Union;
 
     /// Words, given in pieces, some of them as repeated ones.
     struct Pieces(std::vec::IntoIter<(bool, Vec<u32>)>, Vec<u32>);
@@ -245,7 +199,8 @@ mod tests {
                     *sum |= bit;
                 }
             }
-            let mut union = Union::new(slots.iter().map(|slot| set_runs(slot, bits)).collect()).unwrap();
+            let words = |slot: &Given| -> Box<dyn SlotWords> { Box::new(Pieces(slot.clone().into_iter(), Vec::new())) };
+            let mut union = SetRuns::new(Box::new(Union::of(slots.iter().map(words).collect())), bits);
             let found: Vec<_> = std::iter::from_fn(|| union.next_run().unwrap()).collect();
             prop_assert_eq!(found, runs_of(&expected));
         }

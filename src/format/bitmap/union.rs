@@ -1,4 +1,4 @@
-//! Two slots joined: how many bits are set in one or the other.
+//! Slots joined, word by word: what is set in any of them. Whoever joins slots does it here.
 
 use std::collections::VecDeque;
 
@@ -6,9 +6,163 @@ use super::{WORD_BITS, low_bits};
 use crate::error::Result;
 use crate::format::metadata::{Run, SlotWords};
 
-/// One slot, made as coarse as the others.
-pub struct Stream<'a> {
-    words: &'a mut dyn SlotWords,
+/// Words that are joined at once.
+const PIECE: usize = 16 << 10;
+/// Words that are all the same are told as a run from here on.
+const WORTH_A_RUN: u64 = 64;
+
+/// What is set in any of several slots, as one slot. It ends where the longest of them does.
+pub struct Union<'a> {
+    readers: Vec<Reader<'a>>,
+    words: Vec<u32>,
+}
+
+impl<'a> Union<'a> {
+    /// These slots joined; of none it is empty.
+    #[must_use]
+    pub fn of(slots: Vec<Box<dyn SlotWords + 'a>>) -> Self {
+        let reader = |words| Reader {
+            words,
+            left: Vec::new(),
+            from: 0,
+            repeat: (0, 0),
+            ended: false,
+        };
+        Self {
+            readers: slots.into_iter().map(reader).collect(),
+            words: Vec::new(),
+        }
+    }
+
+    /// How many words from here on are known to be the same one, without looking at each, and which; past the end all are 0.
+    pub(crate) fn same(&mut self) -> Result<(u64, u32)> {
+        let (mut count, mut word) = (u64::MAX, 0);
+        for reader in &mut self.readers {
+            let (same, of) = reader.same()?;
+            count = count.min(same);
+            word |= of;
+        }
+        Ok((count, word))
+    }
+
+    /// Goes past words that [`Self::same`] told of.
+    pub(crate) fn skip(&mut self, words: u64) {
+        for reader in &mut self.readers {
+            reader.skip(words);
+        }
+    }
+
+    /// Adds the bits of the next words to these.
+    pub(crate) fn add_to(&mut self, words: &mut [u32]) -> Result<()> {
+        for reader in &mut self.readers {
+            reader.add_to(words)?;
+        }
+        Ok(())
+    }
+
+    /// How many words can be had before any slot has to be read on; `None` where all ended.
+    fn at_hand(&self) -> Option<usize> {
+        let readers = self.readers.iter().filter(|reader| !reader.ended);
+        readers.map(Reader::at_hand).min()
+    }
+}
+
+impl SlotWords for Union<'_> {
+    fn next_run(&mut self) -> Result<Option<Run<'_>>> {
+        let (count, word) = self.same()?;
+        let Some(at_hand) = self.at_hand() else {
+            return Ok(None);
+        };
+        if count >= WORTH_A_RUN {
+            self.skip(count);
+            return Ok(Some(Run::Repeat { count, word }));
+        }
+        let mut words = std::mem::take(&mut self.words);
+        words.clear();
+        words.resize(at_hand.min(PIECE), 0);
+        self.add_to(&mut words)?;
+        self.words = words;
+        Ok(Some(Run::Words(&self.words)))
+    }
+}
+
+/// One slot, taken as many words at a time as one likes.
+struct Reader<'a> {
+    words: Box<dyn SlotWords + 'a>,
+    left: Vec<u32>,
+    from: usize,
+    repeat: (u64, u32),
+    ended: bool,
+}
+
+impl Reader<'_> {
+    /// Sees to it that something is at hand, unless the slot ended.
+    fn refill(&mut self) -> Result<()> {
+        while !self.ended && self.at_hand() == 0 {
+            match self.words.next_run()? {
+                None => self.ended = true,
+                Some(Run::Repeat { count, word }) => self.repeat = (count, word),
+                Some(Run::Words(words)) => {
+                    self.left.clear();
+                    self.left.extend_from_slice(words);
+                    self.from = 0;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn at_hand(&self) -> usize {
+        if self.repeat.0 > 0 {
+            return usize::try_from(self.repeat.0).unwrap_or(usize::MAX);
+        }
+        self.left.len().saturating_sub(self.from)
+    }
+
+    fn same(&mut self) -> Result<(u64, u32)> {
+        self.refill()?;
+        Ok(if self.ended {
+            (u64::MAX, 0)
+        } else if self.repeat.0 > 0 {
+            self.repeat
+        } else {
+            (0, 0)
+        })
+    }
+
+    fn skip(&mut self, words: u64) {
+        self.repeat.0 = self.repeat.0.saturating_sub(words);
+    }
+
+    fn add_to(&mut self, into: &mut [u32]) -> Result<()> {
+        let mut into = into.iter_mut();
+        while into.len() > 0 {
+            self.refill()?;
+            if self.ended {
+                return Ok(());
+            }
+            if self.repeat.0 > 0 {
+                let (count, word) = self.repeat;
+                let now = usize::try_from(count).unwrap_or(usize::MAX).min(into.len());
+                into.by_ref().take(now).for_each(|place| *place |= word);
+                let taken = u64::try_from(now).unwrap_or(u64::MAX);
+                self.repeat.0 = count.saturating_sub(taken);
+                continue;
+            }
+            let words = self.left.get(self.from..).unwrap_or_default();
+            let now = words.len().min(into.len());
+            for (place, word) in into.by_ref().take(now).zip(words) {
+                *place |= *word;
+            }
+            self.from = self.from.saturating_add(now);
+        }
+        Ok(())
+    }
+}
+
+/// One slot, made as coarse as another.
+pub struct Coarse<'a> {
+    words: Box<dyn SlotWords + 'a>,
     /// How often the number of bits is halved.
     halvings: u32,
     /// Own bits from which on none counts.
@@ -22,9 +176,10 @@ pub struct Stream<'a> {
     ended: bool,
 }
 
-impl<'a> Stream<'a> {
+impl<'a> Coarse<'a> {
     /// A slot's words, of whose bits each two become one `halvings` times, and which count up to bit `cut` only.
-    pub fn new(words: &'a mut dyn SlotWords, halvings: u32, cut: Option<u64>) -> Self {
+    #[must_use]
+    pub fn new(words: Box<dyn SlotWords + 'a>, halvings: u32, cut: Option<u64>) -> Self {
         Self {
             words,
             halvings,
@@ -33,24 +188,6 @@ impl<'a> Stream<'a> {
             ready: VecDeque::new(),
             making: (0, 0),
             ended: false,
-        }
-    }
-
-    /// The next word and how many times it comes; past the end all are 0.
-    fn front(&mut self) -> Result<(u64, u32)> {
-        while self.ready.is_empty() && !self.ended {
-            self.fill()?;
-        }
-        Ok(self.ready.front().copied().unwrap_or((u64::MAX, 0)))
-    }
-
-    /// Goes past `count` words, at most as many as the first one comes.
-    fn pass(&mut self, count: u64) {
-        if let Some((left, _)) = self.ready.front_mut() {
-            *left = left.saturating_sub(count);
-            if *left == 0 {
-                self.ready.pop_front();
-            }
         }
     }
 
@@ -90,6 +227,19 @@ impl<'a> Stream<'a> {
             }
         }
         Ok(())
+    }
+}
+
+impl SlotWords for Coarse<'_> {
+    fn next_run(&mut self) -> Result<Option<Run<'_>>> {
+        if self.halvings == 0 && self.cut.is_none() {
+            return self.words.next_run();
+        }
+        while self.ready.is_empty() && !self.ended {
+            self.fill()?;
+        }
+        let next = self.ready.pop_front();
+        Ok(next.map(|(count, word)| Run::Repeat { count, word }))
     }
 }
 
@@ -168,42 +318,12 @@ impl Maker<'_> {
     }
 }
 
-/// Counts the bits below `bits` that are set in any of these slots.
-///
-/// # Errors
-///
-/// What reading the words met.
-pub fn count_union(streams: &mut [Stream<'_>], bits: u64) -> Result<u64> {
-    let mut left = bits;
-    let mut set: u64 = 0;
-    while left > 0 {
-        let (mut count, mut joined) = (u64::MAX, 0);
-        for stream in streams.iter_mut() {
-            let (times, word) = stream.front()?;
-            count = count.min(times);
-            joined |= word;
-        }
-        let whole = count.min(left / WORD_BITS);
-        let step = if whole > 0 {
-            set = set.saturating_add(whole.saturating_mul(u64::from(joined.count_ones())));
-            whole
-        } else {
-            set = set.saturating_add(u64::from(low_bits(joined, left).count_ones()));
-            1
-        };
-        left = left.saturating_sub(step.saturating_mul(WORD_BITS));
-        for stream in streams.iter_mut() {
-            stream.pass(step);
-        }
-    }
-    Ok(set)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::format::bitmap::count_set;
 
     /// Words as runs of random lengths.
     struct Words(Vec<u32>, usize);
@@ -256,9 +376,10 @@ mod tests {
                 bit(&coarse, *at) || (at * group..(at + 1) * group).any(fine_bit)
             });
             let expected = u64::try_from(expected.count()).unwrap();
-            let (mut fine, mut coarse) = (Words(fine.clone(), 0), Words(coarse.clone(), 0));
-            let mut streams = [Stream::new(&mut fine, halvings, cut), Stream::new(&mut coarse, 0, None)];
-            prop_assert_eq!(count_union(&mut streams, bits).unwrap(), expected);
+            let (fine, coarse) = (Words(fine.clone(), 0), Words(coarse.clone(), 0));
+            let fine = Coarse::new(Box::new(fine), halvings, cut);
+            let mut union = Union::of(vec![Box::new(fine), Box::new(coarse)]);
+            prop_assert_eq!(count_set(&mut union, bits).unwrap(), expected);
         }
     }
 }

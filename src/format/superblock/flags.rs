@@ -59,6 +59,14 @@ impl DeviceFlags {
         Some(Self(bits))
     }
 
+    /// The name of a single flag, whichever format has it; its bits where none has.
+    #[must_use]
+    pub fn name(self) -> String {
+        let mut known = DEVICE_FLAG_NAMES.into_iter();
+        let name = known.find(|(bit, ..)| *bit == self.0);
+        name.map_or_else(|| self.to_string(), |(_, name, _)| name.to_owned())
+    }
+
     /// Every name that a flag has, lowest bit first.
     pub fn all_names() -> impl Iterator<Item = &'static str> {
         DEVICE_FLAG_NAMES.into_iter().map(|(_, name, _)| name)

@@ -1,19 +1,21 @@
 //! The bitmap after an edit, as a stream: old slots united by a recipe, cut or extended to the new size, regrained.
 //!
 //! ```text
-//! old slots ──▶ Union (OR, all set, clear) ──▶ Regrain (coarser: any; finer: each sets all of its own) ──▶ Sized (bits of la-size)
+//! old slots ──▶ Old (joined, all set, clear) ──▶ Regrain (coarser: any; finer: each sets all of its own) ──▶ Sized (bits of la-size)
 //! ```
 
 use super::Recipe;
 use crate::error::Result;
-use crate::format::bitmap::{WORD_BITS, low_bits, slot_len};
+use crate::format::bitmap::{Union, WORD_BITS, low_bits, slot_len};
 use crate::format::metadata::{Bitmap, Header, Run, SlotWords};
 use crate::units::{BitmapIndex, Bytes};
 
 /// Bytes of a word.
 const WORD: Bytes = Bytes::new(4);
-/// Words that are worked on at once.
-const PIECE: usize = 16 << 10;
+/// Words that are worked on at once: a multiple of those that become one. Fewer in tests, whose slots are to have many pieces.
+const PIECE: usize = if cfg!(test) { 256 } else { 16 << 10 };
+/// Words that are all the same are taken as a run from here on.
+const WORTH_A_RUN: u64 = 64;
 
 /// Slots that can be read at any time, several at once.
 pub trait SlotSource {
@@ -93,8 +95,8 @@ impl Bitmap for EditedBitmap<'_> {
     fn slot(&mut self, slot: BitmapIndex) -> Result<Box<dyn SlotWords + '_>> {
         let all = Recipe::all();
         let recipe = self.recipes.get(usize::from(slot.get())).unwrap_or(&all);
-        let union = Union::open(self.before, recipe, self.slots)?;
-        let regrained = Regrained::new(union, self.before, self.after);
+        let old = Old::open(self.before, recipe, self.slots)?;
+        let regrained = Regrained::new(old, self.before, self.after);
         Ok(Box::new(Padded {
             words: regrained,
             left: self.slot_words(slot),
@@ -112,10 +114,21 @@ pub(super) fn agree(
     if one == other {
         return Ok(true);
     }
-    let mut one = Union::open(before, one, slots)?;
-    let mut other = Union::open(before, other, slots)?;
+    let mut one = Old::open(before, one, slots)?;
+    let mut other = Old::open(before, other, slots)?;
     let (mut first, mut second) = (Vec::new(), Vec::new());
     loop {
+        let (count, word) = one.same()?;
+        let (other_count, other_word) = other.same()?;
+        let alike = count.min(other_count);
+        if alike >= WORTH_A_RUN {
+            if word != other_word {
+                return Ok(false);
+            }
+            one.skip(alike);
+            other.skip(alike);
+            continue;
+        }
         let more = one.fill(&mut first, PIECE)?;
         other.fill(&mut second, PIECE)?;
         if first != second {
@@ -127,27 +140,21 @@ pub(super) fn agree(
     }
 }
 
-/// Old slots united, word by word, as many words as the old size has bits for; what lies beyond its last bit is clear.
-struct Union<'a> {
-    readers: Vec<Reader<'a>>,
+/// What a slot is made of, as many words as the old size has bits for; what lies beyond its last bit is clear.
+struct Old<'a> {
+    union: Union<'a>,
     all_set: bool,
     /// Bits not given yet.
     bits_left: u64,
 }
 
-impl<'a> Union<'a> {
+impl<'a> Old<'a> {
     fn open(before: &Header, recipe: &Recipe, slots: &'a dyn SlotSource) -> Result<Self> {
-        let readers = recipe.of.iter().map(|slot| {
-            Ok(Reader {
-                words: slots.open(*slot)?,
-                left: Vec::new(),
-                from: 0,
-                repeat: (0, 0),
-                ended: false,
-            })
-        });
+        // What is all set needs no look at anything.
+        let of = recipe.of.iter().filter(|_| !recipe.all_set);
+        let slots: Result<_> = of.map(|slot| slots.open(*slot)).collect();
         Ok(Self {
-            readers: readers.collect::<Result<_>>()?,
+            union: Union::of(slots?),
             all_set: recipe.all_set,
             bits_left: before.geometry.bits(before.la_size).unwrap_or(0),
         })
@@ -159,24 +166,15 @@ impl<'a> Union<'a> {
         if self.all_set {
             return Ok((left, u32::MAX));
         }
-        let (mut count, mut word) = (left, 0);
-        for reader in &mut self.readers {
-            let (same, of) = reader.same()?;
-            count = count.min(same);
-            word |= of;
-        }
-        Ok((count, word))
+        let (count, word) = self.union.same()?;
+        Ok((count.min(left), word))
     }
 
     fn skip(&mut self, words: u64) {
         self.bits_left = self
             .bits_left
             .saturating_sub(words.saturating_mul(WORD_BITS));
-        if !self.all_set {
-            for reader in &mut self.readers {
-                reader.skip(words);
-            }
-        }
+        self.union.skip(words);
     }
 
     /// The next words, at most a piece; none where it is over. Returns whether there were any.
@@ -185,11 +183,7 @@ impl<'a> Union<'a> {
         let count = usize::try_from(count).unwrap_or(most).min(most);
         words.clear();
         words.resize(count, if self.all_set { u32::MAX } else { 0 });
-        if !self.all_set {
-            for reader in &mut self.readers {
-                reader.or(words)?;
-            }
-        }
+        self.union.add_to(words)?;
         for word in words.iter_mut() {
             *word = low_bits(*word, self.bits_left.min(WORD_BITS));
             self.bits_left = self.bits_left.saturating_sub(WORD_BITS);
@@ -198,76 +192,9 @@ impl<'a> Union<'a> {
     }
 }
 
-/// One old slot, taken as many words at a time as one likes.
-struct Reader<'a> {
-    words: Box<dyn SlotWords + 'a>,
-    left: Vec<u32>,
-    from: usize,
-    repeat: (u64, u32),
-    ended: bool,
-}
-
-impl Reader<'_> {
-    fn refill(&mut self) -> Result<()> {
-        while !self.ended && self.repeat.0 == 0 && self.from >= self.left.len() {
-            match self.words.next_run()? {
-                None => self.ended = true,
-                Some(Run::Repeat { count, word }) => self.repeat = (count, word),
-                Some(Run::Words(words)) => {
-                    self.left.clear();
-                    self.left.extend_from_slice(words);
-                    self.from = 0;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn same(&mut self) -> Result<(u64, u32)> {
-        self.refill()?;
-        Ok(if self.ended {
-            (u64::MAX, 0)
-        } else if self.repeat.0 > 0 {
-            self.repeat
-        } else {
-            (0, 0)
-        })
-    }
-
-    fn skip(&mut self, words: u64) {
-        self.repeat.0 = self.repeat.0.saturating_sub(words);
-    }
-
-    /// ORs the next words into these.
-    fn or(&mut self, into: &mut [u32]) -> Result<()> {
-        let mut into = into.iter_mut();
-        while into.len() > 0 {
-            self.refill()?;
-            if self.ended {
-                return Ok(());
-            }
-            if self.repeat.0 > 0 {
-                let (count, word) = self.repeat;
-                let now = usize::try_from(count).unwrap_or(usize::MAX).min(into.len());
-                into.by_ref().take(now).for_each(|place| *place |= word);
-                let taken = u64::try_from(now).unwrap_or(u64::MAX);
-                self.repeat.0 = count.saturating_sub(taken);
-                continue;
-            }
-            let words = self.left.get(self.from..).unwrap_or_default();
-            let now = words.len().min(into.len());
-            for (place, word) in into.by_ref().take(now).zip(words) {
-                *place |= *word;
-            }
-            self.from = self.from.saturating_add(now);
-        }
-        Ok(())
-    }
-}
-
 /// A slot with the new granularity and size.
 struct Regrained<'a> {
-    from: Union<'a>,
+    from: Old<'a>,
     /// Old bits that make one new bit, or new bits that one old bit makes; one of them is 1.
     coarser: u64,
     finer: u64,
@@ -281,7 +208,7 @@ struct Regrained<'a> {
 }
 
 impl<'a> Regrained<'a> {
-    fn new(from: Union<'a>, before: &Header, after: &Header) -> Self {
+    fn new(from: Old<'a>, before: &Header, after: &Header) -> Self {
         let (old, new) = (before.geometry.bytes_per_bit, after.geometry.bytes_per_bit);
         let ratio = |more: u32, fewer: u32| u64::from(more.checked_div(fewer).unwrap_or(1).max(1));
         let bits = after.geometry.bits(after.la_size).unwrap_or(0);
@@ -317,7 +244,7 @@ impl<'a> Regrained<'a> {
         let new = count.checked_div(self.coarser).unwrap_or(0);
         let new = new.saturating_mul(self.finer).min(left);
         let new = new.saturating_sub(new.checked_rem(self.finer).unwrap_or(0));
-        if new < 64 {
+        if new < WORTH_A_RUN {
             return Ok(None);
         }
         let old = new

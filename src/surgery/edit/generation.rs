@@ -51,7 +51,7 @@ impl Edited {
     }
 
     /// Refuses to forget bits, naming the first slot that has any.
-    fn refuse_lost_bits(&self, needs: &Needs<'_>) -> Result<()> {
+    pub(super) fn refuse_lost_bits(&self, needs: &Needs<'_>) -> Result<()> {
         let all = self.before.geometry.bits(self.before.la_size).unwrap_or(0);
         for slot in 0..u8::try_from(self.before.geometry.max_peers).unwrap_or(u8::MAX) {
             let slot = BitmapIndex::new(slot);

@@ -31,6 +31,11 @@ pub enum Note {
         /// By how much.
         by: Sectors,
     },
+    /// The device is smaller: what lies behind its new end is no part of it, and neither are the bits of that.
+    Shrunk {
+        /// By how much.
+        by: Sectors,
+    },
     /// Only DRBD 9.3 and newer take this granularity.
     Only93,
     /// Something that the other format has no room for is gone.
@@ -82,6 +87,10 @@ impl fmt::Display for Note {
             Self::Grown { by } => write!(
                 f,
                 "the device is {by} larger: what is added is out of sync in every slot"
+            ),
+            Self::Shrunk { by } => write!(
+                f,
+                "the device is {by} smaller: what lies behind its new end is no part of it any more, and the bits of that are gone"
             ),
             Self::Only93 => {
                 f.write_str("only DRBD 9.3 and newer attach metadata of this granularity")

@@ -1,7 +1,7 @@
 //! Why an edit is refused.
 
 use crate::error::{Misfit, Refusal};
-use crate::format::superblock::{Format, Uuid};
+use crate::format::superblock::{DeviceFlags, Format, Uuid};
 use crate::units::{BitmapIndex, Bytes, NodeId, Sectors};
 
 /// A change that would break an invariant, or that this metadata has no place for.
@@ -119,6 +119,14 @@ pub enum ChangeRefusal {
         slot: BitmapIndex,
         /// The peer whose slot is kept.
         peer: NodeId,
+    },
+    /// A flag of the device that this format lacks.
+    #[error("metadata is {format}, whose device has no flag {}", flag.name())]
+    NoSuchFlag {
+        /// Which.
+        flag: DeviceFlags,
+        /// What the metadata is.
+        format: Format,
     },
     /// More history than the format has.
     #[error("{found} history UUIDs, expected at most {most}")]

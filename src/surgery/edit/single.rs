@@ -4,6 +4,7 @@ use super::{Change, ChangeRefusal, Edited, Needs, NewUuid, Note};
 use crate::error::Result;
 use crate::format::metadata::{Generation, HISTORY_UUIDS, PeerV09};
 use crate::format::superblock::{DeviceFlags, Format, PeerFlags, Uuid, node_id};
+use crate::surgery::place::PlaceRefusal;
 use crate::units::{NodeId, Sectors};
 
 impl Edited {
@@ -11,7 +12,14 @@ impl Edited {
     pub(super) fn node_id(&mut self, target: NodeId) -> Result<()> {
         let before = self.header.node_id();
         self.v09()?;
-        let moved = self.header.move_to_node(target)?;
+        let moved = self.header.move_to_node(target).map_err(|error| {
+            let Some(PlaceRefusal::OwnSlot { node, found }) = error.refusal() else {
+                return error;
+            };
+            // Whose entry it is as long as nothing is exchanged.
+            let (node, slot) = (before.unwrap_or(*node), *found);
+            ChangeRefusal::OwnSlot { node, slot }.into()
+        })?;
         if let Some(from) = moved.or(before) {
             if moved.is_some() {
                 self.note(Note::Exchanged { from, to: target });
@@ -49,17 +57,29 @@ impl Edited {
         }
     }
 
-    pub(super) fn la_size(&mut self, size: Sectors) {
-        if let Some(by) = size.checked_sub(self.before.la_size)
-            && by > Sectors::ZERO
-            && self.before.la_size > Sectors::ZERO
+    pub(super) fn la_size(&mut self, size: Sectors, needs: &Needs<'_>) -> Result<()> {
+        let before = self.before.la_size;
+        if size == Sectors::ZERO && !needs.force {
+            // Without a size there is no bitmap.
+            self.refuse_lost_bits(needs)?;
+        }
+        if let Some(by) = size.checked_sub(before).filter(|by| *by > Sectors::ZERO)
+            && before > Sectors::ZERO
         {
             self.note(Note::Grown { by });
         }
+        if let Some(by) = before.checked_sub(size).filter(|by| *by > Sectors::ZERO) {
+            self.note(Note::Shrunk { by });
+        }
         self.header.la_size = size;
+        Ok(())
     }
 
     pub(super) fn flag(&mut self, flag: DeviceFlags, set: bool) -> Result<()> {
+        let format = self.header.format();
+        if flag.named(format).unknown != 0 {
+            return Err(ChangeRefusal::NoSuchFlag { flag, format }.into());
+        }
         let flags = match &mut self.header.generation {
             Generation::V07(_) => return Err(ChangeRefusal::V07.into()),
             Generation::V08(generation) => &mut generation.flags,

@@ -94,8 +94,11 @@ impl Edited {
     ///
     /// Source: `clear_peer_slot` (`drbd_nl.c`).
     pub(super) fn forget(&mut self, node: NodeId, needs: &mut Needs<'_>) -> Result<()> {
-        self.refuse_own(node)?;
         let held = self.peer(node).map_or(-1, |peer| peer.bitmap_index);
+        // The own entry has no slot; where it has one, DRBD does not attach, and this is the way out.
+        if held == -1 {
+            self.refuse_own(node)?;
+        }
         let flags = self.peer(node).map_or(0, |peer| peer.flags.0);
         if held == -1 && flags == 0 {
             return Err(ChangeRefusal::HasNoSlot { node }.into());

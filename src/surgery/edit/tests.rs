@@ -182,12 +182,13 @@ fn some_bits(seed: &[(u16, bool)], count: usize) -> Vec<bool> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases(256)))]
+    #![proptest_config(ProptestConfig::with_cases(cases(2000)))]
 
     #[test]
     fn a_regrained_slot_has_the_bits_that_cover_what_was_out_of_sync(
         seed in prop::collection::vec((0_u16..3000, any::<bool>()), 1..12),
-        la_size in 1_u64..300_000,
+        // From one word to more than a piece of them.
+        la_size in prop_oneof![1_u64..3000, 1_u64..100_000],
         old in 0_u32..9,
         new in 0_u32..9,
     ) {
@@ -205,23 +206,27 @@ proptest! {
     }
 
     #[test]
-    fn slots_keep_their_bits_whatever_their_number(
+    fn slots_keep_their_bits_whatever_their_number_and_granularity(
         seeds in prop::collection::vec(prop::collection::vec((0_u16..500, any::<bool>()), 1..6), 1..6),
         slots in 1_u32..=31,
-        la_size in 1_u64..50_000,
+        la_size in 1_u64..20_000,
+        grains in prop_oneof![Just((0_u32, 0_u32)), (0_u32..9, 0_u32..9)],
     ) {
         let before = u32::try_from(seeds.len()).unwrap();
-        let header = v09(before, 4096, la_size);
+        let (old, new) = (4096_u32 << grains.0, 4096_u32 << grains.1);
+        let header = v09(before, old, la_size);
         let count = usize::try_from(header.geometry.bits(header.la_size).unwrap()).unwrap();
         let bits = Bits(seeds.iter().map(|seed| some_bits(seed, count)).collect());
-        let change = Change::MaxPeers { slots, new: NewSlots::Auto };
-        let edited = edit(&header, &bits, &[change]).unwrap();
+        let more = Change::MaxPeers { slots, new: NewSlots::Auto };
+        let edited = edit(&header, &bits, &[more, Change::BytesPerBit(new)]).unwrap();
         for slot in 0..u8::try_from(slots).unwrap() {
             // Slot 0 is a peer's; 1 is the first free one.
             let like = if u32::from(slot) < before { Some(usize::from(slot)) } else if before > 1 { Some(1) } else { None };
-            let expected = like.map_or(vec![true; count], |like| bits.0[like].clone());
+            let like = like.map_or_else(|| vec![true; count], |like| bits.0[like].clone());
+            let expected = model(&like, old.into(), new.into(), la_size);
             let found = read(&edited, &bits, slot);
-            prop_assert_eq!(&found[..count], &expected[..], "slot {}", slot);
+            prop_assert_eq!(&found[..expected.len()], &expected[..], "slot {}", slot);
+            prop_assert!(found[expected.len()..].iter().all(|bit| !bit), "bits beyond the end");
         }
     }
 

@@ -10,8 +10,8 @@ use crate::format::metadata::{Run, SlotWords};
 use crate::image::Scratch;
 use crate::units::{Bytes, ImagePos};
 
-/// The most words in one run: what a reader holds of a slot.
-const LONGEST: usize = 32 << 10;
+/// The most words in one run: what a reader holds of a slot, of which there may be 31 at once.
+const LONGEST: usize = 8 << 10;
 /// Bytes of a word.
 const WORD_LEN: usize = 4;
 

@@ -72,7 +72,7 @@ fn what_an_undoing_by_force_overwrites_is_kept() {
 
 #[test]
 fn an_undoing_by_force_cut_off_anywhere_is_taken_back_unasked() {
-    for scenario in [Scenario::relocation(), Scenario::in_place()] {
+    for scenario in Scenario::each() {
         let (mut target, undo) = applied(&scenario);
         // DRBD's superblock has other UUIDs by now, in the sector that has the magic.
         target

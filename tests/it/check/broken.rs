@@ -47,7 +47,7 @@ fn sized(level: Level, more_than_fits: u64) -> Made {
 }
 
 /// A log that a kernel wrote, whose newest transactions are lost.
-fn lost_log() -> Vec<u8> {
+pub(crate) fn lost_log() -> Vec<u8> {
     let mut log = KernelLog::new(1, 8, 300, 0);
     for extent in 0..12 {
         log.activate(&[(extent, u32::from(extent))], Write::Whole);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use mdtool::builder::{LaSize, Level, Peer, build};
-use mdtool::image::WritableFile;
+use mdtool::image::{MemImage, ReadAt, WritableFile};
 use mdtool::units::{BitmapIndex, Bytes, DevPos, ImagePos, NodeId, Sectors};
 use tempfile::TempDir;
 
@@ -107,6 +107,21 @@ impl Ground {
         Self::of(format, &[inner(format).la_size(size)])
     }
 
+    /// With the superblock of when the disk was smaller, which an online move left.
+    pub(super) fn stale(format: &'static str) -> Self {
+        let ground = Self::roomy(format);
+        let older = Bytes::new(SIZE - 128 * 1024);
+        let mut image = MemImage::new(older);
+        let size = LaSize::Exactly(Sectors::new(3000));
+        let level = inner(format).la_size(size);
+        build(&mut image, ImagePos::START, older, &[level]).unwrap();
+        let at = older.get() - 4096;
+        let mut block = [0; 4096];
+        image.read_exact_at(ImagePos::new(at), &mut block).unwrap();
+        patch(&ground.path("disk"), at, &block);
+        ground
+    }
+
     pub(super) fn grown(format: &'static str) -> Self {
         let ground = Self::roomy(format);
         // By less than its metadata is long.
@@ -174,6 +189,15 @@ impl Ground {
 
     pub(super) fn truncated(format: &'static str) -> Self {
         Self::stack(format).done(" --strategy truncate")
+    }
+
+    /// Somebody wrote to the superblock since.
+    pub(super) fn truncated_and_changed(format: &'static str) -> Self {
+        let ground = Self::truncated(format);
+        let disk = ground.path("disk");
+        let end = std::fs::metadata(&disk).unwrap().len();
+        patch(&disk, end - 4096 + 8, &[0x77; 8]);
+        ground
     }
 
     pub(super) fn moved_to_meta(format: &'static str) -> Self {

@@ -131,6 +131,9 @@ impl ChangeArgs {
     /// The changes, in the order in which they are made: to v09 first, so that all that v09 has can be changed; to v08 last.
     pub(crate) fn changes(&self) -> Result<Vec<Change>, String> {
         let mut changes = Vec::new();
+        if self.merge_slots && self.format != Some(ToFormat::V08) {
+            return Err("--merge-slots is for --format v08, which has one slot".to_owned());
+        }
         let mut node_id = self.node_id;
         let mut max_peers = self.max_peers;
         if self.format == Some(ToFormat::V09) {
@@ -246,7 +249,11 @@ fn two_nodes(text: &str) -> Result<(NodeId, NodeId), String> {
     let (one, other) = text
         .split_once(',')
         .ok_or("expected two node ids: 1,2")?;
-    Ok((node(one)?, node(other)?))
+    let (one, other) = (node(one)?, node(other)?);
+    if one == other {
+        return Err("expected two different node ids".to_owned());
+    }
+    Ok((one, other))
 }
 
 fn assignment(text: &str) -> Result<(NodeId, Option<BitmapIndex>), String> {

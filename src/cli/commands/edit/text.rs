@@ -14,12 +14,13 @@ use crate::cli::session::select::Chosen;
 use crate::cli::session::source::Source;
 use crate::dump::{Compat, print};
 use crate::error::Refused;
-use crate::format::metadata::{Generation, Header};
+use crate::format::metadata::{Generation, Header, PeerV09};
 use crate::format::superblock::{AlState, DeviceFlags};
 use crate::format::layout::MdLayout;
 use crate::image::{NewFile, random_u64};
-use crate::surgery::edit::{Change, Edited, Needs, SlotSource, Spooled};
+use crate::surgery::edit::{Change, Edited, Needs, Recipe, SlotSource, Spooled};
 use crate::survey::locate::ScanMode;
+use crate::units::BitmapIndex;
 
 /// Prints the edited metadata as a dump; the image stays as it is.
 pub(crate) fn run(
@@ -139,24 +140,87 @@ pub(crate) fn differences(before: &Header, edited: &Edited) -> Vec<String> {
             line(&what, old, new);
         }
     }
+    lines.extend(of_slots(before, edited));
     let (Generation::V09(old), Generation::V09(new)) = (&before.generation, &after.generation)
     else {
         return lines;
     };
-    for (node, (old, new)) in old.peers.iter().zip(&new.peers).enumerate() {
+    lines.extend(of_peers(&old.peers, &new.peers));
+    lines
+}
+
+/// What changes of the peers' entries; neighbours of which the same is said share a line.
+fn of_peers(old: &[PeerV09], new: &[PeerV09]) -> Vec<String> {
+    let changes = old.iter().zip(new).map(|(old, new)| of_peer(old, new));
+    let named = |first: usize, last: usize| match last.checked_sub(first) {
+        Some(0) | None => format!("peer[{first}]"),
+        Some(_) => format!("peer[{first}] to peer[{last}]"),
+    };
+    grouped(changes, named, " ")
+}
+
+/// What changes of one entry.
+fn of_peer(old: &PeerV09, new: &PeerV09) -> Option<String> {
+    let mut parts = Vec::new();
+    let mut part = |what: &str, old: String, new: String| {
         if old != new {
-            lines.push(format!(
-                "peer[{node}] slot {} -> {}, bitmap UUID {} -> {}, flags 0x{:08X} -> 0x{:08X}",
-                old.bitmap_index,
-                new.bitmap_index,
-                old.bitmap_uuid,
-                new.bitmap_uuid,
-                old.flags.0,
-                new.flags.0
-            ));
+            parts.push(format!("{what} {old} -> {new}"));
+        }
+    };
+    let number = |index: i32| index.to_string();
+    part("slot", number(old.bitmap_index), number(new.bitmap_index));
+    part("bitmap UUID", old.bitmap_uuid.to_string(), new.bitmap_uuid.to_string());
+    part("dagtag", old.bitmap_dagtag.to_string(), new.bitmap_dagtag.to_string());
+    let flags = |flags: u32| format!("0x{flags:08X}");
+    part("flags", flags(old.flags.0), flags(new.flags.0));
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// What becomes of the bits of each slot that is not as it was.
+fn of_slots(before: &Header, edited: &Edited) -> Vec<String> {
+    let count = usize::try_from(before.geometry.max_peers).unwrap_or(0);
+    let said = edited.recipes.iter().zip(0..=u8::MAX).map(|(recipe, slot)| {
+        let same = *recipe == Recipe::of(BitmapIndex::new(slot));
+        if same && usize::from(slot) < count {
+            return None;
+        }
+        Some(match recipe.of.as_slice() {
+            _ if recipe.all_set => "everything out of sync".to_owned(),
+            [] => "nothing out of sync".to_owned(),
+            [one] => format!("as slot {} was", one.get()),
+            several => {
+                let several = several.iter().map(|slot| slot.get().to_string());
+                format!("what slots {} had", several.collect::<Vec<_>>().join(", "))
+            }
+        })
+    });
+    let named = |first: usize, last: usize| match last.checked_sub(first) {
+        Some(0) | None => format!("slot {first}"),
+        Some(_) => format!("slots {first} to {last}"),
+    };
+    grouped(said, named, ": ")
+}
+
+/// A line for each run of entries of which the same is said.
+fn grouped(
+    said: impl Iterator<Item = Option<String>>,
+    named: impl Fn(usize, usize) -> String,
+    between: &str,
+) -> Vec<String> {
+    let mut runs: Vec<(usize, usize, String)> = Vec::new();
+    for (number, said) in said.enumerate() {
+        let Some(said) = said else { continue };
+        match runs.last_mut() {
+            Some((_, last, same)) if last.checked_add(1) == Some(number) && *same == said => {
+                *last = number;
+            }
+            _ => runs.push((number, number, said)),
         }
     }
-    lines
+    let line = |(first, last, said): (usize, usize, String)| {
+        format!("{}{between}{said}", named(first, last))
+    };
+    runs.into_iter().map(line).collect()
 }
 
 /// Every field that is not a peer's, by the name that a dump gives it.
@@ -186,6 +250,7 @@ fn fields(header: &Header) -> Vec<(String, String)> {
             fields.push(field("current UUID", v09.current_uuid.to_string()));
             fields.push(field("history UUIDs", list(&v09.history_uuids)));
             fields.push(field("node-id", v09.node_id.to_string()));
+            fields.push(field("members", format!("0x{:016X}", v09.members)));
         }
     }
     fields

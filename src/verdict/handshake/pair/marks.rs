@@ -2,7 +2,7 @@
 
 use super::{Answer, Meeting};
 use crate::error::Result;
-use crate::format::bitmap::{Stream, count_union};
+use crate::format::bitmap::{Coarse, Union, count_set};
 use crate::format::metadata::SlotWords;
 use crate::units::{BitmapIndex, Sectors};
 use crate::verdict::handshake::decision::{Decision, Strategy};
@@ -53,20 +53,20 @@ impl Marks {
     /// # Errors
     ///
     /// What reading the words met.
-    pub fn count(&self, mut words: [Option<Box<dyn SlotWords + '_>>; 2]) -> Result<u64> {
+    pub fn count(&self, words: [Option<Box<dyn SlotWords + '_>>; 2]) -> Result<u64> {
         if self.sides.contains(&Mark::All) {
             return Ok(self.total);
         }
         let mut told = self.total;
-        let mut streams = Vec::new();
-        for ((mark, words), extent) in self.sides.iter().zip(&mut words).zip(self.extents) {
+        let mut slots: Vec<Box<dyn SlotWords + '_>> = Vec::new();
+        for ((mark, words), extent) in self.sides.iter().zip(words).zip(self.extents) {
             if let (Mark::Slot(_), Some(words)) = (mark, words) {
                 told = told.min(extent.told);
-                streams.push(Stream::new(&mut **words, extent.halvings, extent.cut));
+                slots.push(Box::new(Coarse::new(words, extent.halvings, extent.cut)));
             }
         }
         let grown = self.total.saturating_sub(told);
-        Ok(count_union(&mut streams, told)?.saturating_add(grown))
+        Ok(count_set(&mut Union::of(slots), told)?.saturating_add(grown))
     }
 }
 
