@@ -42,7 +42,7 @@ pub use random::random_u64;
 pub use scratch::Scratch;
 pub use source::{is_pipe, is_regular_file, is_there, open_source, source_size};
 pub use standard::{StandardInput, StandardOutput};
-pub use system::ignore_size_limit_signal;
+pub use system::{finish_whatever_is_signalled, ignore_size_limit_signal};
 pub use transfer::{TransferFile, forget_cached, who_uses};
 pub use watched::{Access, Watched};
 pub use window::Window;

@@ -52,9 +52,17 @@ pub(crate) fn each_of_file(
     let name = || path.display().to_string();
     let text = open_source(path).with_context(name)?;
     let mut file = RangeFile::new(text, of_line).with_context(name)?;
+    let mut any = false;
     while let Some(range) = file.next_range().with_context(name)? {
+        any = true;
         visit(range)?;
     }
+    // A command that failed before a pipe must not read as an answer.
+    anyhow::ensure!(
+        any,
+        "{}: there is no range in it, expected at least one",
+        name()
+    );
     Ok(())
 }
 

@@ -116,6 +116,16 @@ pub fn ignore_size_limit_signal() {
     }
 }
 
+/// Lets nothing but SIGKILL end the process from here on: a terminal that hangs up, or Ctrl-C, would leave a change half done that takes a moment more.
+pub fn finish_whatever_is_signalled() {
+    for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM] {
+        // SAFETY: ignoring a signal runs no code of ours; and the number is a valid one, so there is no error to look at.
+        unsafe {
+            libc::signal(signal, libc::SIG_IGN);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::fd::OwnedFd;

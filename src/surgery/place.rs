@@ -181,6 +181,29 @@ pub(super) fn draft_log(
     Ok(())
 }
 
+/// Drafts that bitmap and log stay as they are: a superblock that is put back later must find them so, or it would describe others.
+pub(super) fn keep(draft: &mut Draft<'_>, window: Window<'_>, layout: &MdLayout) -> Result<()> {
+    keep_bitmap(draft, window, layout)?;
+    keep_log(draft, window, layout)
+}
+
+/// The same of the bitmap alone.
+pub(super) fn keep_bitmap(
+    draft: &mut Draft<'_>,
+    window: Window<'_>,
+    layout: &MdLayout,
+) -> Result<()> {
+    // What is announced and not put is noted by its checksum.
+    draft.body("bitmap", image_range(window, &layout.bm)?)?;
+    Ok(())
+}
+
+/// The same of the log alone.
+pub(super) fn keep_log(draft: &mut Draft<'_>, window: Window<'_>, layout: &MdLayout) -> Result<()> {
+    draft.body("activity log", image_range(window, &layout.al)?)?;
+    Ok(())
+}
+
 /// Bytes of a log that are carried over at once.
 const LOG_PIECE: Bytes = Bytes::new(256 << 10);
 

@@ -12,7 +12,9 @@ use crate::format::metadata::{Generation, Header, NODE_IDS};
 use crate::format::superblock::{AlState, DeviceFlags, Format, Superblock};
 use crate::image::Window;
 use crate::surgery::edit::{EditedBitmap, Recipe};
-use crate::surgery::place::{Former, PlaceRefusal, draft_log, image_pos, place_over};
+use crate::surgery::place::{
+    Former, PlaceRefusal, draft_log, image_pos, keep, keep_bitmap, place_over,
+};
 use crate::survey::locate::Level;
 use crate::survey::traces::TraceKind;
 use crate::transaction::Draft;
@@ -231,7 +233,10 @@ impl Repair {
         let at = image_pos(device, layout.md)?;
         draft.retire("old superblock", at)?;
         if empties {
+            keep_bitmap(draft, device, layout)?;
             draft_log(draft, device, layout, self.header.format())?;
+        } else {
+            keep(draft, device, layout)?;
         }
         draft.commit("superblock", at, &self.superblock()?.to_bytes())
     }

@@ -50,6 +50,11 @@ pub struct UndoCheck {
     pub changed_target: Option<usize>,
     /// How many such places there are.
     pub changed_count: u64,
+    /// The first of the stretches that the change left as they were and that are not so any more: of them the undo file has no more than
+    /// their checksums.
+    pub moved: Option<ImagePos>,
+    /// How many they are.
+    pub moved_count: u64,
     /// Whether anything there shows that this is the disk that was changed.
     pub recognised: bool,
 }
@@ -337,6 +342,8 @@ impl Tally {
                 (false, false) => Found::default(),
             };
         }
+        let moved = self.moved.first.first().map(|place| place.1);
+        let moved_count = self.moved.count;
         self.strange.join(self.moved);
         let state = if all_undone {
             UndoState::NothingToDo
@@ -355,6 +362,8 @@ impl Tally {
             changed_target: self.strange.first.first().map(|place| place.0),
             changed: self.strange.first.iter().map(|place| place.1).collect(),
             changed_count: self.strange.count,
+            moved,
+            moved_count,
             recognised: !self.devices.other
                 && (self.devices.same
                     || self.telling > 0

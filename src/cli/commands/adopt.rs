@@ -40,13 +40,17 @@ pub(crate) fn run(
     out: &mut Streams<'_>,
 ) -> anyhow::Result<Outcome> {
     let external = args.strategy == Strategy::External;
+    anyhow::ensure!(
+        external || args.meta.is_none(),
+        "--meta says where --strategy external puts the metadata, expected that strategy"
+    );
     let request = Request {
         aim: Aim::Resource {
             image: &args.image,
             level: args.level,
             trust: Trust::Found,
         },
-        meta: args.meta.as_deref().filter(|_| external),
+        meta: args.meta.as_deref(),
         writing: &args.writing,
         command_line,
         dump: None,

@@ -54,7 +54,11 @@ pub(crate) fn run(
     let mut view = View::new(&args.writing, &pair.subject(args, other), out.stdout)?;
     pair.compare(&mut |range, class| view.range(range, class))?;
     let totals = view.finish(pair.comparison.len, None)?;
-    if totals.unmarked() > Bytes::ZERO {
+    let same = a.same_generation(&b);
+    if same && totals.differ() > totals.unmarked() {
+        out.tell("mdtool: warning: both sides have the same current UUID: they connect without a resync, and what is marked is not sent either");
+    }
+    if totals.unmarked() > Bytes::ZERO || same && totals.differ() > Bytes::ZERO {
         mark::tell_the_way(args, other, out);
     }
     Ok(totals.outcome())

@@ -1,6 +1,7 @@
 //! `mdtool import`.
 
 pub(crate) mod args;
+mod counted;
 pub(crate) mod view;
 
 use std::path::Path;
@@ -10,6 +11,7 @@ use serde_json::json;
 
 use crate::cli::Streams;
 use crate::cli::commands::import::args::ImportArgs;
+use crate::cli::commands::import::counted::{Counted, Short};
 use crate::cli::outcome::Outcome;
 use crate::cli::output::change::{self, Metadata};
 use crate::cli::output::human::bytes_and_decimal;
@@ -79,6 +81,7 @@ impl Job for Importing<'_> {
             progress: &self.progress,
             size: look.opened.image_size(),
             import,
+            short: Vec::new(),
         }))
     }
 }
@@ -91,6 +94,8 @@ struct Imported<'l, 'a> {
     /// The target's size.
     size: Bytes,
     import: Import,
+    /// Slots of which the dump has fewer words than the device needs.
+    short: Vec<Short>,
 }
 
 impl Plan for Imported<'_, '_> {
@@ -101,7 +106,9 @@ impl Plan for Imported<'_, '_> {
             let (layout, header) = (&self.import.layout, &self.import.header);
             match self.reader.take() {
                 Some(mut reader) => {
-                    place(draft, device, layout, header, &mut reader)?;
+                    let mut counted = Counted::new(&mut reader);
+                    place(draft, device, layout, header, &mut counted)?;
+                    self.short = counted.short(header);
                     reader.finish()
                 }
                 // A text is read once.
@@ -118,7 +125,7 @@ impl Plan for Imported<'_, '_> {
         let superblock = header.compose(layout).ok();
         let uuid = superblock.and_then(|superblock| superblock.current_uuid());
         let uuid = uuid.map_or_else(|| "none".to_owned(), |uuid| uuid.to_string());
-        vec![
+        let mut words = vec![
             format!(
                 "{}: the {} metadata of {} is written where DRBD looks, {}: from byte {} to byte {}",
                 self.args.target.display(),
@@ -129,7 +136,9 @@ impl Plan for Imported<'_, '_> {
                 layout.whole.end.get()
             ),
             format!("DRBD device: {size}; current UUID {uuid}"),
-        ]
+        ];
+        words.extend(self.short.iter().map(ToString::to_string));
+        words
     }
 
     fn question(&self) -> Question {
@@ -155,6 +164,12 @@ impl Plan for Imported<'_, '_> {
             return Ok(());
         };
         let printed = print(change, &self.import, self.args, out);
+        for short in &self.short {
+            out.tell(format_args!(
+                "mdtool: warning: {}: {short}",
+                self.args.dump.display()
+            ));
+        }
         if change.written == Written::Nothing && !self.args.writing.dry_run {
             out.tell(format_args!(
                 "mdtool: note: {}: holds this metadata already, nothing was written",

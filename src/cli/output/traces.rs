@@ -2,7 +2,7 @@
 
 use crate::cli::args::ImageArgs;
 use crate::cli::output::story::shell_word;
-use crate::cli::write::undo_name::newest_of;
+use crate::cli::write::undo_name::of_interrupted;
 use crate::format::superblock::AlState;
 use crate::survey::locate::{FoundBy, Level};
 use crate::survey::traces::{Trace, TraceKind};
@@ -62,9 +62,9 @@ pub(crate) fn hints(args: &ImageArgs, trace: &Trace) -> Vec<String> {
 
 /// The command that restores what was there before an interrupted change.
 pub(crate) fn undo(args: &ImageArgs) -> String {
-    newest_of(&args.image).map_or_else(
+    of_interrupted(&args.image).map_or_else(
         || {
-            "`mdtool undo FILE` puts back what was there before; the undo file is beside the image, or where the interrupted command ran: NAME.mdtool-undo-TIME".to_owned()
+            "`mdtool undo FILE` puts back what was there before; FILE is what the interrupted command was given as --undo, or NAME.mdtool-undo-TIME beside the image or where it ran".to_owned()
         },
         |file| {
             format!(

@@ -144,6 +144,7 @@ pub(crate) fn choose(
     let Some(innermost) = count.checked_sub(1) else {
         return Err(nothing_found(located, args, opened));
     };
+    refuse_half_changed(located, args)?;
     let default = if args.stacked {
         LevelChoice::Inner
     } else {
@@ -174,6 +175,21 @@ pub(crate) fn choose(
     }
 }
 
+/// Refuses a superblock that was named, where an interrupted change left its mark: bitmap and log beside it may be anybody's by now.
+fn refuse_half_changed(located: &Located, args: &ImageArgs) -> anyhow::Result<()> {
+    let [trace] = located.traces.as_slice() else {
+        return Ok(());
+    };
+    if args.at.is_none() || trace.kind != TraceKind::UnderWay {
+        return Ok(());
+    }
+    Err(Negative {
+        answer: format!("{}: {}", args.image.display(), traces::line(args, trace)),
+        hints: traces::hints(args, trace),
+    }
+    .into())
+}
+
 /// How far a level that a search found is trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trust {
@@ -195,8 +211,11 @@ pub(crate) fn refuse_unsure(
     let Some(level) = located.levels.get(number) else {
         return Ok(());
     };
-    let numbered = matches!(choice, Some(LevelChoice::Number(_)));
-    if level.found_by != FoundBy::Scan || numbered {
+    if level.found_by != FoundBy::Scan {
+        return Ok(());
+    }
+    refuse_shifted(opened, level, (args, choice), trust)?;
+    if matches!(choice, Some(LevelChoice::Number(_))) {
         return Ok(());
     }
     let name = args.image.display();
@@ -212,7 +231,7 @@ pub(crate) fn refuse_unsure(
         );
         let look = "`mdtool check` judges what stands where DRBD looks, and says what to do";
         let take = format!(
-            "--level {number} or --at {} takes the one that was found; --stacked, if it is the inner one of a stack",
+            "--at {} takes the one that was found; --stacked, if it is the inner one of a stack",
             at.get()
         );
         return Err(Declined::new(why, &[look, &take]).into());
@@ -222,12 +241,38 @@ pub(crate) fn refuse_unsure(
             "{name}: the superblock at {at} was found by a search and is not where DRBD looks: what it leads to is not written to unasked"
         );
         let take = format!(
-            "--level {number} or --at {} names it; `mdtool adopt` puts it where DRBD looks",
+            "--at {} names it; `mdtool adopt` puts it where DRBD looks",
             at.get()
         );
         return Err(Declined::new(why, &[&take]).into());
     }
     Ok(())
+}
+
+/// Refuses to write to what a search found where a number or `outer` was said: the same words named another resource while that one stood.
+fn refuse_shifted(
+    opened: &Opened,
+    level: &Level,
+    (args, choice): (&ImageArgs, Option<LevelChoice>),
+    trust: Trust,
+) -> anyhow::Result<()> {
+    let said = match choice {
+        Some(LevelChoice::Outer) => "outer".to_owned(),
+        Some(LevelChoice::Number(number)) => number.to_string(),
+        Some(LevelChoice::Inner) | None => return Ok(()),
+    };
+    if trust == Trust::Found {
+        return Ok(());
+    }
+    let (name, at) = (args.image.display(), opened.image_pos(level.layout.md));
+    let answer = format!(
+        "{name}: no resource stands where DRBD looks for level {said}; the superblock at {at} was found by a search, and may be another's"
+    );
+    let take = format!(
+        "--at {} names it; --level inner, if it is the inner one of a stack",
+        at.get()
+    );
+    Err(Negative::new(answer, &[&take]).into())
 }
 
 /// Refuses to say that there is no inner resource, or to take another, where a damaged one stands in its place.

@@ -41,11 +41,11 @@ impl Change {
 pub(crate) fn tell_how_to_undo(changes: &[Change], out: &mut Streams<'_>) {
     let undo = changes.iter().find_map(|change| change.undo.as_ref());
     if let Some(undo) = undo {
-        out.tell(format_args!("hint: {}", how_to_undo(undo)));
+        out.tell(format_args!("hint: {}", how_to_undo(undo, "")));
     }
 }
 
-/// The command that takes a change back.
-pub(crate) fn how_to_undo(undo: &Path) -> String {
-    format!("mdtool undo {} puts it back", undo.display())
+/// The command that takes a change back, with these options.
+pub(crate) fn how_to_undo(undo: &Path, options: &str) -> String {
+    format!("mdtool undo {}{options} puts it back", undo.display())
 }

@@ -10,8 +10,10 @@ use crate::cli::write::change::{Change, Written, how_to_undo};
 use crate::cli::write::judge::Drafted;
 use crate::cli::write::plan::{Part, Plan};
 use crate::cli::write::undo_name;
-use crate::error::{Error, TargetState};
-use crate::image::{Access, MemImage, NewFile, ReadAt, Watched, WritableFile, WriteAt};
+use crate::error::{Error, IoOp, TargetState};
+use crate::image::{
+    Access, MemImage, NewFile, ReadAt, Watched, WritableFile, WriteAt, finish_whatever_is_signalled,
+};
 use crate::transaction::{
     self, Identity, Phase, Prepared, Summary, prepare_all_showing, preview_all,
 };
@@ -142,6 +144,7 @@ impl Drawing {
         if self.summary.is_nothing() {
             return Ok(self.changes(Written::Nothing, None));
         }
+        finish_whatever_is_signalled();
         let mut made = self.make_files()?;
         let progress = Progress::new();
         let applied = {
@@ -167,7 +170,13 @@ impl Drawing {
             Err(error) => {
                 let half =
                     matches!(&error, Error::Edit(edit) if edit.state == TargetState::NeedsUndo);
-                let hint = half.then(|| how_to_undo(&undo));
+                // What the system has in memory may not be what the disk holds: all of it is written again.
+                let force = if half && after_sync(&error) {
+                    " --force"
+                } else {
+                    ""
+                };
+                let hint = half.then(|| how_to_undo(&undo, force));
                 if !half {
                     remove(made);
                 }
@@ -228,4 +237,16 @@ fn remove(made: Vec<(PathBuf, WritableFile)>) {
         // What is left has holes only.
         let _ = file.remove(&path);
     }
+}
+
+/// Whether a sync failed: then nobody knows what the disk holds.
+fn after_sync(error: &Error) -> bool {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(one) = source {
+        if matches!(one.downcast_ref::<Error>(), Some(Error::Io(io)) if io.op == IoOp::Sync) {
+            return true;
+        }
+        source = one.source();
+    }
+    false
 }

@@ -82,7 +82,7 @@ impl Look {
         let (located, number) = match aim {
             Aim::Resource { level, trust, .. } => {
                 let located = find(&opened, args, *level, ScanMode::Auto)?;
-                refuse_cut_off(&located, args, force)?;
+                refuse_cut_off(&located, args, (force && !located.levels.is_empty(), false))?;
                 refuse_damaged_inner(&opened, &located, args, *level)?;
                 let number = choose(&located, args, *level, &opened)?;
                 refuse_trace(&located, args, number)?;
@@ -92,19 +92,20 @@ impl Look {
             }
             Aim::Judged { level, .. } => {
                 let located = find(&opened, args, *level, ScanMode::Auto)?;
-                refuse_cut_off(&located, args, force)?;
+                refuse_cut_off(&located, args, (force && !located.levels.is_empty(), false))?;
                 let number = level.map(|_| choose(&located, args, *level, &opened));
                 opened.hold().with_context(name)?;
                 (located, number.transpose()?)
             }
             Aim::Whole { index, .. } => {
+                // An interrupted change may have left its marks where the metadata was before the disk grew.
                 let options = LocateOptions {
                     index: *index,
-                    scan: ScanMode::Never,
+                    scan: ScanMode::Auto,
                     stacked: false,
                 };
                 let located = locate(opened.window(), &options).with_context(name)?;
-                refuse_cut_off(&located, args, force)?;
+                refuse_cut_off(&located, args, (force, true))?;
                 (located, None)
             }
         };
@@ -162,12 +163,21 @@ impl Look {
     }
 }
 
-/// Refuses a target on which a change was interrupted: what stands there is neither what it was nor what it was to be.
-fn refuse_cut_off(located: &Located, args: &ImageArgs, force: bool) -> anyhow::Result<()> {
+/// Refuses a target on which a change was interrupted: what stands there is neither what it was nor what it was to be. `whole` where the target's
+/// own content is not asked for.
+fn refuse_cut_off(
+    located: &Located,
+    args: &ImageArgs,
+    (force, whole): (bool, bool),
+) -> anyhow::Result<()> {
     let Some(trace) = located.under_way().filter(|_| !force) else {
         return Ok(());
     };
     let why = format!("{}: {}", args.image.display(), traces::line(args, trace));
-    let go_on = "--force goes on all the same: what is on the disk now is then taken for what it was before";
-    Err(Declined::new(why, &[&traces::undo(args), go_on]).into())
+    let mut declined = Declined::new(why, &[&traces::undo(args)]);
+    if whole || !located.levels.is_empty() {
+        let go_on = "--force goes on all the same: what is on the disk now is then taken for what it was before";
+        declined.hints.push(go_on.to_owned());
+    }
+    Err(declined.into())
 }

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use crate::cli::write::undoing::strays;
 use crate::error::{Error, Refused};
-use crate::image::{NewFile, names_in};
-use crate::transaction::TargetIdentity;
+use crate::image::{ImageFile, NewFile, ReadAt, names_in};
+use crate::transaction::{TargetIdentity, UndoFile, UndoState};
 use crate::units::Bytes;
 
 /// Tries in one second; scripts are fast.
@@ -50,16 +51,37 @@ fn name(target: &Path, block_device: bool, seconds: i64, number: u32) -> PathBuf
     }
 }
 
-/// The newest undo file that lies where one of this target is put unless a name is given.
-pub(crate) fn newest_of(target: &Path) -> Option<PathBuf> {
+/// The undo file of the change that was interrupted on this target, if it lies where one is put unless a name is given: the newest that knows all
+/// that is there now.
+pub(crate) fn of_interrupted(target: &Path) -> Option<PathBuf> {
     let beside = target.parent().filter(|parent| *parent != Path::new(""));
     let here = Path::new(".");
-    newest_in(beside.unwrap_or(here), target).or_else(|| newest_in(here, target))
+    let mut all = all_in(beside.unwrap_or(here), target);
+    all.extend(all_in(here, target));
+    all.into_iter()
+        .find(|file| fits(file, target) == Some(true))
 }
 
-/// The same in one directory.
-fn newest_in(directory: &Path, target: &Path) -> Option<PathBuf> {
-    let prefix = format!("{}.mdtool-undo-", target.file_name()?.to_str()?);
+/// Whether what an undo file tells of a change is what was interrupted there; `None` where it cannot be read.
+fn fits(file: &Path, target: &Path) -> Option<bool> {
+    let undo = UndoFile::open(ImageFile::open(file).ok()?).ok()?;
+    let paths = undo.identity().targets.iter().enumerate();
+    let targets = paths.map(|(number, known)| {
+        ImageFile::open(if number == 0 { target } else { &known.path }).ok()
+    });
+    let targets: Vec<ImageFile> = targets.collect::<Option<_>>()?;
+    let targets: Vec<&dyn ReadAt> = targets.iter().map(|one| -> &dyn ReadAt { one }).collect();
+    let check = undo.check_all(&targets).ok()?;
+    let strays = strays(&undo, 0, *targets.first()?).ok()?;
+    Some(check.state == UndoState::Interrupted && check.recognised && strays.is_empty())
+}
+
+/// Undo files of a target in one directory, the newest first.
+fn all_in(directory: &Path, target: &Path) -> Vec<PathBuf> {
+    let Some(name) = target.file_name().and_then(std::ffi::OsStr::to_str) else {
+        return Vec::new();
+    };
+    let prefix = format!("{name}.mdtool-undo-");
     let age = |name: &OsString| -> Option<(u64, u64)> {
         let (seconds, number) = match name.to_str()?.strip_prefix(&prefix)?.split_once('-') {
             Some(both) => both,
@@ -67,13 +89,13 @@ fn newest_in(directory: &Path, target: &Path) -> Option<PathBuf> {
         };
         Some((seconds.parse().ok()?, number.parse().ok()?))
     };
-    let names = names_in(directory).ok()?.into_iter();
-    let newest = names
-        .filter_map(|name| Some((age(&name)?, name)))
-        .max()
-        .map(|(_, name)| name)?;
-    let path = directory.join(newest);
-    Some(path.strip_prefix(".").map_or(path.clone(), Path::to_owned))
+    let names = names_in(directory).unwrap_or_default().into_iter();
+    let mut names: Vec<_> = names.filter_map(|name| Some((age(&name)?, name))).collect();
+    names.sort_unstable_by(|one, other| other.cmp(one));
+    let paths = names.into_iter().map(|(_, name)| directory.join(name));
+    paths
+        .map(|path| path.strip_prefix(".").map_or(path.clone(), Path::to_owned))
+        .collect()
 }
 
 /// What the undo file says of a target: a path that holds wherever it is read.

@@ -6,6 +6,7 @@ use anyhow::Context;
 
 use crate::cli::Streams;
 use crate::cli::args::WritingArgs;
+use crate::cli::outcome::Declined;
 use crate::cli::write::basis::{Piece, compare, pieces_of};
 use crate::cli::write::blame::blame;
 use crate::cli::write::confirm::{Kept, confirm};
@@ -13,7 +14,9 @@ use crate::cli::write::show::table;
 use crate::cli::write::target::Target;
 use crate::cli::write::undo_name;
 use crate::error::{EditError, EditRefusal, Error, Result, TargetState};
-use crate::image::{ImageFile, ReadAt, WriteAt};
+use crate::image::{ImageFile, ReadAt, Window, WriteAt, finish_whatever_is_signalled};
+use crate::survey::locate::{IndexChoice, LocateOptions, ScanMode, locate};
+use crate::survey::traces::TraceKind;
 use crate::transaction::{Identity, Region, UndoCheck, UndoFile, UndoState, Undone};
 use crate::units::ImagePos;
 
@@ -34,6 +37,57 @@ pub(crate) struct Ended {
     pub(crate) dry_run: bool,
     /// The undo file of the undoing itself, where it overwrote what nobody else has.
     pub(crate) kept: Option<PathBuf>,
+}
+
+/// Refuses to put an old superblock beside a bitmap or a log that came since: the undo file does not have theirs.
+fn refuse_mixture(name: &str, check: &UndoCheck) -> anyhow::Result<()> {
+    let Some(first) = check.moved else {
+        return Ok(());
+    };
+    let why = format!(
+        "{name}: {} of the bitmap or the activity log, which the change left as they were, have been written to since, the first at {first}: the superblock that would come back does not belong to them",
+        crate::error::Places(check.moved_count)
+    );
+    let hints = [
+        "undo first what was changed later, if that was mdtool: its undo file has what was there",
+        "--force puts back the superblock all the same, where you know that the bitmap still holds",
+    ];
+    Err(Declined::new(why, &hints).into())
+}
+
+/// Refuses to undo one change while another one is half done.
+fn refuse_strays(path: &Path, strays: &[ImagePos]) -> anyhow::Result<()> {
+    let Some(at) = strays.first() else {
+        return Ok(());
+    };
+    let why = format!(
+        "{}: another change by mdtool was interrupted here: it left its mark in the superblock at {at}, of which this undo file holds nothing",
+        path.display()
+    );
+    let hint = "`mdtool undo` with the undo file of that change comes first";
+    Err(Declined::new(why, &[hint]).into())
+}
+
+/// Marks of an interrupted change in superblocks that an undo file has nothing of.
+pub(crate) fn strays(
+    undo: &UndoFile<ImageFile>,
+    target: usize,
+    looked: &dyn ReadAt,
+) -> Result<Vec<ImagePos>> {
+    let options = LocateOptions {
+        index: IndexChoice::Auto,
+        scan: ScanMode::Never,
+        stacked: false,
+    };
+    let located = locate(Window::whole(looked), &options)?;
+    let marked = located.traces.iter();
+    let marked = marked.filter(|trace| trace.kind == TraceKind::UnderWay);
+    let marked = marked.map(|trace| ImagePos::at(trace.at.from_start()));
+    let known = |at: &ImagePos| {
+        let mut regions = undo.regions();
+        regions.any(|region| region.target == target && region.range.contains(at))
+    };
+    Ok(marked.filter(|at| !known(at)).collect())
 }
 
 impl Undoing<'_> {
@@ -73,6 +127,13 @@ impl Undoing<'_> {
         check
             .allow(true)
             .map_err(|refusal| blamed(EditError::untouched(refusal.into()).into()))?;
+        if !self.writing.force {
+            refuse_mixture(&name, &check)?;
+            for (number, (path, looked)) in paths.iter().zip(&looked).enumerate() {
+                let strays = strays(self.undo, number, *looked).map_err(blamed)?;
+                refuse_strays(path, &strays)?;
+            }
+        }
         if self.writing.dry_run {
             return Ok(self.shown(&name, &check, out));
         }
@@ -197,6 +258,7 @@ impl Undoing<'_> {
             .filter_map(Target::ours)
             .map(|file| -> &mut dyn WriteAt { file })
             .collect();
+        finish_whatever_is_signalled();
         if check.state != UndoState::ChangedSince && self.writing.undo.is_none() {
             let undone = self.undo.undo_all(&mut files, force).map_err(again)?;
             return Ok((undone, None));

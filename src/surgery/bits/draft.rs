@@ -9,6 +9,7 @@ use crate::format::bitmap::{WORD_BITS, low_bits};
 use crate::format::superblock::Superblock;
 use crate::image::Window;
 use crate::surgery::apply_al::{Marking, can_be_clean};
+use crate::surgery::place::keep_log;
 use crate::survey::locate::Level;
 use crate::transaction::{Area, Draft};
 use crate::units::{BitmapIndex, Bytes, DevPos, ImagePos, MD_BLOCK, Sectors, range_len};
@@ -81,6 +82,8 @@ pub fn draft(
         for _ in 0..range_len(&layout.al).whole_units(MD_BLOCK) {
             area.put(&initialised_block())?;
         }
+    } else {
+        keep_log(draft, device, layout)?;
     }
     draft.commit(
         &label("superblock"),

@@ -5,7 +5,7 @@ use crate::error::{EditRefusal, Result};
 use crate::format::layout::{MdIndex, MdLayout};
 use crate::image::Window;
 use crate::surgery::adopt::meta_device;
-use crate::surgery::place::{Former, place_over};
+use crate::surgery::place::{Former, keep, place_over};
 use crate::survey::locate::Level;
 use crate::transaction::Draft;
 use crate::units::{Bytes, ImagePos, MD_BLOCK, Sectors, range_len};
@@ -101,6 +101,7 @@ impl Edited {
         let at = device.image_pos(layout.md).ok_or(outside)?;
         let bytes = superblock.to_bytes();
         draft.retire("old superblock", at)?;
+        keep(draft, device, &layout)?;
         draft.commit("superblock", at, &bytes)
     }
 }

@@ -109,7 +109,8 @@ impl<'a> View<'a> {
             bytes_per_bit: self.scale.per_bit.get(),
             device_bytes: self.scale.device.get(),
             device_bits: self.scale.bits,
-            log_applied: self.args.apply_al,
+            // No dump has a log.
+            log_applied: self.args.apply_al && self.level.is_some(),
         };
         let open = document::open(&head)?;
         Ok(write!(self.out, "{open},\n  \"slots\": [")?)

@@ -198,7 +198,7 @@ pub(super) fn tell_the_way_from_list(args: &DiffArgs, list: &Path, out: &mut Str
 /// The way, where `diff` is the comparison and `again` says how to repeat it.
 fn tell(diff: &str, again: &str, out: &mut Streams<'_>) {
     for line in [
-        "next: no resync mends what differs and is not marked. Only you know which side is right; with A as the right one:".to_owned(),
+        "next: no resync mends this by itself. Only you know which side is right; with A as the right one:".to_owned(),
         format!("        {diff} --set-bits --sync-source     marks it in A, and makes A the source"),
         "        drbdadm up RESOURCE     on both nodes: they connect, B is SyncTarget and gets exactly that".to_owned(),
         "        drbdadm down RESOURCE     on both nodes, when both are UpToDate".to_owned(),

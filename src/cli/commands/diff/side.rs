@@ -45,6 +45,12 @@ impl<'a> Side<'a> {
         })
     }
 
+    /// Whether both are of one generation, so that they connect without a resync.
+    pub(super) fn same_generation(&self, other: &Self) -> bool {
+        let both = [self, other].map(|side| side.level.superblock.current_uuid());
+        matches!(both, [Some(one), Some(other)] if one.same_generation(other))
+    }
+
     pub(super) fn name(&self) -> String {
         self.path.display().to_string()
     }

@@ -158,7 +158,8 @@ impl<'a> View<'a> {
             return writeln!(self.out, "nothing is out of sync");
         }
         let plural = if ranges == 1 { "range" } else { "ranges" };
-        writeln!(self.out, "{ranges} {plural}, in {} stretches:", self.count)?;
+        let stretches = if self.count == 1 { "stretch" } else { "stretches" };
+        writeln!(self.out, "{ranges} {plural}, in {} {stretches}:", self.count)?;
         for (class, total) in &self.totals {
             let size = binary(Bytes::new(total.bytes));
             writeln!(self.out, "  {class:9}  {:>8}  {size:>10}", total.stretches)?;

@@ -70,13 +70,14 @@ impl Group {
 pub(super) fn each(ext: &Ext<'_>, visit: &mut dyn FnMut(Group) -> Result<()>) -> Result<()> {
     let sb = &ext.superblock;
     let per_block = per_block(sb);
-    let blocks = sb.groups().div_ceil(per_block);
+    let groups = sb.groups_present();
+    let blocks = groups.div_ceil(per_block);
     for index in 0..blocks {
         let Some(bytes) = ext.blocks.uncounted(descriptor_block(sb, index))? else {
             break;
         };
         let first = index.saturating_mul(per_block);
-        for (number, bytes) in (first..sb.groups()).zip(bytes.chunks_exact(sb.descriptor_size)) {
+        for (number, bytes) in (first..groups).zip(bytes.chunks_exact(sb.descriptor_size)) {
             if let Some(group) = Group::decode(sb, number, bytes) {
                 visit(group)?;
             }

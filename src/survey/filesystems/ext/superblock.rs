@@ -70,6 +70,8 @@ mod compat {
 pub(super) struct Superblock {
     pub(super) block_size: Bytes,
     pub(super) blocks: u64,
+    /// How many of them lie on the device.
+    present: u64,
     pub(super) first_data_block: u64,
     /// Blocks that one bit of a bitmap stands for.
     pub(super) cluster: u64,
@@ -101,7 +103,11 @@ impl Superblock {
         let superblock = Self::fields(bytes)
             .ok_or_else(|| "the superblock has sizes that cannot be".to_owned())?;
         superblock.check(device)?;
-        Ok(superblock)
+        let present = device.whole_units(superblock.block_size);
+        Ok(Self {
+            present: present.min(superblock.blocks),
+            ..superblock
+        })
     }
 
     fn fields(bytes: &[u8]) -> Option<Self> {
@@ -145,6 +151,7 @@ impl Superblock {
         Some(Self {
             block_size: Bytes::new(1024_u64.checked_shl(log_block)?),
             blocks: u64::from(u32_at(0x4)?) | high,
+            present: 0,
             first_data_block: u64::from(u32_at(0x14)?),
             cluster: 1_u64.checked_shl(log_cluster)?,
             blocks_per_group: u64::from(u32_at(0x20)?),
@@ -217,6 +224,12 @@ impl Superblock {
     /// How many groups there are.
     pub(super) fn groups(&self) -> u64 {
         let data = self.blocks.saturating_sub(self.first_data_block);
+        data.div_ceil(self.blocks_per_group.max(1))
+    }
+
+    /// How many of them begin on the device: no more are looked at, whatever the superblock claims.
+    pub(super) fn groups_present(&self) -> u64 {
+        let data = self.present.saturating_sub(self.first_data_block);
         data.div_ceil(self.blocks_per_group.max(1))
     }
 
@@ -311,6 +324,12 @@ impl Superblock {
     /// What is to be said of it.
     pub(super) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
+        if self.present < self.blocks {
+            notes.push(format!(
+                "it has {} blocks, and the device ends after {}: what it has behind that is missing",
+                self.blocks, self.present
+            ));
+        }
         if self.incompat & incompat::RECOVER != 0 {
             notes.push(
                 "the journal is not replayed: what is said of it is as old as its last checkpoint"
