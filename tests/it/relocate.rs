@@ -207,6 +207,12 @@ fn internal_metadata_goes_to_a_meta_device_and_back() {
     );
     ok(&["undo", text(&back), "--yes"]);
     assert_eq!((probed(&meta), probed(&image)), (0, 5));
+    // Whoever says yes beforehand is told who loses something.
+    let (used, more) = (file("used"), file("more"));
+    std::fs::copy(&before, &used).unwrap();
+    let run = relocate(&before, &["--meta", text(&used), "--undo", text(&more)]);
+    let warned = format!("warning: {}: v09 metadata with its superblock", text(&used));
+    assert!(run.stderr.contains(&warned), "{run:?}");
     // A disk without room for it behind the data.
     let small = file("small");
     sparse(&small, LA_SIZE * 512 + 4096);

@@ -91,6 +91,9 @@ impl Job for Adopting<'_> {
             for stake in &stakes {
                 out.tell(format_args!("mdtool: warning: {}: {stake}", look.name()));
             }
+            if let Way::External(meta) = &way {
+                meta.warn(out);
+            }
         }
         Ok(Box::new(Adopted {
             args,

@@ -77,6 +77,7 @@ impl Job for Relocating<'_> {
             for stake in &stakes {
                 out.tell(format_args!("mdtool: warning: {}: {stake}", name()));
             }
+            way.warn(out);
         }
         if matches!(way, Way::Nowhere) {
             tell_of_cut_off_move(look, level, &adoption, out).with_context(name)?;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use crate::cli::Streams;
 use crate::cli::write::{Look, Part};
 use crate::error::Result;
 use crate::format::layout::{MdIndex, MdLayout};
@@ -53,6 +54,14 @@ impl Device {
     /// The file that changes.
     pub(crate) const fn part(&self) -> Part {
         Part::Meta { size: self.size }
+    }
+
+    /// Names who loses something on it to whoever said yes beforehand.
+    pub(crate) fn warn(&self, out: &mut Streams<'_>) {
+        for stake in &self.stakes {
+            let path = self.path.display();
+            out.tell(format_args!("mdtool: warning: {path}: {stake}"));
+        }
     }
 
     /// What is asked, and what is at stake.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use crate::cli::Streams;
 use crate::cli::commands::adopt::external::Device;
 use crate::cli::commands::relocate::args::RelocateArgs;
 use crate::cli::outcome::Declined;
@@ -123,6 +124,20 @@ impl Way {
                 doubtful(device, &layout.whole)
             }
             _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Names who loses something on the other file to whoever said yes beforehand.
+    pub(crate) fn warn(&self, out: &mut Streams<'_>) {
+        match self {
+            Self::Meta(meta) => meta.warn(out),
+            Self::Inside(disk) => {
+                for stake in &disk.stakes {
+                    let path = disk.path.display();
+                    out.tell(format_args!("mdtool: warning: {path}: {stake}"));
+                }
+            }
+            Self::Nowhere | Self::Here(_) | Self::ForSize(..) => {}
         }
     }
 
