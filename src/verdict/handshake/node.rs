@@ -9,6 +9,10 @@ use crate::format::metadata::{
 };
 use crate::format::superblock::{DeviceFlags, PeerFlags, Uuid};
 use crate::units::{BitmapIndex, Sectors};
+use crate::verdict::check::Kernel;
+
+/// How many past generations 8.4 keeps, and tells.
+const HISTORY_8: usize = 2;
 
 /// Whether two identifiers name the same generation: bit 0 says only who was Primary.
 pub(super) const fn same(one: u64, other: u64) -> bool {
@@ -25,13 +29,15 @@ pub(super) fn flags(header: &Header) -> DeviceFlags {
 }
 
 /// A replica, attached, and what it knows of its peer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of its own in DRBD, too"
 )]
 pub(super) struct Node<'a> {
     pub(super) replica: &'a Replica,
+    /// The kernels that attached it.
+    pub(super) family: Family,
     /// Its node id, and its place in the peer's table.
     pub(super) id: usize,
     pub(super) disk: Disk,
@@ -49,14 +55,64 @@ pub(super) struct Node<'a> {
     pub(super) history: Vec<u64>,
     /// The slot toward the peer; nothing where none is free.
     pub(super) slot: Option<u8>,
-    /// Everything is marked at attach.
-    pub(super) all_set: bool,
+    /// Everything is marked at attach, and why.
+    pub(super) all_set: Option<Whole>,
+    /// What attach makes of its bitmap where it never had a size.
+    pub(super) never_sized: Option<NeverSized>,
     /// Bits toward the peer that the kernel counts at connect.
     pub(super) bits: u64,
+    /// Bits toward the peer that are on disk, and that attach does not read.
+    pub(super) unread: u64,
     /// By node id, what this node tells its peer.
     told: Vec<Option<u64>>,
     /// By node id, own bitmap UUIDs.
     bitmaps: Vec<u64>,
+}
+
+/// Why attach marks everything out of sync.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whole {
+    /// A flag asks for it.
+    Flag,
+    /// It crashed while it was Primary, and no log was kept.
+    CrashedWithoutLog,
+    /// It never had a size.
+    NeverSized,
+}
+
+/// What attach makes of a bitmap whose size was never agreed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NeverSized {
+    /// 8.4 marks everything.
+    AllSet8,
+    /// 9.2.18, 9.3.2 and later mark everything.
+    AllSet9,
+    /// 9.2.18, 9.3.2 and later do not read it, and begin with no bit set.
+    Dropped,
+    /// Older kernels of 9 read it all the same.
+    Read,
+}
+
+impl NeverSized {
+    /// What these kernels make of it; of 9.2 and 9.3 the newest are meant.
+    fn of(header: &Header, family: Family, kernel: Option<Kernel>) -> Option<Self> {
+        if header.la_size != Sectors::ZERO {
+            return None;
+        }
+        let current = match &header.generation {
+            Generation::V07(_) => return None,
+            Generation::V08(generation) => generation.uuids[0],
+            Generation::V09(generation) => generation.current_uuid,
+        };
+        let trusted =
+            current.names_a_generation() && flags(header).contains(DeviceFlags::WAS_UP_TO_DATE);
+        Some(match (family, kernel) {
+            (Family::V8, _) => Self::AllSet8,
+            (Family::V9, Some(Kernel::V9_0)) => Self::Read,
+            (Family::V9, _) if trusted => Self::Dropped,
+            (Family::V9, _) => Self::AllSet9,
+        })
+    }
 }
 
 /// How the last 64 bits are lost: 8.4 drops them where a slot's bits fill whole 64-bit words.
@@ -88,8 +144,10 @@ impl<'a> Node<'a> {
             None => lost.then_some(false),
         };
         let uuids = Uuids::of(header, id, peer, family);
+        let never_sized = NeverSized::of(header, family, options.kernel);
         let mut node = Self {
             replica,
+            family,
             id,
             disk,
             primary: primary && disk == Disk::UpToDate,
@@ -101,37 +159,44 @@ impl<'a> Node<'a> {
             bitmap: uuids.bitmaps.get(peer).copied().unwrap_or_default(),
             history: uuids.history,
             slot: uuids.slot,
-            all_set: marked_whole(header, peer, crashed),
+            all_set: marked_whole(header, peer, crashed, never_sized),
+            never_sized,
             bits: 0,
+            unread: 0,
             told: uuids.told,
             bitmaps: uuids.bitmaps,
         };
-        node.bits = node.counted(family);
+        (node.bits, node.unread) = node.counted(family);
         node
     }
 
-    /// Bits toward the peer that the kernel finds after attach.
-    fn counted(&self, family: Family) -> u64 {
-        let header = &self.replica.header;
-        if self.all_set {
-            // Where no size was ever agreed on, it is all that fits.
-            let fits = || self.replica.capacity.unwrap_or_default();
-            let known = Some(header.la_size).filter(|size| *size != Sectors::ZERO);
-            let size = known.unwrap_or_else(fits);
-            return header.geometry.bits(size).unwrap_or_default();
+    /// Bits toward the peer that the kernel finds after attach, and those that it does not read.
+    fn counted(&self, family: Family) -> (u64, u64) {
+        if self.all_set.is_some() {
+            let geometry = &self.replica.header.geometry;
+            let all = geometry.bits(self.replica.covered());
+            return (all.unwrap_or_default(), 0);
         }
         let slot = self.slot.map(usize::from);
         let found = slot.and_then(|slot| self.replica.slots.get(slot));
         let found = found.copied().unwrap_or_default();
-        if loses_last_bits(self.replica, family) {
-            return found.saturating_sub(self.replica.last_bits);
+        if self.never_sized == Some(NeverSized::Dropped) {
+            return (0, found);
         }
-        found
+        if loses_last_bits(self.replica, family) {
+            return (found.saturating_sub(self.replica.last_bits), 0);
+        }
+        (found, 0)
+    }
+
+    /// Whether attach reads its bitmap.
+    pub(super) const fn reads_bitmap(&self) -> bool {
+        self.all_set.is_none() && !matches!(self.never_sized, Some(NeverSized::Dropped))
     }
 
     /// 8.4 starts a new generation where it is promoted while it has no bitmap UUID.
     pub(super) fn promoted_8(&mut self, fresh: u64) {
-        if self.primary && self.bitmap == 0 {
+        if self.family == Family::V8 && self.primary && self.bitmap == 0 {
             self.bitmap = self.current;
             self.current = fresh;
         }
@@ -178,6 +243,24 @@ impl<'a> Node<'a> {
             .map(|(node, _)| node)
     }
 
+    /// Whether a node has a slot of its own here.
+    pub(super) fn has_slot(&self, node: usize) -> bool {
+        match &self.replica.header.generation {
+            Generation::V09(generation) => generation
+                .peers
+                .get(node)
+                .is_some_and(|entry| entry.bitmap_index >= 0),
+            _ => true,
+        }
+    }
+
+    /// What a peer is told by the protocol of 8.4, which has room for two past generations.
+    pub(super) fn as_8_is_told(&self) -> Self {
+        let mut told = self.clone();
+        told.history.truncate(HISTORY_8);
+        told
+    }
+
     /// The slot that is copied for the peer where another node's counts from its generation; nothing where there is none.
     pub(super) fn copied_slot(&self, uuid: u64, peer: usize) -> Option<u8> {
         let node = self.other_slot_of(uuid)?;
@@ -194,7 +277,8 @@ impl<'a> Node<'a> {
 
     /// Whether its log was not seen, so that it may have more bits.
     pub(super) fn may_have_more(&self) -> bool {
-        self.replica.log == Log::Missing && !self.all_set
+        let unseen = self.replica.log == Log::Missing || !self.replica.has_bitmap;
+        unseen && self.reads_bitmap()
     }
 
     /// The slot as a number of its own.
@@ -315,16 +399,13 @@ fn unallocated(peers: &[PeerV09], taken: Option<(usize, u8)>, slots: u32) -> Opt
     })
 }
 
-/// Whether attach marks everything out of sync.
-fn marked_whole(header: &Header, peer: usize, crashed: bool) -> bool {
-    let never_sized = header.la_size == Sectors::ZERO;
-    let trusted = match &header.generation {
-        Generation::V09(generation) => {
-            generation.current_uuid.names_a_generation()
-                && flags(header).contains(DeviceFlags::WAS_UP_TO_DATE)
-        }
-        _ => false,
-    };
+/// Whether attach marks everything out of sync, and why.
+fn marked_whole(
+    header: &Header,
+    peer: usize,
+    crashed: bool,
+    never_sized: Option<NeverSized>,
+) -> Option<Whole> {
     let told = match &header.generation {
         Generation::V09(generation) => {
             let entry = generation.peers.get(peer);
@@ -332,7 +413,17 @@ fn marked_whole(header: &Header, peer: usize, crashed: bool) -> bool {
         }
         _ => flags(header).contains(DeviceFlags::FULL_SYNC),
     };
-    told || crashed_without_log(header, crashed) || never_sized && !trusted
+    let all = matches!(never_sized, Some(NeverSized::AllSet8 | NeverSized::AllSet9));
+    [
+        (told, Whole::Flag),
+        (
+            crashed_without_log(header, crashed),
+            Whole::CrashedWithoutLog,
+        ),
+        (all, Whole::NeverSized),
+    ]
+    .into_iter()
+    .find_map(|(holds, why)| holds.then_some(why))
 }
 
 /// Whether it crashed while it was Primary.

@@ -37,10 +37,14 @@ fn decision(comparison: &Comparison, row: usize, column: usize) -> Option<Decisi
 
 /// Whose data is the newest.
 pub(super) fn newest(comparison: &Comparison) -> String {
+    if let Some([a, b]) = comparison.unknown {
+        let (a, b) = (letter(a), letter(b));
+        return format!("which has the newest data cannot be told: {a} and {b} cannot be held against each other, see there");
+    }
     let letters: Vec<String> = comparison.newest.iter().map(|one| letter(*one)).collect();
     match letters.as_slice() {
         [] => "no replica has all that the others wrote: whichever is kept, something is lost".to_owned(),
         [one] => format!("{one} has the newest data: connect the others to it first"),
-        [all @ .., last] => format!("{} and {last} have the newest data, and the same", all.join(", ")),
+        [all @ .., last] => format!("{} and {last} have the newest data, of one generation", all.join(", ")),
     }
 }
