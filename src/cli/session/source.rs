@@ -282,7 +282,6 @@ impl Disk {
             header,
             capacity: layout.index.is_internal().then_some(layout.usable),
             slots,
-            has_bitmap: true,
             log: self.log,
         })
     }
@@ -309,17 +308,19 @@ impl Text {
         let mut reader = self.reader()?;
         let header = reader.header().clone();
         let capacity = reader.places().usable();
-        let has_bitmap = header.la_size != Sectors::ZERO;
         let bits = bits(&header);
         let mut slots = Vec::new();
         for slot in each_slot(&header) {
             slots.push(count_set(&mut *reader.slot(slot)?, bits)?);
         }
+        if header.la_size == Sectors::ZERO {
+            // It has no words then, whatever is marked on the disk.
+            slots.clear();
+        }
         reader.finish()?;
         Ok(Replica {
             last_bits: last_bits(&header, &mut self.reader()?, &slots)?,
             log: Log::unseen(&header),
-            has_bitmap,
             header,
             capacity,
             slots,

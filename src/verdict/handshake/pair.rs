@@ -41,7 +41,7 @@ pub struct Pair {
     pub sizes: Option<Sizes>,
     /// Each side after attach.
     pub sides: [SideView; 2],
-    /// What had a say besides the generations, on the first side.
+    /// What had a say besides the generations, on either side.
     pub steps: Vec<Step>,
     /// What keeps them from connecting.
     pub refused_by: Vec<Obstacle>,
@@ -54,6 +54,8 @@ pub struct Pair {
 /// A side after attach.
 #[derive(Clone, Debug)]
 pub struct SideView {
+    /// Its node id: its own, or where it has none what the other has an entry for.
+    pub id: usize,
     /// Its disk state.
     pub disk: Disk,
     /// Whether it is Primary at connect.
@@ -253,6 +255,7 @@ impl Meeting<'_> {
             (&self.nodes[1], &b, rules[1]),
         ];
         let sides = sides.map(|(node, answer, rule)| SideView {
+            id: node.id,
             disk: node.disk,
             primary: node.primary,
             crashed: node.crashed,
@@ -273,7 +276,7 @@ impl Meeting<'_> {
             marks,
             sizes: Some(agreed),
             sides,
-            steps: a.settled.steps,
+            steps: joined(a.settled.steps, b.settled.steps),
             refused_by: remarks.refused_by,
             lost: remarks.lost,
             notes: remarks.notes,
@@ -323,6 +326,16 @@ impl Meeting<'_> {
     }
 }
 
+/// What either side went through, once.
+fn joined(mut own: Vec<Step>, peers: Vec<Step>) -> Vec<Step> {
+    for step in peers {
+        if !own.contains(&step) {
+            own.push(step);
+        }
+    }
+    own
+}
+
 /// 8.4 looks at the sizes first, and drops the connection before it compares anything.
 fn rule(node: &Node<'_>, answer: &Answer, too_small: bool) -> Option<&'static str> {
     let compared = node.family == Family::V9 || !too_small;
@@ -333,6 +346,7 @@ impl Pair {
     /// A pair that does not come as far as comparing anything.
     fn refused(replicas: [&Replica; 2], family: Family, refused_by: Vec<Obstacle>) -> Self {
         let sides = replicas.map(|replica| SideView {
+            id: 0,
             disk: Disk::at_attach(&replica.header, family),
             family,
             promoted_anew: false,

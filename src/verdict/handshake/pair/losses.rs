@@ -66,7 +66,7 @@ fn at_attach(remarks: &mut Remarks, (side, node, peer): (usize, &Node<'_>, &Node
         });
     }
     let dropped = node.never_sized == Some(NeverSized::Dropped);
-    if !node.replica.has_bitmap && (dropped || node.reads_bitmap()) {
+    if !node.replica.has_bitmap() && (dropped || node.reads_bitmap()) {
         remarks.notes.push(Note::NoBitmap {
             side,
             read: !dropped,

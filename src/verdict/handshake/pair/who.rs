@@ -47,23 +47,50 @@ pub(super) fn unused(replicas: [&Replica; 2]) -> [u64; 2] {
 
 /// Both nodes' ids: what they say, or what the other has an entry for.
 pub(super) fn node_ids(replicas: [&Replica; 2]) -> std::result::Result<[usize; 2], Obstacle> {
-    let own = |replica: &Replica| match &replica.header.generation {
-        Generation::V09(generation) => usize::try_from(generation.node_id).ok(),
+    let [own, other] = replicas.map(own_id);
+    let beside = |id: usize, replica: &Replica| {
+        first_peer(replica, Some(id)).unwrap_or_else(|| usize::from(id == 0))
+    };
+    match (own, other) {
+        (Some(a), Some(b)) if a == b => Err(Obstacle::SameNodeId { id: a }),
+        (Some(a), Some(b)) => Ok([a, b]),
+        (Some(a), None) => Ok([a, beside(a, replicas[0])]),
+        (None, Some(b)) => Ok([beside(b, replicas[1]), b]),
+        (None, None) => Ok(unnamed(replicas)),
+    }
+}
+
+/// The id that a replica says is its own, if a node can have it.
+fn own_id(replica: &Replica) -> Option<usize> {
+    match &replica.header.generation {
+        Generation::V09(generation) => usize::try_from(generation.node_id)
+            .ok()
+            .filter(|id| *id < NODE_IDS),
         _ => None,
+    }
+}
+
+/// The first node, but itself, that it has a slot for.
+fn first_peer(replica: &Replica, but: Option<usize>) -> Option<usize> {
+    let Generation::V09(generation) = &replica.header.generation else {
+        return None;
     };
-    let known = |replica: &Replica, but: usize| match &replica.header.generation {
-        Generation::V09(generation) => {
-            let mut peers = generation.peers.iter().enumerate();
-            let assigned = peers.find(|(node, entry)| *node != but && entry.bitmap_index >= 0);
-            assigned.map_or(usize::from(but == 0), |(node, _)| node)
+    let mut peers = generation.peers.iter().enumerate();
+    let found = peers.find(|(node, entry)| Some(*node) != but && entry.bitmap_index >= 0);
+    found.map(|(node, _)| node)
+}
+
+/// Ids for two that do not say theirs: the same whichever is named first.
+fn unnamed(replicas: [&Replica; 2]) -> [usize; 2] {
+    let free = |taken: usize| usize::from(taken == 0);
+    match replicas.map(|replica| first_peer(replica, None)) {
+        [Some(peer), Some(own)] if peer != own => [own, peer],
+        [Some(peer), None] => [free(peer), peer],
+        [None, Some(own)] => [own, free(own)],
+        _ => {
+            // Nothing tells: any order of what they say will do.
+            let [a, b] = replicas.map(|replica| format!("{:?}", replica.header));
+            if a <= b { [0, 1] } else { [1, 0] }
         }
-        _ => usize::from(but == 0),
-    };
-    match replicas.map(own) {
-        [Some(a), Some(b)] if a == b => Err(Obstacle::SameNodeId { id: a }),
-        [Some(a), Some(b)] if a.max(b) < NODE_IDS => Ok([a, b]),
-        [Some(a), _] if a < NODE_IDS => Ok([a, known(replicas[0], a)]),
-        [_, Some(b)] if b < NODE_IDS => Ok([known(replicas[1], b), b]),
-        _ => Ok([0, 1]),
     }
 }

@@ -98,7 +98,7 @@ fn replica(generation: impl Strategy<Value = Generation> + 'static) -> BoxedStra
         generation,
         size(),
         capacity,
-        vec(0_u64..4, 3),
+        prop_oneof![9 => vec(0_u64..4, 3), 1 => Just(Vec::new())],
         any::<bool>(),
     )
         .prop_map(|(generation, la_size, capacity, slots, unclean)| Replica {
@@ -121,9 +121,8 @@ fn replica(generation: impl Strategy<Value = Generation> + 'static) -> BoxedStra
                 generation,
             },
             capacity,
-            last_bits: slots[0].min(1),
+            last_bits: slots.first().map_or(0, |bits| *bits.min(&1)),
             slots,
-            has_bitmap: !unclean || la_size != Sectors::ZERO,
             log: if unclean { Log::Missing } else { Log::Applied },
         })
         .boxed()
@@ -135,7 +134,9 @@ fn pair() -> BoxedStrategy<(Replica, Replica)> {
         (replica(v09(0)), replica(v09(1))),
         (replica(v09(1)), replica(v09(3))),
         (replica(v09(-1)), replica(v09(1))),
+        (replica(v09(-1)), replica(v09(-1))),
         (replica(v08()), replica(v09(1))),
+        (replica(v08()), replica(v09(-1))),
     ]
     .boxed()
 }
@@ -221,7 +222,8 @@ fn said(pair: &Pair, turned: bool) -> Vec<String> {
     let lost = pair.lost.iter().copied().map(turn);
     let notes = pair.notes.iter().map(|note| format!("{note:?}"));
     let refused = pair.refused_by.iter().map(|why| format!("{why:?}"));
-    let mut all: Vec<String> = lost.chain(notes).chain(refused).collect();
+    let steps = pair.steps.iter().map(|step| format!("{step:?}"));
+    let mut all: Vec<String> = lost.chain(notes).chain(refused).chain(steps).collect();
     if turned {
         for text in &mut all {
             let (one, other) = ("side: 1", "side: 0");

@@ -58,7 +58,6 @@ fn replica(dump: &str) -> Replica {
     let kept = count_set(&mut *reader.slot(BitmapIndex::new(0)).unwrap(), kept).unwrap();
     Replica {
         log: Log::unseen(&header),
-        has_bitmap: header.la_size != Sectors::ZERO,
         last_bits: slots[0] - kept,
         header,
         capacity,

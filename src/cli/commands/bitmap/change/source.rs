@@ -183,7 +183,6 @@ impl Meeting<'_> {
             header: header.clone(),
             capacity: capacity.map(|level| level.layout.usable),
             slots,
-            has_bitmap: true,
             last_bits: 0,
             log: Log::Applied,
         };

@@ -13,6 +13,8 @@ pub(super) struct Side<'a> {
     pub(super) header: &'a Header,
     /// Promoting it began a generation that its metadata does not have yet.
     pub(super) promoted_anew: bool,
+    /// The other's node id.
+    pub(super) peer: usize,
 }
 
 /// A generation, and what it is to the replica; one that is begun at promotion has no name yet.
@@ -33,7 +35,7 @@ impl Row {
 }
 
 /// What a replica remembers, newest first, of which the bitmap UUID is the one toward the other node.
-fn rows(side: Side<'_>, peer: Option<i32>) -> Vec<Row> {
+fn rows(side: Side<'_>) -> Vec<Row> {
     let (current, bitmap, history) = match &side.header.generation {
         Generation::V07(_) => return Vec::new(),
         Generation::V08(generation) => {
@@ -41,7 +43,7 @@ fn rows(side: Side<'_>, peer: Option<i32>) -> Vec<Row> {
             (current, bitmap, history.to_vec())
         }
         Generation::V09(generation) => {
-            let entry = peer.and_then(|peer| generation.peers.get(usize::try_from(peer).ok()?));
+            let entry = generation.peers.get(side.peer);
             let bitmap = entry.map_or(Uuid::NONE, |entry| entry.bitmap_uuid);
             (generation.current_uuid, bitmap, generation.history_uuids.to_vec())
         }
@@ -56,15 +58,8 @@ fn rows(side: Side<'_>, peer: Option<i32>) -> Vec<Row> {
     all.filter(|row| row.uuid.is_none_or(|uuid| uuid.0 & !1 != 0)).collect()
 }
 
-fn node_id(header: &Header) -> Option<i32> {
-    match &header.generation {
-        Generation::V09(generation) => Some(generation.node_id),
-        _ => None,
-    }
-}
-
 fn both(a: Side<'_>, b: Side<'_>) -> (Vec<Row>, Vec<Row>) {
-    (rows(a, node_id(b.header)), rows(b, node_id(a.header)))
+    (rows(a), rows(b))
 }
 
 fn first_common<'r>(first: impl Iterator<Item = &'r Row>, second: &[&Row]) -> Option<Uuid> {

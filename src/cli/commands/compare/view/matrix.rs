@@ -5,33 +5,39 @@ use std::io;
 
 use super::Comparison;
 use super::words::letter;
-use crate::verdict::handshake::Decision;
 
 /// Prints the decisions, each row from its own side.
 pub(super) fn print(comparison: &Comparison, out: &mut dyn io::Write) -> io::Result<()> {
     let count = comparison.replicas.len();
     let mut head = "    ".to_owned();
     for column in 0..count {
-        let _ = write!(head, "{:<15}", letter(column));
+        let _ = write!(head, "{:<16}", letter(column));
     }
     writeln!(out, "\n{}", head.trim_end())?;
     for row in 0..count {
         let mut line = format!("{:<4}", letter(row));
         for column in 0..count {
-            let word = decision(comparison, row, column).map_or("-", Decision::word);
-            let _ = write!(line, "{word:<15}");
+            let word = decision(comparison, row, column).unwrap_or_else(|| "-".to_owned());
+            let _ = write!(line, "{word:<16}");
         }
         writeln!(out, "{}", line.trim_end())?;
+    }
+    if comparison.pairs.iter().any(|pair| pair.arbitrary) {
+        writeln!(out, "? may as well be the other way round")?;
     }
     writeln!(out, "\n{}", newest(comparison))
 }
 
 /// What one decides toward another.
-fn decision(comparison: &Comparison, row: usize, column: usize) -> Option<Decision> {
-    comparison.pairs.iter().find_map(|pair| match (pair.a, pair.b) {
-        (a, b) if (a, b) == (row, column) => Some(pair.pair.decision),
-        (a, b) if (b, a) == (row, column) => Some(pair.pair.decision.mirrored()),
-        _ => None,
+fn decision(comparison: &Comparison, row: usize, column: usize) -> Option<String> {
+    comparison.pairs.iter().find_map(|pair| {
+        let decision = match (pair.a, pair.b) {
+            (a, b) if (a, b) == (row, column) => pair.pair.decision,
+            (a, b) if (b, a) == (row, column) => pair.pair.decision.mirrored(),
+            _ => return None,
+        };
+        let sign = if pair.arbitrary { "?" } else { "" };
+        Some(format!("{}{sign}", decision.word()))
     })
 }
 

@@ -55,7 +55,7 @@ fn row((replica, place): (&ReplicaView, usize)) -> [String; 8] {
         replica.disk_state.clone(),
         size.to_bytes().map_or_else(|| size.to_string(), |bytes| bytes_and_decimal(bytes).replace(" bytes", "")),
         replica.current_uuid.clone().unwrap_or_else(|| "-".to_owned()),
-        slots.join(" "),
+        if slots.is_empty() { "not in the dump".to_owned() } else { slots.join(" ") },
     ]
 }
 
@@ -64,7 +64,7 @@ fn pair(comparison: &Comparison, view: &PairView, out: &mut dyn Write) -> io::Re
         a: view.a,
         b: view.b,
     };
-    writeln!(out, "DRBD {}: {}", view.family, headline(comparison, view, names))?;
+    writeln!(out, "DRBD {}: {}", kernels(view), headline(comparison, view, names))?;
     if let Some(otherwise) = view.pair.otherwise {
         writeln!(out, "  arbitrary: {}", arbitrary(view.pair.decision, otherwise, names))?;
     }
@@ -98,17 +98,24 @@ fn pair(comparison: &Comparison, view: &PairView, out: &mut dyn Write) -> io::Re
     choices::print(view, names, out)
 }
 
+/// The kernels that are meant.
+fn kernels(view: &PairView) -> String {
+    let [a, b] = view.pair.sides.each_ref().map(|side| side.family);
+    if a == b { view.family.clone() } else { "8.4 and 9".to_owned() }
+}
+
 /// Both as they are at connect.
 fn sides<'c>(comparison: &'c Comparison, view: &PairView) -> Option<[Side<'c>; 2]> {
-    let side = |place: usize, side: &SideView| {
+    let side = |place: usize, side: &SideView, peer: &SideView| {
         let replica = comparison.replicas.get(place)?;
         Some(Side {
             header: &replica.header,
             promoted_anew: side.promoted_anew,
+            peer: peer.id,
         })
     };
     let [a, b] = &view.pair.sides;
-    Some([side(view.a, a)?, side(view.b, b)?])
+    Some([side(view.a, a, b)?, side(view.b, b, a)?])
 }
 
 /// What a race decides.
@@ -166,11 +173,10 @@ fn split_brain(comparison: &Comparison, view: &PairView, names: Names) -> String
     let common = sides(comparison, view).and_then(|[a, b]| histories::common(a, b));
     let [a, b] = &view.pair.sides;
     if choices::is_uncounted(view) {
-        let parted = match common {
-            Some(uuid) => format!("both have generation {uuid} in their past"),
-            None => "they have no generation in common".to_owned(),
+        return match common {
+            Some(uuid) => format!("they do not connect: split brain, both have generation {uuid} in their past, and no bitmap counts from there"),
+            None => "they do not connect: split brain, though they have no generation in common".to_owned(),
         };
-        return format!("they do not connect: split brain, {parted}, and no bitmap counts from there");
     }
     let since = common.map_or_else(String::new, |uuid: Uuid| format!(" after generation {uuid}"));
     format!(

@@ -130,7 +130,6 @@ fn what_had_a_say_is_said() {
         },
         capacity: None,
         slots: vec![0],
-        has_bitmap: true,
         last_bits: 0,
         log: crate::verdict::handshake::Log::Applied,
     };
