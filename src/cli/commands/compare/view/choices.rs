@@ -32,7 +32,9 @@ pub(super) fn print(view: &PairView, names: Names, out: &mut dyn Write) -> io::R
 
 /// The two ways out of a split brain, the one that loses less first.
 fn split_brain(view: &PairView, names: Names, out: &mut dyn Write) -> io::Result<()> {
-    let uncounted = is_uncounted(view);
+    // Both were made Primary by force: no generation is common to the data either.
+    let forced = view.pair.notes.contains(&Note::ForcedBoth);
+    let uncounted = is_uncounted(view) || forced;
     let [a, b] = &view.pair.sides;
     let mut victims = [(0, a), (1, b)];
     victims.sort_by_key(|(_, side)| side.bits);

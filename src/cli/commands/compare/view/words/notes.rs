@@ -24,7 +24,7 @@ fn of_metadata(note: &Note, names: Names) -> Option<Sentence> {
         ),
         Note::LogMissing { side } => say(
             "log-missing",
-            format!("the activity log of {} is not here: what it names is synced as well, and is not counted", names.side(*side)),
+            format!("the activity log of {} is not here: what it names is out of sync as well, and is not counted", names.side(*side)),
         ),
         Note::Clone { uuid } => say(
             "clone",
