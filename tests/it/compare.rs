@@ -1,6 +1,7 @@
 //! `compare`: decisions of real kernels, images and dumps together, what is said.
 
 mod never_sized;
+mod sentences;
 mod untrue;
 
 use std::path::PathBuf;

@@ -291,7 +291,10 @@ impl Meeting<'_> {
     fn decision(&self, a: &Answer, b: &Answer, sizes: &Sizes) -> Decision {
         let small = sizes.too_small.iter().any(Option::is_some);
         let slotless = self.nodes.iter().any(|node| node.slot.is_none());
-        if slotless || small && self.family == Family::V8 {
+        // 8.4 drops the connection before it compares anything.
+        let mut sides = self.nodes.iter().zip(sizes.too_small);
+        let drops = sides.any(|(node, small)| node.family == Family::V8 && small.is_some());
+        if slotless || drops {
             return Decision::Refused;
         }
         let (own, peers) = (a.settled.decision, b.settled.decision);

@@ -208,7 +208,7 @@ fn swapped(option: &str) -> String {
 }
 
 /// v08 of a pair, by hand: current, bitmap and two past generations.
-fn v08(dir: &TempDir, name: &str, uuids: [u64; 4]) -> String {
+pub(super) fn v08(dir: &TempDir, name: &str, uuids: [u64; 4]) -> String {
     let uuids = uuids.map(|uuid| format!("0x{uuid:016X};")).join(" ");
     let text = format!(
         "version \"v08\";\n# md_offset 16773120\n# bm_offset 16736256\nuuid {{ {uuids} flags 0x00000091; }}\nla-size-sect 32688;\nbm-byte-per-bit 4096;\ndevice-uuid 0x0000000000000000;\nla-peer-max-bio-size 0;\nal-stripes 1;\nal-stripe-size-4k 8;\nbm {{ 0x00000000000000FF; 63 times 0x0000000000000000; }}\n"
