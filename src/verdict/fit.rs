@@ -7,7 +7,9 @@ use crate::format::layout::{MAX_DEVICE, MdGeometry, MdIndex, MdLayout};
 use crate::terms::Format;
 use crate::units::{Bytes, MD_BLOCK, SECTOR_SIZE, Sectors};
 
-/// The smallest metadata or backing device that a kernel attaches: `MD_DISK_MIN`, 2048 sectors.
+/// The smallest device with metadata on it that a kernel attaches, 2048 sectors: less is `ERR_MD_DISK_TOO_SMALL`, 112.
+///
+/// `drbdmeta create-md` takes 68 KiB, its `SO_MUCH`; what it makes there cannot be used.
 pub const LEAST_DISK: Bytes = Bytes::new(1 << 20);
 
 /// The shape of metadata.
@@ -56,14 +58,16 @@ impl Shape {
         })
     }
 
-    /// The smallest disk, in whole units, that leaves a DRBD device of `net`; nothing where DRBD addresses none so large.
+    /// The smallest disk, in whole units, that a kernel attaches and that leaves a DRBD device of `net`; nothing where DRBD addresses none
+    /// so large.
     #[must_use]
     pub fn needs(&self, net: Sectors, unit: Bytes) -> Option<Bytes> {
         let data = net.to_bytes()?;
         if self.external {
             return (net <= MAX_DEVICE).then(|| data.align_up(unit.max(SECTOR_SIZE)))?;
         }
-        let mut disk = data.align_up(MD_BLOCK)?.align_up(unit.max(MD_BLOCK))?;
+        let least = data.align_up(MD_BLOCK)?.max(LEAST_DISK);
+        let mut disk = least.align_up(unit.max(MD_BLOCK))?;
         // Every round adds the metadata that the last one's size needs: the first that is enough is the smallest.
         loop {
             let metadata = self.geometry.internal_size(disk.to_sectors_floor())?;

@@ -23,10 +23,11 @@ mod tests;
 pub use at_attach::{AtAttach, at_attach, is_fresh};
 pub use decision::Decision;
 pub use disk::Disk;
+pub use node::{NeverSized, Whole};
 pub use options::{
     AfterSplitBrain, BadSetting, NetOptions, Options, Protocol, RrConflict, SideOptions,
 };
-pub use pair::{Loss, Mark, Marks, Note, Obstacle, Pair, SideView};
+pub use pair::{Counted, Loss, Mark, Marks, Note, Obstacle, Pair, SideView, WhyFull};
 pub use replica::{Log, Replica};
 pub use settle::Step;
 pub use sizes::{Sizes, TooSmall, may_grow};

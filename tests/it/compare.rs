@@ -1,5 +1,9 @@
 //! `compare`: decisions of real kernels, images and dumps together, what is said.
 
+mod never_sized;
+mod sentences;
+mod untrue;
+
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -297,6 +301,21 @@ fn bad_options_are_refused() {
         &["compare", dump, dump, "--net=no-such=yes"],
         &["compare", dump, dump, "--protocol=D"],
         &["compare", dump, dump, "--kernel=8.3"],
+        &["compare", dump, dump, "--size=100"],
+        // Each option has values of its own.
+        &["compare", dump, dump, "--net=after-sb-0pri=consensus"],
+        &["compare", dump, dump, "--net=after-sb-0pri=violently-as0p"],
+        &["compare", dump, dump, "--net=after-sb-1pri=discard-local"],
+        &["compare", dump, dump, "--net=after-sb-1pri=violently"],
+        &[
+            "compare",
+            dump,
+            dump,
+            "--net=after-sb-2pri=discard-secondary",
+        ],
+        &["compare", dump, dump, "--net=after-sb-2pri=consensus"],
+        &["compare", dump, dump, "--net=rr-conflict=violently-as0p"],
+        &["compare", dump, dump, "--net=rr-conflict=panic"],
         &["compare", dump, "/nonexistent"],
         &["compare", dump, "/"],
     ] {

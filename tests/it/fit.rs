@@ -8,7 +8,7 @@ use mdtool::units::{Bytes, Sectors};
 use mdtool::verdict::fit::Shape;
 use serde_json::Value;
 
-use crate::support::{Drbdmeta, Run, mdtool, mdtool_command, patch, scratch, sparse};
+use crate::support::{Drbdmeta, Run, kernel_image, mdtool, mdtool_command, patch, scratch, sparse};
 
 /// How many random sizes: as many times 300 as `MDTOOL_TEST_TIMES` says.
 fn count() -> u64 {
@@ -100,6 +100,47 @@ fn sizes_are_told_both_ways() {
         "--net=1TiB",
     ];
     insta::assert_snapshot!("external", text(&external, dir.path()));
+}
+
+#[test]
+fn what_is_too_small_is_told_with_what_is_needed() {
+    let dir = scratch();
+    let small = ["fit", "--disk=512KiB", "--net=1"];
+    insta::assert_snapshot!("too_small", text(&small, dir.path()));
+    let alike = ["fit", "--disk=1GiB", "--disk=1GiB", "--lv-extent=3MiB"];
+    insta::assert_snapshot!("alike", text(&alike, dir.path()));
+    // Data on a disk of its own may be as small as it likes.
+    assert_eq!(mdtool(["fit", "--disk=512KiB", "--external"]).status, 0);
+}
+
+/// The disk that is named for what it was short of leaves that, and 4096 bytes less do not.
+#[test]
+fn a_disk_that_grows_by_what_is_told_is_large_enough() {
+    for size in ["512KiB", "2MiB", "100MiB", "134217728", "1GiB"] {
+        let net = format!("--net={size}");
+        let disk = format!("--disk={size}");
+        let run = mdtool(["fit", &disk, &net, "--json"]);
+        let found: Value = serde_json::from_str(&run.stdout).unwrap();
+        let disk = &found["disks"][0];
+        let grown = disk["grown_bytes"].as_u64().unwrap();
+        let sum = disk["disk_bytes"].as_u64().unwrap() + disk["grow_bytes"].as_u64().unwrap();
+        assert_eq!((run.status, sum), (1, grown));
+        let with = |size: u64| mdtool(["fit", &format!("--disk={size}"), &net]).status;
+        assert_eq!((with(grown), with(grown - 4096)), (0, 1), "{size}");
+    }
+}
+
+#[test]
+fn who_does_not_say_where_it_ends_is_named() {
+    let dir = scratch();
+    let disk = dir.path().join("disk");
+    std::fs::copy(kernel_image("v08-pair-a-synced"), &disk).unwrap();
+    // LUKS version 1.
+    patch(&disk, 0, b"LUKS\xBA\xBE\0\x01");
+    insta::assert_snapshot!(
+        "no_end",
+        text(&["fit", "disk", "--lv-extent=4MiB"], dir.path())
+    );
 }
 
 #[test]

@@ -14,9 +14,9 @@ use crate::format::metadata::{Bitmap, Generation, SlotWords};
 use crate::format::superblock::Uuid;
 use crate::image::random_u64;
 use crate::surgery::edit::begin_generation;
-use crate::units::NodeId;
+use crate::units::{Bytes, NodeId, Sectors};
 use crate::verdict::handshake::{
-    Log, Mark, Marks, Options, Pair, Replica, SideOptions, compare,
+    Family, Log, Mark, Marks, Options, Pair, Replica, RrConflict, SideOptions, compare,
 };
 
 /// What `compare --help` says of its statuses.
@@ -78,11 +78,36 @@ fn pair_of(
 ) -> anyhow::Result<Facts> {
     let options = options([a, b], args)?;
     let pair = compare(replica, other, &options);
+    known_to(pair.family, &options)?;
     let bits = match &pair.marks {
         Some(marks) => Some(count(marks, first, second)?),
         None => None,
     };
     Ok(Facts { a, b, pair, bits })
+}
+
+/// The configured size: 0 is DRBD's default, and means that none is configured.
+fn configured(args: &PairArgs) -> anyhow::Result<Option<Sectors>> {
+    let Some(size) = args.size.filter(|size| size.0 > Bytes::ZERO) else {
+        return Ok(None);
+    };
+    let sectors = size.0.to_sectors_floor();
+    anyhow::ensure!(
+        sectors.to_bytes() == Some(size.0),
+        "--size: {} is no whole number of sectors of 512 bytes",
+        size.0
+    );
+    Ok(Some(sectors))
+}
+
+/// What 8.4 has no such value for.
+fn known_to(family: Family, options: &Options) -> anyhow::Result<()> {
+    let new = |side: &SideOptions| matches!(side.net.rr_conflict, RrConflict::RetryConnect | RrConflict::AutoDiscard);
+    anyhow::ensure!(
+        family == Family::V9 || !options.sides.iter().any(new),
+        "--net: DRBD 8.4 knows no rr-conflict but disconnect, call-pri-lost and violently"
+    );
+    Ok(())
 }
 
 /// What holds between two of them.
@@ -103,7 +128,7 @@ fn options(sides: [usize; 2], args: &PairArgs) -> anyhow::Result<Options> {
     Ok(Options {
         kernel: args.kernel,
         protocol: args.protocol,
-        size: args.size.map(|size| size.0.to_sectors_floor()),
+        size: configured(args)?,
         quorum: args.quorum.map(|quorum| quorum == OnOff::On),
         sides: [side(a)?, side(b)?],
     })

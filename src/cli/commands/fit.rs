@@ -10,7 +10,7 @@ use anyhow::Context;
 use crate::cli::Streams;
 use crate::cli::args::ImageArgs;
 use crate::cli::commands::fit::args::FitArgs;
-use crate::cli::commands::fit::view::{DiskView, Fit, Lives};
+use crate::cli::commands::fit::view::{Disk, DiskView, Fit, Lives};
 use crate::cli::outcome::Outcome;
 use crate::cli::session::open::Opened;
 use crate::survey::locate::{IndexChoice, LocateOptions, ScanMode, locate};
@@ -33,10 +33,11 @@ pub(crate) fn run(args: &FitArgs, _command_line: &str, out: &mut Streams<'_>) ->
     let net = net(args)?;
     let mut disks = Vec::new();
     for size in &args.sizes {
-        disks.push(DiskView::of(None, size.0, &shape, unit, net, Vec::new())?);
+        let disk = Disk::asked_for(size.0, args.lv_extent.map(|extent| extent.0))?;
+        disks.push(DiskView::of(disk, &shape, unit, net)?);
     }
     for path in &args.disks {
-        disks.push(on_disk(path, &shape, unit, net)?);
+        disks.push(DiskView::of(on_disk(path)?, &shape, unit, net).with_context(|| path.display().to_string())?);
     }
     let fit = Fit::of(&shape, disks, net, args.lv_extent.map(|extent| extent.0))?;
     if args.json {
@@ -90,7 +91,7 @@ fn net(args: &FitArgs) -> anyhow::Result<Option<Sectors>> {
 }
 
 /// A disk with what lives on it; nothing of it is changed.
-fn on_disk(path: &Path, shape: &Shape, unit: Bytes, net: Option<Sectors>) -> anyhow::Result<DiskView> {
+fn on_disk(path: &Path) -> anyhow::Result<Disk> {
     let image = ImageArgs {
         image: path.to_owned(),
         stacked: false,
@@ -114,5 +115,10 @@ fn on_disk(path: &Path, shape: &Shape, unit: Bytes, net: Option<Sectors>) -> any
     if let Some(level) = located.levels.first() {
         lives.push(Lives::metadata(level));
     }
-    DiskView::of(Some(name()), window.size(), shape, unit, net, lives).with_context(name)
+    Ok(Disk {
+        source: Some(name()),
+        size: window.size(),
+        asked: None,
+        lives,
+    })
 }

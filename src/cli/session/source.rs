@@ -15,6 +15,7 @@ use crate::format::metadata::{Bitmap, Header};
 use crate::format::superblock::{AlState, Format};
 use crate::image::{Scratch, is_pipe, is_regular_file, is_there, open_source};
 use crate::surgery::apply_al::{Applied, Marking};
+use crate::survey::bitmap::OnDiskBitmap;
 use crate::survey::file_form::BEGINNING;
 use crate::survey::locate::{IndexChoice, Level, Located, ScanMode};
 use crate::survey::log::LogState;
@@ -128,10 +129,7 @@ impl Source {
     /// The bitmap, the log's extents among its bits where they are known. A dump's slots have to be asked for in order.
     pub(crate) fn bitmap(&self) -> anyhow::Result<Box<dyn Bitmap + '_>> {
         Ok(match &self.kind {
-            Kind::Disk(disk) => Box::new(Applied::new(
-                disk.level().bitmap(disk.opened.window()),
-                &disk.marking,
-            )),
+            Kind::Disk(disk) => Box::new(Applied::new(disk.bitmap(), &disk.marking)),
             Kind::Dump(text) => Box::new(text.reader().with_context(|| self.name.clone())?),
         })
     }
@@ -254,6 +252,12 @@ impl Disk {
         }
     }
 
+    /// The bitmap as it is on disk, also where it never had a size.
+    fn bitmap(&self) -> OnDiskBitmap<'_> {
+        let level = self.level();
+        OnDiskBitmap::new(self.opened.window(), &level.layout, level.drbd_device())
+    }
+
     fn replica(&self) -> anyhow::Result<Replica> {
         let level = self.level();
         let layout = &level.layout;
@@ -261,8 +265,8 @@ impl Disk {
             la_size: clipped(level),
             ..Header::of(&level.superblock)
         };
-        let bitmap = level.bitmap(self.opened.window());
-        let bits = bits(&header);
+        let bitmap = self.bitmap();
+        let bits = header.geometry.bits(level.drbd_device()).unwrap_or(0);
         let mut slots = Vec::new();
         if self.marking.marks().is_empty() {
             slots = bitmap.count_slots(bits)?;
@@ -303,12 +307,16 @@ impl Text {
     fn replica(&self) -> anyhow::Result<Replica> {
         let mut reader = self.reader()?;
         let header = reader.header().clone();
+        let capacity = reader.places().usable();
         let bits = bits(&header);
         let mut slots = Vec::new();
         for slot in each_slot(&header) {
             slots.push(count_set(&mut *reader.slot(slot)?, bits)?);
         }
-        let capacity = reader.places().usable();
+        if header.la_size == Sectors::ZERO {
+            // It has no words then, whatever is marked on the disk.
+            slots.clear();
+        }
         reader.finish()?;
         Ok(Replica {
             last_bits: last_bits(&header, &mut self.reader()?, &slots)?,
@@ -332,7 +340,8 @@ fn each_slot(header: &Header) -> impl Iterator<Item = BitmapIndex> + use<> {
 
 /// Set bits among the last 64, of which only v08's ever matter.
 fn last_bits(header: &Header, bitmap: &mut dyn Bitmap, slots: &[u64]) -> crate::error::Result<u64> {
-    let matter = header.format() == Format::V08 && header.la_size.get().is_multiple_of(512);
+    let size = header.la_size.get();
+    let matter = header.format() == Format::V08 && size > 0 && size.is_multiple_of(512);
     let Some(all) = slots.first().filter(|all| matter && **all > 0) else {
         return Ok(0);
     };

@@ -62,9 +62,22 @@ fn what_is_too_large_needs_no_disk() {
     assert_eq!(shape.needs(MAX_DEVICE, SECTOR_SIZE), None);
     assert_eq!(shape.needs(Sectors::new(u64::MAX), SECTOR_SIZE), None);
     assert!(shape.leaves(Bytes::new(4096)).is_err());
+    assert_eq!(shape.needs(Sectors::new(1), SECTOR_SIZE), Some(LEAST_DISK));
+}
+
+#[test]
+fn no_disk_is_named_that_no_kernel_attaches() {
+    let shape = shape(1, 4096, AlStriping::DEFAULT);
+    // What the smallest disk leaves, and a sector more.
+    let most = Sectors::new(1968);
+    assert_eq!(shape.leaves(LEAST_DISK).unwrap().usable, most);
+    assert_eq!(shape.needs(most, SECTOR_SIZE), Some(LEAST_DISK));
+    let more = Bytes::new((1 << 20) + 4096);
+    assert_eq!(shape.needs(Sectors::new(1969), SECTOR_SIZE), Some(more));
+    let odd = Bytes::new(3 * 128 << 10);
     assert_eq!(
-        shape.needs(Sectors::new(1), SECTOR_SIZE),
-        Some(Bytes::new(45_056))
+        shape.needs(Sectors::new(1), odd),
+        Some(Bytes::new(9 * 128 << 10))
     );
 }
 
@@ -122,7 +135,7 @@ proptest! {
 
     #[test]
     fn there_and_back_never_needs_a_larger_disk(
-        disk in prop_oneof![69_632_u64..1 << 32, 1_u64 << 32..1 << 46],
+        disk in prop_oneof![1_u64 << 20..1 << 32, 1_u64 << 32..1 << 46],
         slots in 1_u32..32,
         shift in 12_u32..21,
         stripes in 1_u32..9,
@@ -135,7 +148,8 @@ proptest! {
             prop_assert!(needed <= Bytes::new(disk));
             prop_assert!(shape.leaves(needed).unwrap().usable >= room.usable);
             let less = needed.checked_sub(MD_BLOCK).unwrap();
-            prop_assert!(!shape.leaves(less).is_ok_and(|room_less| room_less.usable >= room.usable));
+            let enough = shape.leaves(less).is_ok_and(|room_less| room_less.usable >= room.usable);
+            prop_assert!(!enough || needed == LEAST_DISK);
             let extent = Bytes::new(4 << 20);
             let extents = shape.needs(room.usable, extent).unwrap();
             prop_assert_eq!(extents.align_down(extent), extents);

@@ -1,14 +1,19 @@
 //! What attaching makes of a replica, as far as a handshake looks at it.
 
+mod uuids;
+
 use super::Family;
 use super::disk::Disk;
 use super::options::Options;
 use super::replica::{Log, Replica};
-use crate::format::metadata::{
-    Generation, GenerationV08, GenerationV09, Header, NODE_IDS, PeerV09,
-};
+use crate::format::metadata::{Generation, Header};
 use crate::format::superblock::{DeviceFlags, PeerFlags, Uuid};
 use crate::units::{BitmapIndex, Sectors};
+use crate::verdict::check::Kernel;
+use uuids::{Uuids, unallocated};
+
+/// How many past generations 8.4 keeps, and tells.
+const HISTORY_8: usize = 2;
 
 /// Whether two identifiers name the same generation: bit 0 says only who was Primary.
 pub(super) const fn same(one: u64, other: u64) -> bool {
@@ -25,13 +30,15 @@ pub(super) fn flags(header: &Header) -> DeviceFlags {
 }
 
 /// A replica, attached, and what it knows of its peer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of its own in DRBD, too"
 )]
 pub(super) struct Node<'a> {
     pub(super) replica: &'a Replica,
+    /// The kernels that attached it.
+    pub(super) family: Family,
     /// Its node id, and its place in the peer's table.
     pub(super) id: usize,
     pub(super) disk: Disk,
@@ -49,14 +56,64 @@ pub(super) struct Node<'a> {
     pub(super) history: Vec<u64>,
     /// The slot toward the peer; nothing where none is free.
     pub(super) slot: Option<u8>,
-    /// Everything is marked at attach.
-    pub(super) all_set: bool,
+    /// Everything is marked at attach, and why.
+    pub(super) all_set: Option<Whole>,
+    /// What attach makes of its bitmap where it never had a size.
+    pub(super) never_sized: Option<NeverSized>,
     /// Bits toward the peer that the kernel counts at connect.
     pub(super) bits: u64,
+    /// Bits toward the peer that are on disk, and that attach does not read.
+    pub(super) unread: u64,
     /// By node id, what this node tells its peer.
     told: Vec<Option<u64>>,
     /// By node id, own bitmap UUIDs.
     bitmaps: Vec<u64>,
+}
+
+/// Why attach marks everything out of sync.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whole {
+    /// A flag asks for it.
+    Flag,
+    /// It crashed while it was Primary, and no log was kept.
+    CrashedWithoutLog,
+    /// It never had a size.
+    NeverSized,
+}
+
+/// What attach makes of a bitmap whose size was never agreed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NeverSized {
+    /// 8.4 marks everything.
+    AllSet8,
+    /// 9.2.18, 9.3.2 and later mark everything.
+    AllSet9,
+    /// 9.2.18, 9.3.2 and later do not read it, and begin with no bit set.
+    Dropped,
+    /// Older kernels of 9 read it all the same.
+    Read,
+}
+
+impl NeverSized {
+    /// What these kernels make of it; of 9.2 and 9.3 the newest are meant.
+    fn of(header: &Header, family: Family, kernel: Option<Kernel>) -> Option<Self> {
+        if header.la_size != Sectors::ZERO {
+            return None;
+        }
+        let current = match &header.generation {
+            Generation::V07(_) => return None,
+            Generation::V08(generation) => generation.uuids[0],
+            Generation::V09(generation) => generation.current_uuid,
+        };
+        let trusted =
+            current.names_a_generation() && flags(header).contains(DeviceFlags::WAS_UP_TO_DATE);
+        Some(match (family, kernel) {
+            (Family::V8, _) => Self::AllSet8,
+            (Family::V9, Some(Kernel::V9_0)) => Self::Read,
+            (Family::V9, _) if trusted => Self::Dropped,
+            (Family::V9, _) => Self::AllSet9,
+        })
+    }
 }
 
 /// How the last 64 bits are lost: 8.4 drops them where a slot's bits fill whole 64-bit words.
@@ -88,8 +145,10 @@ impl<'a> Node<'a> {
             None => lost.then_some(false),
         };
         let uuids = Uuids::of(header, id, peer, family);
+        let never_sized = NeverSized::of(header, family, options.kernel);
         let mut node = Self {
             replica,
+            family,
             id,
             disk,
             primary: primary && disk == Disk::UpToDate,
@@ -101,37 +160,44 @@ impl<'a> Node<'a> {
             bitmap: uuids.bitmaps.get(peer).copied().unwrap_or_default(),
             history: uuids.history,
             slot: uuids.slot,
-            all_set: marked_whole(header, peer, crashed),
+            all_set: marked_whole(header, peer, crashed, never_sized),
+            never_sized,
             bits: 0,
+            unread: 0,
             told: uuids.told,
             bitmaps: uuids.bitmaps,
         };
-        node.bits = node.counted(family);
+        (node.bits, node.unread) = node.counted(family);
         node
     }
 
-    /// Bits toward the peer that the kernel finds after attach.
-    fn counted(&self, family: Family) -> u64 {
-        let header = &self.replica.header;
-        if self.all_set {
-            // Where no size was ever agreed on, it is all that fits.
-            let fits = || self.replica.capacity.unwrap_or_default();
-            let known = Some(header.la_size).filter(|size| *size != Sectors::ZERO);
-            let size = known.unwrap_or_else(fits);
-            return header.geometry.bits(size).unwrap_or_default();
+    /// Bits toward the peer that the kernel finds after attach, and those that it does not read.
+    fn counted(&self, family: Family) -> (u64, u64) {
+        if self.all_set.is_some() {
+            let geometry = &self.replica.header.geometry;
+            let all = geometry.bits(self.replica.covered());
+            return (all.unwrap_or_default(), 0);
         }
         let slot = self.slot.map(usize::from);
         let found = slot.and_then(|slot| self.replica.slots.get(slot));
         let found = found.copied().unwrap_or_default();
-        if loses_last_bits(self.replica, family) {
-            return found.saturating_sub(self.replica.last_bits);
+        if self.never_sized == Some(NeverSized::Dropped) {
+            return (0, found);
         }
-        found
+        if loses_last_bits(self.replica, family) {
+            return (found.saturating_sub(self.replica.last_bits), 0);
+        }
+        (found, 0)
+    }
+
+    /// Whether attach reads its bitmap.
+    pub(super) const fn reads_bitmap(&self) -> bool {
+        self.all_set.is_none() && !matches!(self.never_sized, Some(NeverSized::Dropped))
     }
 
     /// 8.4 starts a new generation where it is promoted while it has no bitmap UUID.
     pub(super) fn promoted_8(&mut self, fresh: u64) {
-        if self.primary && self.bitmap == 0 {
+        if self.family == Family::V8 && self.primary && self.bitmap == 0 {
             self.bitmap = self.current;
             self.current = fresh;
         }
@@ -178,6 +244,24 @@ impl<'a> Node<'a> {
             .map(|(node, _)| node)
     }
 
+    /// Whether a node has a slot of its own here.
+    pub(super) fn has_slot(&self, node: usize) -> bool {
+        match &self.replica.header.generation {
+            Generation::V09(generation) => generation
+                .peers
+                .get(node)
+                .is_some_and(|entry| entry.bitmap_index >= 0),
+            _ => true,
+        }
+    }
+
+    /// What a peer is told by the protocol of 8.4, which has room for two past generations.
+    pub(super) fn as_8_is_told(&self) -> Self {
+        let mut told = self.clone();
+        told.history.truncate(HISTORY_8);
+        told
+    }
+
     /// The slot that is copied for the peer where another node's counts from its generation; nothing where there is none.
     pub(super) fn copied_slot(&self, uuid: u64, peer: usize) -> Option<u8> {
         let node = self.other_slot_of(uuid)?;
@@ -194,7 +278,8 @@ impl<'a> Node<'a> {
 
     /// Whether its log was not seen, so that it may have more bits.
     pub(super) fn may_have_more(&self) -> bool {
-        self.replica.log == Log::Missing && !self.all_set
+        let unseen = self.replica.log == Log::Missing || !self.replica.has_bitmap();
+        unseen && self.reads_bitmap()
     }
 
     /// The slot as a number of its own.
@@ -203,128 +288,13 @@ impl<'a> Node<'a> {
     }
 }
 
-/// The generations of a replica, as a family of kernels sees them.
-struct Uuids {
-    current: u64,
-    history: Vec<u64>,
-    bitmaps: Vec<u64>,
-    told: Vec<Option<u64>>,
-    slot: Option<u8>,
-}
-
-impl Uuids {
-    fn of(header: &Header, id: usize, peer: usize, family: Family) -> Self {
-        match &header.generation {
-            Generation::V07(_) => Self::nothing(),
-            Generation::V08(generation) => Self::v08(generation, peer, family),
-            Generation::V09(generation) => {
-                Self::v09(generation, id, peer, header.geometry.max_peers)
-            }
-        }
-    }
-
-    const fn nothing() -> Self {
-        Self {
-            current: 0,
-            history: Vec::new(),
-            bitmaps: Vec::new(),
-            told: Vec::new(),
-            slot: None,
-        }
-    }
-
-    fn v08(generation: &GenerationV08, peer: usize, family: Family) -> Self {
-        let [current, bitmap, history @ ..] = generation.uuids.map(|uuid| uuid.0);
-        // DRBD 9 reads the first one only: `drbd_md_decode_84`.
-        let remembered = if family == Family::V9 {
-            1
-        } else {
-            history.len()
-        };
-        let mut bitmaps = vec![0; NODE_IDS];
-        let mut told = vec![None; NODE_IDS];
-        for (node, (own, tell)) in bitmaps.iter_mut().zip(&mut told).enumerate() {
-            if node == peer {
-                *own = bitmap;
-                *tell = Some(bitmap);
-            }
-        }
-        Self {
-            current,
-            history: history.into_iter().take(remembered).collect(),
-            bitmaps,
-            told,
-            slot: Some(0),
-        }
-    }
-
-    fn v09(generation: &GenerationV09, id: usize, peer: usize, slots: u32) -> Self {
-        let peers = &generation.peers;
-        let assigned = peers.get(peer).map(|entry| entry.bitmap_index);
-        let slot = match assigned.map(u8::try_from) {
-            Some(Ok(slot)) => Some(slot),
-            // Attach gives a configured peer the lowest free one.
-            _ => unallocated(peers, None, slots),
-        };
-        Self {
-            current: generation.current_uuid.0,
-            history: generation.history_uuids.iter().map(|uuid| uuid.0).collect(),
-            bitmaps: peers.iter().map(|entry| entry.bitmap_uuid.0).collect(),
-            told: told(peers, id, peer, slot, slots),
-            slot,
-        }
-    }
-}
-
-/// What a node of DRBD 9 tells of its slots: those of known nodes, and one that counts since day 0 for all others.
-fn told(
-    peers: &[PeerV09],
-    id: usize,
+/// Whether attach marks everything out of sync, and why.
+fn marked_whole(
+    header: &Header,
     peer: usize,
-    slot: Option<u8>,
-    slots: u32,
-) -> Vec<Option<u64>> {
-    let known = |node: usize, entry: &PeerV09| {
-        entry.bitmap_index >= 0
-            || entry.flags.0 & PeerFlags::NODE_EXISTS.0 != 0
-            || node == peer && slot.is_some()
-    };
-    let mut told: Vec<Option<u64>> = peers
-        .iter()
-        .enumerate()
-        .map(|(node, entry)| known(node, entry).then_some(entry.bitmap_uuid.0))
-        .collect();
-    let day0 = peers.iter().enumerate().find(|(node, entry)| {
-        *node != id && *node != peer && !known(*node, entry) && entry.bitmap_uuid.0 != 0
-    });
-    if let Some((node, entry)) = day0
-        && unallocated(peers, slot.map(|slot| (peer, slot)), slots).is_some()
-        && let Some(tell) = told.get_mut(node)
-    {
-        *tell = Some(entry.bitmap_uuid.0);
-    }
-    told
-}
-
-/// The lowest slot that no node has: `drbd_unallocated_index`.
-fn unallocated(peers: &[PeerV09], taken: Option<(usize, u8)>, slots: u32) -> Option<u8> {
-    let slots = u8::try_from(slots).unwrap_or(u8::MAX);
-    (0..slots).find(|slot| {
-        let has = |entry: &PeerV09| entry.bitmap_index == i32::from(*slot);
-        !peers.iter().any(has) && taken.is_none_or(|(_, taken)| taken != *slot)
-    })
-}
-
-/// Whether attach marks everything out of sync.
-fn marked_whole(header: &Header, peer: usize, crashed: bool) -> bool {
-    let never_sized = header.la_size == Sectors::ZERO;
-    let trusted = match &header.generation {
-        Generation::V09(generation) => {
-            generation.current_uuid.names_a_generation()
-                && flags(header).contains(DeviceFlags::WAS_UP_TO_DATE)
-        }
-        _ => false,
-    };
+    crashed: bool,
+    never_sized: Option<NeverSized>,
+) -> Option<Whole> {
     let told = match &header.generation {
         Generation::V09(generation) => {
             let entry = generation.peers.get(peer);
@@ -332,7 +302,17 @@ fn marked_whole(header: &Header, peer: usize, crashed: bool) -> bool {
         }
         _ => flags(header).contains(DeviceFlags::FULL_SYNC),
     };
-    told || crashed_without_log(header, crashed) || never_sized && !trusted
+    let all = matches!(never_sized, Some(NeverSized::AllSet8 | NeverSized::AllSet9));
+    [
+        (told, Whole::Flag),
+        (
+            crashed_without_log(header, crashed),
+            Whole::CrashedWithoutLog,
+        ),
+        (all, Whole::NeverSized),
+    ]
+    .into_iter()
+    .find_map(|(holds, why)| holds.then_some(why))
 }
 
 /// Whether it crashed while it was Primary.

@@ -12,12 +12,19 @@ pub struct Options {
     pub kernel: Option<Kernel>,
     /// The replication protocol.
     pub protocol: Protocol,
-    /// The configured size of the device.
+    /// The configured size of the device; 0 is DRBD's word for none.
     pub size: Option<Sectors>,
     /// Whether a quorum policy is configured; without it, flags on disk tell.
     pub quorum: Option<bool>,
     /// What holds on each side.
     pub sides: [SideOptions; 2],
+}
+
+impl Options {
+    /// The size that is configured, if one is.
+    pub(super) fn configured_size(&self) -> Option<Sectors> {
+        self.size.filter(|size| *size != Sectors::ZERO)
+    }
 }
 
 /// What one side is configured with, and its role.
@@ -114,10 +121,14 @@ pub enum RrConflict {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadSetting {
     /// What it should be.
-    pub expected: &'static str,
+    pub expected: String,
 }
 
-const POLICIES: [(&str, AfterSplitBrain); 13] = [
+/// The values of an option, by DRBD's names.
+type Values<T> = [(&'static str, T)];
+
+/// What each option takes: `after_sb_0p_map` and the tables behind it (`config_flags.c`).
+const AFTER_SB_0PRI: &Values<AfterSplitBrain> = &[
     ("disconnect", AfterSplitBrain::Disconnect),
     (
         "discard-younger-primary",
@@ -134,15 +145,23 @@ const POLICIES: [(&str, AfterSplitBrain); 13] = [
     ),
     ("discard-local", AfterSplitBrain::DiscardLocal),
     ("discard-remote", AfterSplitBrain::DiscardRemote),
+];
+
+const AFTER_SB_1PRI: &Values<AfterSplitBrain> = &[
+    ("disconnect", AfterSplitBrain::Disconnect),
     ("consensus", AfterSplitBrain::Consensus),
     ("discard-secondary", AfterSplitBrain::DiscardSecondary),
     ("call-pri-lost-after-sb", AfterSplitBrain::CallPriLost),
     ("violently-as0p", AfterSplitBrain::Violently),
-    ("violently", AfterSplitBrain::Violently),
-    ("panic", AfterSplitBrain::CallPriLost),
 ];
 
-const CONFLICTS: [(&str, RrConflict); 5] = [
+const AFTER_SB_2PRI: &Values<AfterSplitBrain> = &[
+    ("disconnect", AfterSplitBrain::Disconnect),
+    ("call-pri-lost-after-sb", AfterSplitBrain::CallPriLost),
+    ("violently-as0p", AfterSplitBrain::Violently),
+];
+
+const RR_CONFLICT: &Values<RrConflict> = &[
     ("disconnect", RrConflict::Disconnect),
     ("call-pri-lost", RrConflict::CallPriLost),
     ("violently", RrConflict::Violently),
@@ -161,32 +180,34 @@ impl NetOptions {
     /// What was expected, where there is no such option or value.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), BadSetting> {
         match name {
-            "after-sb-0pri" => self.after_sb_0pri = policy(value)?,
-            "after-sb-1pri" => self.after_sb_1pri = policy(value)?,
-            "after-sb-2pri" => self.after_sb_2pri = policy(value)?,
-            "rr-conflict" => {
-                let expected =
-                    "disconnect, call-pri-lost, violently, retry-connect or auto-discard";
-                self.rr_conflict = named(&CONFLICTS, value).ok_or(BadSetting { expected })?;
-            }
+            "after-sb-0pri" => self.after_sb_0pri = named(AFTER_SB_0PRI, value)?,
+            "after-sb-1pri" => self.after_sb_1pri = named(AFTER_SB_1PRI, value)?,
+            "after-sb-2pri" => self.after_sb_2pri = named(AFTER_SB_2PRI, value)?,
+            "rr-conflict" => self.rr_conflict = named(RR_CONFLICT, value)?,
             "always-asbp" => self.always_asbp = yes(value)?,
             "discard-my-data" => self.discard_my_data = yes(value)?,
             "allow-two-primaries" => self.allow_two_primaries = yes(value)?,
             "tentative" => self.tentative = yes(value)?,
-            _ => return Err(BadSetting { expected: NAMES }),
+            _ => {
+                return Err(BadSetting {
+                    expected: NAMES.to_owned(),
+                });
+            }
         }
         Ok(())
     }
 }
 
-fn named<T: Copy>(table: &[(&str, T)], value: &str) -> Option<T> {
-    let found = table.iter().find(|(name, _)| *name == value);
-    found.map(|(_, value)| *value)
-}
-
-fn policy(value: &str) -> Result<AfterSplitBrain, BadSetting> {
-    let expected = "disconnect, discard-younger-primary, discard-older-primary, discard-zero-changes, discard-least-changes, discard-local, discard-remote, consensus, discard-secondary, call-pri-lost-after-sb or violently-as0p";
-    named(&POLICIES, value).ok_or(BadSetting { expected })
+fn named<T: Copy>(values: &Values<T>, value: &str) -> Result<T, BadSetting> {
+    let found = values.iter().find(|(name, _)| *name == value);
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let names: Vec<&str> = values.iter().map(|(name, _)| *name).collect();
+        let expected = match names.as_slice() {
+            [all @ .., last] => format!("{} or {last}", all.join(", ")),
+            [] => String::new(),
+        };
+        BadSetting { expected }
+    })
 }
 
 fn yes(value: &str) -> Result<bool, BadSetting> {
@@ -194,7 +215,7 @@ fn yes(value: &str) -> Result<bool, BadSetting> {
         "yes" | "" => Ok(true),
         "no" => Ok(false),
         _ => Err(BadSetting {
-            expected: "yes or no",
+            expected: "yes or no".to_owned(),
         }),
     }
 }
@@ -208,7 +229,7 @@ impl FromStr for Protocol {
             "B" | "b" => Ok(Self::B),
             "C" | "c" => Ok(Self::C),
             _ => Err(BadSetting {
-                expected: "A, B or C",
+                expected: "A, B or C".to_owned(),
             }),
         }
     }

@@ -1,8 +1,10 @@
 //! Two replicas, asked from both sides.
 
+mod losses;
 mod marks;
 mod remark;
 mod remarks;
+mod who;
 
 use super::decision::{Decision, Strategy};
 use super::disk::Disk;
@@ -12,11 +14,11 @@ use super::replica::Replica;
 use super::settle::{Settled, Side, Step, settle_8, settle_9};
 use super::sizes::Sizes;
 use super::{Family, rules_8, rules_9};
-use crate::format::metadata::{Generation, NODE_IDS};
-use crate::terms::Format;
+use crate::format::metadata::Generation;
 use crate::verdict::check::Kernel;
+use losses::Outcomes;
 pub use marks::{Mark, Marks};
-pub use remark::{Loss, Note, Obstacle};
+pub use remark::{Counted, Loss, Note, Obstacle, WhyFull};
 
 /// What connecting two replicas decides.
 #[derive(Clone, Debug)]
@@ -31,13 +33,15 @@ pub struct Pair {
     pub mirrored: bool,
     /// Whether the direction depends on which side's connection wins a race.
     pub arbitrary: bool,
+    /// What comes of it where the other side's connection wins; nothing where that makes no difference.
+    pub otherwise: Option<Decision>,
     /// What a resync begins with; nothing where none begins.
     pub marks: Option<Marks>,
     /// Sizes, where both attach.
     pub sizes: Option<Sizes>,
     /// Each side after attach.
     pub sides: [SideView; 2],
-    /// What had a say besides the generations, on the first side.
+    /// What had a say besides the generations, on either side.
     pub steps: Vec<Step>,
     /// What keeps them from connecting.
     pub refused_by: Vec<Obstacle>,
@@ -50,6 +54,8 @@ pub struct Pair {
 /// A side after attach.
 #[derive(Clone, Debug)]
 pub struct SideView {
+    /// Its node id: its own, or where it has none what the other has an entry for.
+    pub id: usize,
     /// Its disk state.
     pub disk: Disk,
     /// Whether it is Primary at connect.
@@ -62,34 +68,41 @@ pub struct SideView {
     pub decision: Decision,
     /// Bits toward the other that it counts at connect.
     pub bits: u64,
+    /// There may be more: a log, or a bitmap, is not here.
+    pub at_least: bool,
+    /// The kernels that attached it.
+    pub family: Family,
+    /// Promoting it began a generation that its metadata does not have yet (8.4).
+    pub promoted_anew: bool,
 }
 
 pub(super) fn compare(replicas: [&Replica; 2], options: &Options) -> Pair {
-    let family = family(replicas, options);
-    let obstacle = remarks::formats(replicas, options, family);
-    if let Some(obstacle) = obstacle.or_else(|| remarks::settings(options)) {
-        return Pair::refused(replicas, family, obstacle);
+    let families = who::families(replicas, options);
+    let family = who::newer(families);
+    let obstacles = remarks::formats(replicas, options);
+    if !obstacles.is_empty() {
+        return Pair::refused(replicas, family, obstacles);
     }
-    let ids = match node_ids(replicas) {
+    if let Some(obstacle) = remarks::settings(options) {
+        return Pair::refused(replicas, family, vec![obstacle]);
+    }
+    let ids = match who::node_ids(replicas) {
         Ok(ids) => ids,
-        Err(obstacle) => return Pair::refused(replicas, family, obstacle),
+        Err(obstacle) => return Pair::refused(replicas, family, vec![obstacle]),
     };
     let [a, b] = replicas;
     let [own, peers] = &options.sides;
     let mut nodes = [
-        Node::attached(a, ids[0], ids[1], options, family, own.primary),
-        Node::attached(b, ids[1], ids[0], options, family, peers.primary),
+        Node::attached(a, ids[0], ids[1], options, families[0], own.primary),
+        Node::attached(b, ids[1], ids[0], options, families[1], peers.primary),
     ];
     let refused =
         |(node, side): (&Node<'_>, &SideOptions)| node.primary && side.net.discard_my_data;
     if let Some(side) = nodes.iter().zip(&options.sides).position(refused) {
-        return Pair::refused(replicas, family, Obstacle::DiscardAsPrimary { side });
+        return Pair::refused(replicas, family, vec![Obstacle::DiscardAsPrimary { side }]);
     }
-    if family == Family::V8 {
-        let fresh = unused(replicas);
-        let [a, b] = &mut nodes;
-        a.promoted_8(fresh[0]);
-        b.promoted_8(fresh[1]);
+    for (node, fresh) in nodes.iter_mut().zip(who::unused(replicas)) {
+        node.promoted_8(fresh);
     }
     Meeting {
         nodes,
@@ -97,60 +110,6 @@ pub(super) fn compare(replicas: [&Replica; 2], options: &Options) -> Pair {
         family,
     }
     .pair()
-}
-
-/// Whose rules hold.
-fn family(replicas: [&Replica; 2], options: &Options) -> Family {
-    let newest = |replica: &&Replica| replica.header.format() == Format::V09;
-    match options.kernel {
-        Some(kernel) if kernel.is_9() => Family::V9,
-        None if replicas.iter().any(newest) => Family::V9,
-        _ => Family::V8,
-    }
-}
-
-/// Two generations that nobody has, for promotions that start one.
-fn unused(replicas: [&Replica; 2]) -> [u64; 2] {
-    let known: Vec<u64> = replicas
-        .iter()
-        .filter_map(|replica| match &replica.header.generation {
-            Generation::V08(generation) => Some(generation.uuids),
-            _ => None,
-        })
-        .flatten()
-        .map(|uuid| uuid.0 | 1)
-        .collect();
-    let mut free = (8..u64::MAX)
-        .step_by(2)
-        .filter(|uuid| !known.contains(&(uuid | 1)));
-    // OK to fall back: eight are known, and there are more.
-    [
-        free.next().unwrap_or_default(),
-        free.next().unwrap_or_default(),
-    ]
-}
-
-/// Both nodes' ids: what they say, or what the other has an entry for.
-fn node_ids(replicas: [&Replica; 2]) -> std::result::Result<[usize; 2], Obstacle> {
-    let own = |replica: &Replica| match &replica.header.generation {
-        Generation::V09(generation) => usize::try_from(generation.node_id).ok(),
-        _ => None,
-    };
-    let known = |replica: &Replica, but: usize| match &replica.header.generation {
-        Generation::V09(generation) => {
-            let mut peers = generation.peers.iter().enumerate();
-            let assigned = peers.find(|(node, entry)| *node != but && entry.bitmap_index >= 0);
-            assigned.map_or(usize::from(but == 0), |(node, _)| node)
-        }
-        _ => usize::from(but == 0),
-    };
-    match replicas.map(own) {
-        [Some(a), Some(b)] if a == b => Err(Obstacle::SameNodeId { id: a }),
-        [Some(a), Some(b)] if a.max(b) < NODE_IDS => Ok([a, b]),
-        [Some(a), _] if a < NODE_IDS => Ok([a, known(replicas[0], a)]),
-        [_, Some(b)] if b < NODE_IDS => Ok([known(replicas[1], b), b]),
-        _ => Ok([0, 1]),
-    }
 }
 
 /// Two attached nodes.
@@ -185,13 +144,18 @@ impl Meeting<'_> {
         [own, peers]: [&SideOptions; 2],
         wins: bool,
     ) -> Answer {
-        let (rule, strategy) = match self.family {
+        // Between the formats 8.4's protocol is spoken.
+        let old = self.is_mixed();
+        let told = old.then(|| peer.as_8_is_told());
+        let peer = told.as_ref().unwrap_or(peer);
+        let (rule, strategy) = match me.family {
             Family::V8 => rules_8::compare(&rules_8::View { me, peer, wins }),
             Family::V9 => rules_9::compare(&rules_9::View {
                 me,
                 peer,
                 wins,
                 protocol: self.options.protocol,
+                old,
                 tidy: self
                     .options
                     .kernel
@@ -204,11 +168,12 @@ impl Meeting<'_> {
             net: &own.net,
             peers_net: &peers.net,
             wins,
+            old,
             rule,
         };
         let quorum_policy =
             self.options.quorum == Some(true) || me.quorum.is_some() || peer.quorum.is_some();
-        let mut settled = match self.family {
+        let mut settled = match me.family {
             Family::V8 => settle_8(&side, strategy),
             Family::V9 => settle_9(&side, strategy, quorum_policy),
         };
@@ -230,19 +195,30 @@ impl Meeting<'_> {
         }
     }
 
+    /// Whether one is v08 and the other v09.
+    fn is_mixed(&self) -> bool {
+        let [a, b] = self
+            .nodes
+            .each_ref()
+            .map(|node| node.replica.header.format());
+        a != b
+    }
+
     /// Whose connection is taken to win where that decides: the same whichever is named first.
     ///
     /// Any rule would do. This one is the order that the recorded kernels connected in, where the metadata tells it.
     fn first_wins(&self) -> bool {
         let key = |node: &Node<'_>| {
-            let id = (self.family == Family::V9).then_some(node.id);
-            (
-                id,
-                node.current,
-                node.bitmap,
-                node.history.clone(),
-                node.bits,
-            )
+            let seen = (node.current, node.bitmap, node.history.clone(), node.bits);
+            // v08 has no node ids: what the kernel does not look at tells the two apart then.
+            let rest = match &node.replica.header.generation {
+                Generation::V08(generation) => {
+                    Some((generation.uuids.map(|uuid| uuid.0), generation.flags.0))
+                }
+                _ => None,
+            };
+            let id = rest.is_none().then_some(node.id);
+            (id, seen, rest, node.replica.header.la_size)
         };
         let [a, b] = self.nodes.each_ref().map(key);
         match self.family {
@@ -252,7 +228,7 @@ impl Meeting<'_> {
     }
 
     fn pair(&self) -> Pair {
-        let agreed = Sizes::of([&self.nodes[0], &self.nodes[1]], self.options, self.family);
+        let agreed = Sizes::of([&self.nodes[0], &self.nodes[1]], self.options);
         let first = self.first_wins();
         let answers = self.answers(first);
         let decision = self.decision(&answers[0], &answers[1], &agreed);
@@ -261,25 +237,34 @@ impl Meeting<'_> {
         let mirrored = self.mirrored(&answers, &agreed);
         let [small, peer_small] = agreed.too_small.map(|small| small.is_some());
         let rules = [
-            self.rule(&answers[0], small),
-            self.rule(&answers[1], peer_small),
+            rule(&self.nodes[0], &answers[0], small),
+            rule(&self.nodes[1], &answers[1], peer_small),
         ];
         let tentative = self.options.sides.iter().any(|side| side.net.tentative);
         let begins = decision.connects() && mirrored && !tentative;
         let marks = begins.then(|| self.marks(&answers, &agreed));
-        let remarks = remarks::of(self, &answers, &agreed, decision);
+        let outcomes = Outcomes {
+            answers: &answers,
+            otherwise: arbitrary.then_some(&other),
+        };
+        let remarks = remarks::of(self, outcomes, &agreed, decision, marks.as_ref());
+        let otherwise = arbitrary.then(|| self.decision(&other[0], &other[1], &agreed));
         let [a, b] = answers;
         let sides = [
             (&self.nodes[0], &a, rules[0]),
             (&self.nodes[1], &b, rules[1]),
         ];
         let sides = sides.map(|(node, answer, rule)| SideView {
+            id: node.id,
             disk: node.disk,
             primary: node.primary,
             crashed: node.crashed,
             rule,
             decision: answer.settled.decision,
             bits: node.bits,
+            at_least: node.may_have_more(),
+            family: node.family,
+            promoted_anew: remarks::promoted_anew(node),
         });
         Pair {
             family: self.family,
@@ -287,20 +272,15 @@ impl Meeting<'_> {
             decision,
             mirrored,
             arbitrary,
+            otherwise,
             marks,
             sizes: Some(agreed),
             sides,
-            steps: a.settled.steps,
+            steps: joined(a.settled.steps, b.settled.steps),
             refused_by: remarks.refused_by,
             lost: remarks.lost,
             notes: remarks.notes,
         }
-    }
-
-    /// 8.4 looks at the sizes first, and drops the connection before it compares anything.
-    fn rule(&self, answer: &Answer, too_small: bool) -> Option<&'static str> {
-        let compared = self.family == Family::V9 || !too_small;
-        compared.then_some(answer.rule)
     }
 
     /// What comes of it, seen from each side.
@@ -311,7 +291,10 @@ impl Meeting<'_> {
     fn decision(&self, a: &Answer, b: &Answer, sizes: &Sizes) -> Decision {
         let small = sizes.too_small.iter().any(Option::is_some);
         let slotless = self.nodes.iter().any(|node| node.slot.is_none());
-        if slotless || small && self.family == Family::V8 {
+        // 8.4 drops the connection before it compares anything.
+        let mut sides = self.nodes.iter().zip(sizes.too_small);
+        let drops = sides.any(|(node, small)| node.family == Family::V8 && small.is_some());
+        if slotless || drops {
             return Decision::Refused;
         }
         let (own, peers) = (a.settled.decision, b.settled.decision);
@@ -346,11 +329,31 @@ impl Meeting<'_> {
     }
 }
 
+/// What either side went through, once.
+fn joined(mut own: Vec<Step>, peers: Vec<Step>) -> Vec<Step> {
+    for step in peers {
+        if !own.contains(&step) {
+            own.push(step);
+        }
+    }
+    own
+}
+
+/// 8.4 looks at the sizes first, and drops the connection before it compares anything.
+fn rule(node: &Node<'_>, answer: &Answer, too_small: bool) -> Option<&'static str> {
+    let compared = node.family == Family::V9 || !too_small;
+    compared.then_some(answer.rule)
+}
+
 impl Pair {
     /// A pair that does not come as far as comparing anything.
-    fn refused(replicas: [&Replica; 2], family: Family, obstacle: Obstacle) -> Self {
+    fn refused(replicas: [&Replica; 2], family: Family, refused_by: Vec<Obstacle>) -> Self {
         let sides = replicas.map(|replica| SideView {
+            id: 0,
             disk: Disk::at_attach(&replica.header, family),
+            family,
+            promoted_anew: false,
+            at_least: false,
             primary: false,
             crashed: false,
             rule: None,
@@ -363,11 +366,12 @@ impl Pair {
             decision: Decision::Refused,
             mirrored: true,
             arbitrary: false,
+            otherwise: None,
             marks: None,
             sizes: None,
             sides,
             steps: Vec::new(),
-            refused_by: vec![obstacle],
+            refused_by,
             lost: Vec::new(),
             notes: Vec::new(),
         }

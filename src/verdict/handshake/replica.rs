@@ -12,7 +12,8 @@ pub struct Replica {
     pub header: Header,
     /// The largest DRBD device that its disk and its metadata allow; nothing where that is not known.
     pub capacity: Option<Sectors>,
-    /// Set bits of each slot, as far as la-size goes, the log's extents among them where they are known.
+    /// Set bits of each slot, as far as la-size goes or, where that is 0, as far as the metadata reaches; the log's extents among them
+    /// where they are known. None where the bitmap is not here: a dump holds none where la-size is 0.
     pub slots: Vec<u64>,
     /// Of the first slot's, those among the last 64 bits.
     pub last_bits: u64,
@@ -29,6 +30,21 @@ pub enum Log {
     Counted,
     /// It is not here: more bits may be set than were counted.
     Missing,
+}
+
+impl Replica {
+    /// Whether its bitmap is here.
+    pub(super) const fn has_bitmap(&self) -> bool {
+        !self.slots.is_empty()
+    }
+
+    /// What its bitmap is about: the agreed size, or where there never was one all that its metadata reaches.
+    pub(super) fn covered(&self) -> Sectors {
+        if self.header.la_size == Sectors::ZERO {
+            return self.capacity.unwrap_or_default();
+        }
+        self.header.la_size
+    }
 }
 
 impl Log {

@@ -102,17 +102,17 @@ fn equal(view: &View<'_>) -> bool {
 }
 
 /// Only the first has a bitmap UUID.
-fn only(first: &Node<'_>, second: &Node<'_>) -> bool {
+pub(super) const fn only(first: &Node<'_>, second: &Node<'_>) -> bool {
     first.bitmap != 0 && second.bitmap == 0
 }
 
 /// The source did not learn that the resync finished: what it has as bitmap and history, the target has as history.
-fn missed_finish(source: &Node<'_>, target: &Node<'_>) -> bool {
+pub(super) fn missed_finish(source: &Node<'_>, target: &Node<'_>) -> bool {
     same(source.bitmap, target.past(0)) && same(source.past(0), target.past(1))
 }
 
 /// The target did not learn that a resync began: it still is what the source's bitmap UUID was made of.
-fn missed_start(source: &Node<'_>, target: &Node<'_>) -> bool {
+pub(super) fn missed_start(source: &Node<'_>, target: &Node<'_>) -> bool {
     let before = source.past(0) & !1;
     same(target.current, before) && before.wrapping_add(NEW_BM_OFFSET) == source.bitmap & !1
 }

@@ -5,6 +5,7 @@
 use super::decision::Strategy;
 use super::node::{Node, same};
 use super::options::Protocol;
+use super::rules_8;
 
 /// What one side knows.
 pub(super) struct View<'a> {
@@ -15,6 +16,8 @@ pub(super) struct View<'a> {
     pub(super) protocol: Protocol,
     /// Whether a finished resync without bits is seen as such: protocol 124.
     pub(super) tidy: bool,
+    /// 8.4's protocol is spoken: before 110.
+    pub(super) old: bool,
 }
 
 /// A rule: its name, when it holds, and what follows for this side.
@@ -43,8 +46,18 @@ const RULES: &[Row] = &[
         Strategy::Source,
     ),
     Row(
+        "sync-source-peer-missed-finish",
+        |v| v.old && equal(v) && rules_8::only(v.me, v.peer),
+        Strategy::Source,
+    ),
+    Row(
         "sync-target-peer-missed-finish",
         |v| equal(v) && v.missed_end(v.peer, v.me),
+        Strategy::Target,
+    ),
+    Row(
+        "sync-target-missed-finish",
+        |v| v.old && equal(v) && rules_8::only(v.peer, v.me),
         Strategy::Target,
     ),
     Row(
@@ -103,14 +116,24 @@ const RULES: &[Row] = &[
         Strategy::TargetCleared,
     ),
     Row(
+        "sync-target-missed-start",
+        |v| v.old && rules_8::missed_start(v.peer, v.me),
+        Strategy::Target,
+    ),
+    Row(
         "bitmap-self",
         |v| same(v.me.bitmap, v.peer.current),
         Strategy::Source,
     ),
     Row(
         "bitmap-self-other",
-        |v| v.me.other_slot_of(v.peer.current).is_some(),
+        |v| v.other_slot().is_some(),
         Strategy::SourceCopy,
+    ),
+    Row(
+        "sync-source-missed-start",
+        |v| v.old && rules_8::missed_start(v.me, v.peer),
+        Strategy::Source,
     ),
     Row(
         "history-peer",
@@ -134,11 +157,20 @@ const RULES: &[Row] = &[
 impl View<'_> {
     /// Writes may have been under way that only one side has.
     fn in_flight(&self) -> bool {
-        self.protocol != Protocol::C
+        self.protocol != Protocol::C && !self.old
+    }
+
+    /// The node whose slot counts from the peer's generation; 8.4's protocol knows only nodes that have one of their own.
+    fn other_slot(&self) -> Option<usize> {
+        let node = self.me.other_slot_of(self.peer.current)?;
+        (!self.old || self.me.has_slot(node)).then_some(node)
     }
 
     /// One of them was a resync's source and did not learn its end: `drbd_uuid_detect_finished_resyncs`.
     fn missed_end(&self, source: &Node<'_>, target: &Node<'_>) -> bool {
+        if self.old {
+            return rules_8::only(source, target) && rules_8::missed_finish(source, target);
+        }
         let told = source.bitmap & !1;
         let nothing_left = source.bits == 0 && target.bits == 0;
         told != 0

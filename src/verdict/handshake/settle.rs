@@ -16,6 +16,8 @@ pub(super) struct Side<'a> {
     pub(super) peers_net: &'a NetOptions,
     /// `RESOLVE_CONFLICTS`.
     pub(super) wins: bool,
+    /// 8.4's protocol is spoken.
+    pub(super) old: bool,
     pub(super) rule: &'static str,
 }
 
@@ -157,7 +159,11 @@ pub(super) fn settle_9(side: &Side<'_>, strategy: Strategy, quorum_policy: bool)
         return now;
     }
     let arbitrary = strategy.if_both_failed();
-    let better = arbitrary || strategy == Strategy::NoSync && one_inconsistent(side);
+    let better = if side.old {
+        (side.rule == "both-off" || strategy == Strategy::NoSync) && one_inconsistent(side)
+    } else {
+        arbitrary || strategy == Strategy::NoSync && one_inconsistent(side)
+    };
     if side.me.disk != side.peer.disk && better {
         now.go(by_disks(side), Step::DiskStates);
     }

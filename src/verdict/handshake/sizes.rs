@@ -80,7 +80,7 @@ impl Replica {
         };
         let size = if free { largest } else { least(was, largest) };
         // What has grown beyond the configured size was not configured with it.
-        let asked = options.size.map(|size| size.max(was));
+        let asked = options.configured_size().map(|size| size.max(was));
         Some(asked.filter(|asked| *asked <= size).unwrap_or(size))
     }
 
@@ -99,19 +99,20 @@ impl Replica {
             Family::V9 if self.others_seen(own, Some(peer)) => least(both, self.header.la_size),
             _ => both,
         };
-        Some(options.size.filter(|asked| *asked <= size).unwrap_or(size))
+        let asked = options.configured_size();
+        Some(asked.filter(|asked| *asked <= size).unwrap_or(size))
     }
 }
 
 impl Sizes {
     /// What two attached nodes agree on.
-    pub(super) fn of(nodes: [&Node<'_>; 2], options: &Options, family: Family) -> Self {
+    pub(super) fn of(nodes: [&Node<'_>; 2], options: &Options) -> Self {
         let [a, b] = nodes;
-        let current = nodes.map(|node| node.replica.attached_size(node.id, options, family));
+        let current = nodes.map(|node| node.replica.attached_size(node.id, options, node.family));
         let meet = |me: &Node<'_>, peer: &Node<'_>| {
             let peers = peer.replica.largest()?;
             me.replica
-                .connected_size(me.id, peer.id, peers, options, family)
+                .connected_size(me.id, peer.id, peers, options, me.family)
         };
         let new = [meet(a, b), meet(b, a)];
         let judge = |node: &Node<'_>, current: Option<Sectors>, new: Option<Sectors>| {

@@ -1,5 +1,6 @@
 //! What compare prints: one view, as text for people and as JSON for programs.
 
+mod choices;
 mod histories;
 mod matrix;
 mod text;
@@ -46,6 +47,9 @@ pub(crate) struct Comparison {
     pairs: Vec<PairView>,
     /// Who has the newest data, where it can be told.
     newest: Vec<usize>,
+    /// Two that cannot be held against each other, so that nobody can be named.
+    #[serde(skip)]
+    unknown: Option<[usize; 2]>,
     #[serde(skip)]
     rate: Rate,
 }
@@ -87,20 +91,28 @@ struct PairView {
     refused_by: Vec<Sentence>,
     lost: Vec<Sentence>,
     notes: Vec<Sentence>,
+    /// The coarser side's.
+    #[serde(skip)]
+    bytes_per_bit: u64,
     #[serde(skip)]
     pair: Pair,
 }
 
 impl Comparison {
     pub(crate) fn of(known: &[(Source, Replica)], facts: Vec<Facts>, args: &PairArgs) -> Self {
-        let family = facts.first().map_or(Family::V9, |facts| facts.pair.family);
-        let replicas = known.iter().map(|one| ReplicaView::of(one, family)).collect();
-        let newest = newest(known.len(), &facts);
+        let family = |header: &Header| match args.kernel {
+            Some(kernel) if kernel.is_9() => Family::V9,
+            Some(_) => Family::V8,
+            None => Family::of(header.format()),
+        };
+        let replicas = known.iter().map(|one| ReplicaView::of(one, family(&one.1.header))).collect();
+        let (newest, unknown) = newest(known.len(), &facts);
         Self {
             kernel: args.kernel.map(crate::verdict::check::Kernel::name),
             replicas,
-            pairs: facts.into_iter().map(PairView::of).collect(),
+            pairs: facts.into_iter().map(|facts| PairView::of(facts, known)).collect(),
             newest,
+            unknown,
             rate: args.rate,
         }
     }
@@ -152,12 +164,13 @@ impl ReplicaView {
 }
 
 impl PairView {
-    fn of(facts: Facts) -> Self {
+    fn of(facts: Facts, known: &[(Source, Replica)]) -> Self {
         let Facts { a, b, pair, bits } = facts;
         let names = words::Names { a, b };
         let agreed = pair.sizes.as_ref().and_then(|sizes| sizes.agreed);
-        let per_bit = pair.marks.as_ref().map(|marks| marks.bytes_per_bit);
-        let bytes = bits.zip(per_bit).and_then(|(bits, per_bit)| {
+        let per_bit = |place: usize| known.get(place).map_or(0, |(_, replica)| replica.header.geometry.bytes_per_bit);
+        let coarser = pair.marks.as_ref().map(|marks| marks.bytes_per_bit);
+        let bytes = bits.zip(coarser).and_then(|(bits, per_bit)| {
             let most = agreed.unwrap_or(Sectors::new(u64::MAX));
             out_of_sync(bits, per_bit, most).to_bytes()
         });
@@ -180,15 +193,16 @@ impl PairView {
                 .into_iter()
                 .chain(pair.notes.iter().map(|note| words::note(note, names)))
                 .collect(),
+            bytes_per_bit: u64::from(per_bit(a).max(per_bit(b))),
             pair,
         }
     }
 }
 
-/// Who is nobody's target and has nothing that keeps it from connecting; nobody where two of them wrote apart.
-fn newest(count: usize, facts: &[Facts]) -> Vec<usize> {
+/// Who is nobody's target; nobody where two of them wrote apart, or cannot be held against each other, which are named.
+fn newest(count: usize, facts: &[Facts]) -> (Vec<usize>, Option<[usize; 2]>) {
     let behind = |one: usize| {
-        facts.iter().any(|facts| {
+        facts.iter().filter(|facts| !facts.pair.arbitrary).any(|facts| {
             let decision = if facts.a == one {
                 facts.pair.decision
             } else if facts.b == one {
@@ -200,9 +214,12 @@ fn newest(count: usize, facts: &[Facts]) -> Vec<usize> {
         })
     };
     let ahead: Vec<usize> = (0..count).filter(|one| !behind(*one)).collect();
-    let apart = facts.iter().any(|facts| {
-        let both = ahead.contains(&facts.a) && ahead.contains(&facts.b);
-        both && matches!(facts.pair.decision, Decision::SplitBrain | Decision::Unrelated)
-    });
-    if apart { Vec::new() } else { ahead }
+    let both = |facts: &&Facts| ahead.contains(&facts.a) && ahead.contains(&facts.b);
+    let unclear = |facts: &Facts| facts.pair.arbitrary || facts.pair.decision == Decision::Refused;
+    let mut meeting = facts.iter().filter(both);
+    if let Some(facts) = meeting.clone().find(|facts| unclear(facts)) {
+        return (Vec::new(), Some([facts.a, facts.b]));
+    }
+    let apart = meeting.any(|facts| !facts.pair.decision.connects());
+    (if apart { Vec::new() } else { ahead }, None)
 }

@@ -47,6 +47,8 @@ struct NetView {
 pub(crate) struct DiskView {
     source: Option<String>,
     disk_bytes: u64,
+    /// What `--disk` said, where that is no whole number of extents and was rounded up.
+    asked_bytes: Option<u64>,
     usable_sect: u64,
     usable_bytes: u64,
     /// What all metadata takes, up to the disk's end.
@@ -57,9 +59,38 @@ pub(crate) struct DiskView {
     meta_bytes: Option<u64>,
     /// A kernel attaches none so small.
     too_small_to_attach: bool,
-    /// What is short of the size that is asked for.
+    /// What the DRBD device is short of the size that is asked for.
     short_bytes: Option<u64>,
+    /// How much the disk has to grow for that.
+    grow_bytes: Option<u64>,
+    /// How large it is then.
+    grown_bytes: Option<u64>,
     lives: Vec<Lives>,
+}
+
+/// A disk as it was found, or asked for.
+pub(crate) struct Disk {
+    pub(crate) source: Option<String>,
+    pub(crate) size: Bytes,
+    /// What was asked for, where LVM makes it larger.
+    pub(crate) asked: Option<Bytes>,
+    pub(crate) lives: Vec<Lives>,
+}
+
+impl Disk {
+    /// A disk of this size, which LVM rounds up to whole extents.
+    pub(crate) fn asked_for(asked: Bytes, extent: Option<Bytes>) -> anyhow::Result<Self> {
+        let size = match extent {
+            Some(extent) => asked.align_up(extent).context("--disk is too large")?,
+            None => asked,
+        };
+        Ok(Self {
+            source: None,
+            size,
+            asked: (size != asked).then_some(asked),
+            lives: Vec::new(),
+        })
+    }
 }
 
 /// Somebody who lives on a disk.
@@ -131,13 +162,12 @@ impl Lives {
 
 impl DiskView {
     pub(crate) fn of(
-        source: Option<String>,
-        disk: Bytes,
+        found: Disk,
         shape: &Shape,
         unit: Bytes,
         net: Option<Sectors>,
-        mut lives: Vec<Lives>,
     ) -> anyhow::Result<Self> {
+        let (disk, mut lives) = (found.size, found.lives);
         let room = shape.leaves(disk)?;
         let usable = room.usable.to_bytes().context("the DRBD device is too large")?;
         for one in &mut lives {
@@ -145,9 +175,11 @@ impl DiskView {
         }
         let layout = room.layout.as_ref();
         let short = net.and_then(|net| net.checked_sub(room.usable)).filter(|short| *short > Sectors::ZERO);
+        let grown = net.filter(|_| short.is_some()).and_then(|net| shape.needs(net, unit));
         Ok(Self {
-            source,
+            source: found.source,
             disk_bytes: disk.get(),
+            asked_bytes: found.asked.map(Bytes::get),
             usable_sect: room.usable.get(),
             usable_bytes: usable.get(),
             md_bytes: if shape.external { 0 } else { disk.saturating_sub(usable).get() },
@@ -155,8 +187,11 @@ impl DiskView {
             al_offset: layout.map(|layout| layout.al.start.get()),
             bm_offset: layout.map(|layout| layout.bm.start.get()),
             meta_bytes: room.meta.map(Bytes::get),
-            too_small_to_attach: disk < LEAST_DISK,
+            // Where the metadata is elsewhere, that is what has to be so large.
+            too_small_to_attach: !shape.external && disk < LEAST_DISK,
             short_bytes: short.and_then(Sectors::to_bytes).map(Bytes::get),
+            grow_bytes: grown.and_then(|grown| grown.checked_sub(disk)).map(Bytes::get),
+            grown_bytes: grown.map(Bytes::get),
             lives,
         })
     }

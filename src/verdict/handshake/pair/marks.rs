@@ -76,7 +76,7 @@ impl Meeting<'_> {
         let [a, b] = &self.nodes;
         let per_bit = |node: &Node<'_>| node.replica.header.geometry.bytes_per_bit;
         let coarser = per_bit(a).max(per_bit(b));
-        let was = |node: &Node<'_>| node.replica.header.la_size;
+        let was = |node: &Node<'_>| node.replica.covered();
         let agreed = sizes.agreed.unwrap_or(was(a).max(was(b)));
         let total = bits(agreed, coarser);
         let pairs = [(a, b, &answers[0]), (b, a, &answers[1])];
@@ -99,11 +99,12 @@ impl Meeting<'_> {
     fn extent(&self, node: &Node<'_>, agreed: Sectors, coarser: u32, total: u64) -> Extent {
         let header = &node.replica.header;
         let own = header.geometry.bytes_per_bit;
-        let whole = header.la_size.get().checked_div(u64::from(coarser / 512));
-        let cut = loses_last_bits(node.replica, self.family)
+        let covered = node.replica.covered();
+        let whole = covered.get().checked_div(u64::from(coarser / 512));
+        let cut = loses_last_bits(node.replica, node.family)
             .then(|| bits(header.la_size, own).saturating_sub(64));
         Extent {
-            told: if agreed > header.la_size {
+            told: if agreed > covered {
                 whole.unwrap_or(0)
             } else {
                 total
@@ -126,12 +127,13 @@ fn bits(size: Sectors, bytes_per_bit: u32) -> u64 {
 /// What a side brings, by what it does.
 fn mark(me: &Node<'_>, peer: &Node<'_>, strategy: Strategy) -> Mark {
     let own = || match me.slot_index() {
-        _ if me.all_set => Mark::All,
-        Some(slot) if me.replica.header.la_size != Sectors::ZERO => Mark::Slot(slot),
+        _ if me.all_set.is_some() => Mark::All,
+        Some(slot) if me.reads_bitmap() => Mark::Slot(slot),
         _ => Mark::Nothing,
     };
     match strategy {
         Strategy::SourceFull | Strategy::TargetFull => Mark::All,
+        Strategy::SourceCopy if me.never_sized.is_some() => own(),
         Strategy::SourceCopy => {
             let slot = me.copied_slot(peer.current, peer.id);
             slot.map_or(Mark::All, |slot| Mark::Slot(BitmapIndex::new(slot)))

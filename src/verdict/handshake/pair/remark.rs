@@ -4,7 +4,9 @@ use crate::format::superblock::Uuid;
 use crate::terms::Format;
 use crate::units::Sectors;
 use crate::verdict::check::Kernel;
+use crate::verdict::handshake::Family;
 use crate::verdict::handshake::disk::Disk;
+use crate::verdict::handshake::node::{NeverSized, Whole};
 
 /// Something that keeps a pair from connecting; sides are 0 and 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,8 +17,15 @@ pub enum Obstacle {
         /// Whose.
         side: usize,
     },
-    /// One is v08 and the other v09.
-    Formats,
+    /// The kernel knows one granularity, and these bits are of another.
+    BytesPerBit {
+        /// Whose.
+        side: usize,
+        /// Of which format.
+        format: Format,
+        /// What a bit stands for.
+        bytes: u32,
+    },
     /// The kernel does not read this format.
     NotRead {
         /// Whose.
@@ -73,6 +82,49 @@ pub enum Obstacle {
     },
 }
 
+/// Bits that were counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// How many.
+    pub bits: u64,
+    /// There may be more: a log, or a bitmap, is not here.
+    pub at_least: bool,
+}
+
+/// Why everything is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhyFull {
+    /// One never had data.
+    Fresh {
+        /// Which.
+        side: usize,
+    },
+    /// The target's generation is in the source's history, and no bitmap counts from it.
+    History,
+    /// Only a past generation is common to both.
+    Ambiguous,
+    /// The slot that counts from the target's generation is gone.
+    NoSlot,
+    /// Attach marks everything on one side.
+    Marked {
+        /// Which.
+        side: usize,
+        /// Why.
+        why: Whole,
+    },
+}
+
+impl WhyFull {
+    /// Whether a partial resync would have done, had the generations or the size been kept.
+    const fn is_avoidable(self) -> bool {
+        match self {
+            Self::History | Self::Ambiguous | Self::NoSlot => true,
+            Self::Marked { why, .. } => matches!(why, Whole::NeverSized),
+            Self::Fresh { .. } => false,
+        }
+    }
+}
+
 /// Something that is lost where they connect; sides are 0 and 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -82,7 +134,7 @@ pub enum Loss {
         /// Whose.
         side: usize,
         /// How many.
-        bits: u64,
+        bits: Counted,
         /// Whether they stay set: 8.4; 9 clears them.
         kept: bool,
     },
@@ -90,7 +142,19 @@ pub enum Loss {
     Discarded {
         /// Whose.
         side: usize,
-        /// Bits that mark it.
+        /// Bits that mark it; nothing where they do not count from a generation that both had.
+        bits: Option<Counted>,
+    },
+    /// What one of the two wrote is overwritten, and nothing on disk tells which.
+    OneDiscarded {
+        /// What either has marked, as above.
+        bits: [Option<Counted>; 2],
+    },
+    /// Bits on disk that attach does not read, because the metadata never had a size (9).
+    NotRead {
+        /// Whose.
+        side: usize,
+        /// How many.
         bits: u64,
     },
     /// 8.4 drops the last 64 bits at attach.
@@ -106,6 +170,8 @@ pub enum Loss {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Note {
+    /// One is v08 and the other v09, so that they speak 8.4's protocol.
+    Formats,
     /// Its log was not applied; that has to be done before attach.
     Unclean {
         /// Whose.
@@ -125,6 +191,15 @@ pub enum Note {
     NeverSized {
         /// Which.
         side: usize,
+        /// What attach makes of its bitmap.
+        bitmap: NeverSized,
+    },
+    /// It is a dump that holds no bitmap, since it never had a size; what is marked on its disk is not known.
+    NoBitmap {
+        /// Which.
+        side: usize,
+        /// Whether attach reads it on the disk.
+        read: bool,
     },
     /// It was seen with no peer's disk, so that the kernel takes all of its own.
     MayGrow {
@@ -182,8 +257,13 @@ pub enum Note {
     },
     /// Everything is sent.
     FullSync {
-        /// Whether a partial resync would have done, had the generations been kept.
-        avoidable: bool,
+        /// Why.
+        why: WhyFull,
+    },
+    /// Only a past generation is common to both, and no bitmap counts from it.
+    Uncounted {
+        /// Which kernels: what `discard-my-data` sends differs.
+        family: Family,
     },
     /// It sends though it is Inconsistent, and the resync hangs (9).
     Hangs {
@@ -207,13 +287,15 @@ impl Note {
     /// Whether it keeps a pair from being fine.
     #[must_use]
     pub const fn is_finding(&self) -> bool {
-        matches!(
-            self,
-            Self::FullSync { avoidable: true }
-                | Self::Hangs { .. }
-                | Self::ForcedBoth
-                | Self::EmptyHistory
-                | Self::NotMirrored
-        )
+        match self {
+            Self::FullSync { why } => why.is_avoidable(),
+            Self::NoBitmap { read, .. } => !*read,
+            Self::Uncounted { .. }
+            | Self::Hangs { .. }
+            | Self::ForcedBoth
+            | Self::EmptyHistory
+            | Self::NotMirrored => true,
+            _ => false,
+        }
     }
 }

@@ -1,19 +1,21 @@
 //! What stands in the way, what is lost, and what else is worth knowing of a pair.
 
+use super::losses::{self, Outcomes, is_ambiguous};
+use super::marks::Marks;
 use super::remark::{Loss, Note, Obstacle};
 use super::{Answer, Meeting};
 use crate::format::metadata::Generation;
 use crate::format::superblock::{AlState, Uuid};
-use crate::terms::Format;
+use crate::terms::{Format, MdGeometry};
 use crate::units::Sectors;
 use crate::verdict::check::Kernel;
 use crate::verdict::handshake::Family;
 use crate::verdict::handshake::decision::Decision;
 use crate::verdict::handshake::disk::Disk;
-use crate::verdict::handshake::node::{Node, loses_last_bits, same};
+use crate::verdict::handshake::node::{Node, same};
 use crate::verdict::handshake::options::{AfterSplitBrain as Policy, Options};
 use crate::verdict::handshake::replica::{Log, Replica};
-use crate::verdict::handshake::settle::{Drop, Step};
+use crate::verdict::handshake::settle::Drop;
 use crate::verdict::handshake::sizes::{Sizes, TooSmall};
 
 /// All remarks of a pair.
@@ -24,30 +26,38 @@ pub(super) struct Remarks {
     pub(super) notes: Vec<Note>,
 }
 
-/// What keeps these formats from meeting under this kernel.
-pub(super) fn formats(
-    replicas: [&Replica; 2],
-    options: &Options,
-    family: Family,
-) -> Option<Obstacle> {
-    let formats = replicas.map(|replica| replica.header.format());
-    if let Some(side) = formats.iter().position(|format| *format == Format::V07) {
+/// What keeps these formats from being attached by the kernels that are meant.
+pub(super) fn formats(replicas: [&Replica; 2], options: &Options) -> Vec<Obstacle> {
+    let sides = replicas.iter().enumerate();
+    sides
+        .filter_map(|(side, replica)| not_attached(side, replica, options.kernel))
+        .collect()
+}
+
+fn not_attached(side: usize, replica: &Replica, kernel: Option<Kernel>) -> Option<Obstacle> {
+    let format = replica.header.format();
+    if format == Format::V07 {
         return Some(Obstacle::OldFormat { side });
     }
-    if formats[0] != formats[1] {
-        return Some(Obstacle::Formats);
-    }
-    let [format, _] = formats;
-    let fits =
-        format == Format::V09 || family == Family::V8 || options.kernel == Some(Kernel::V9_3);
-    match options.kernel {
-        Some(kernel) if !kernel.knows(format) || !fits => Some(Obstacle::NotRead {
-            side: 0,
+    if let Some(kernel) = kernel.filter(|kernel| !kernel.knows(format)) {
+        return Some(Obstacle::NotRead {
+            side,
             kernel,
             format,
-        }),
-        _ => None,
+        });
     }
+    is_foreign(replica, kernel).then_some(Obstacle::BytesPerBit {
+        side,
+        format,
+        bytes: replica.header.geometry.bytes_per_bit,
+    })
+}
+
+/// Whether a bit stands for what the kernel does not know: only 9.3 knows other granularities than 4096, and of v09 only.
+fn is_foreign(replica: &Replica, kernel: Option<Kernel>) -> bool {
+    let old = kernel.is_some_and(|kernel| kernel != Kernel::V9_3);
+    let one = old || replica.header.format() == Format::V08;
+    one && replica.header.geometry.bytes_per_bit != MdGeometry::DEFAULT.bytes_per_bit
 }
 
 /// What the connection's options keep from meeting: `receive_protocol` (`drbd_receiver.c`).
@@ -85,10 +95,12 @@ struct One<'a> {
 /// What there is to say of a pair that attaches.
 pub(super) fn of(
     meeting: &Meeting<'_>,
-    answers: &[Answer; 2],
+    outcomes: Outcomes<'_>,
     sizes: &Sizes,
     decision: Decision,
+    marks: Option<&Marks>,
 ) -> Remarks {
+    let answers = outcomes.answers;
     let mut remarks = Remarks::default();
     let [a, b] = &meeting.nodes;
     let [first, second] = answers;
@@ -112,27 +124,28 @@ pub(super) fn of(
     ];
     for one in &both {
         let side = one.side;
-        of_disk(&mut remarks, meeting, one);
+        of_disk(&mut remarks, one);
         of_node(&mut remarks, meeting, (side, one.node, one.peer));
         of_size(&mut remarks, meeting, sizes, one);
         if decision.connects() {
-            of_loss(&mut remarks, meeting, one);
+            of_source(&mut remarks, one);
         }
-        if decision == Decision::Refused
-            && let Some(why) = one.answer.settled.dropped
-        {
+        // Sizes come first: where they do not meet, roles are not looked at.
+        let fits = sizes.too_small.iter().all(Option::is_none);
+        if let Some(why) = one.answer.settled.dropped.filter(|_| fits) {
             remarks.refused_by.push(match why {
                 Drop::InconsistentSource => Obstacle::InconsistentSource { side },
                 Drop::PrimaryTarget => Obstacle::PrimaryTarget { side },
             });
         }
     }
-    of_pair(&mut remarks, meeting, answers, sizes, decision);
+    losses::of(&mut remarks, meeting, outcomes, decision);
+    of_pair(&mut remarks, meeting, answers, sizes, decision, marks);
     remarks
 }
 
 /// What its metadata is like.
-fn of_disk(remarks: &mut Remarks, meeting: &Meeting<'_>, one: &One<'_>) {
+fn of_disk(remarks: &mut Remarks, one: &One<'_>) {
     let (side, node) = (one.side, one.node);
     let header = &node.replica.header;
     let notes = &mut remarks.notes;
@@ -142,17 +155,8 @@ fn of_disk(remarks: &mut Remarks, meeting: &Meeting<'_>, one: &One<'_>) {
     if node.replica.log == Log::Missing {
         notes.push(Note::LogMissing { side });
     }
-    if header.la_size == Sectors::ZERO {
-        notes.push(Note::NeverSized { side });
-    }
-    // Where the peer was smaller, it marks all that is new to it, and what was lost here is among that.
-    let covered = one.peer.replica.header.la_size < header.la_size;
-    let cut = loses_last_bits(node.replica, meeting.family) && !covered;
-    if cut && node.replica.last_bits > 0 && !node.all_set {
-        remarks.lost.push(Loss::LastBits {
-            side,
-            bits: node.replica.last_bits,
-        });
+    if let Some(bitmap) = node.never_sized {
+        notes.push(Note::NeverSized { side, bitmap });
     }
 }
 
@@ -169,7 +173,7 @@ fn of_node(
             disk: node.disk,
         });
     }
-    let rotated = meeting.family == Family::V8 && node.primary && promoted_anew(node);
+    let rotated = node.family == Family::V8 && node.primary && promoted_anew(node);
     if rotated {
         notes.push(Note::NewGeneration { side });
     }
@@ -198,7 +202,7 @@ fn of_node(
 }
 
 /// Whether promoting it began a generation: what it has is not what its metadata says.
-fn promoted_anew(node: &Node<'_>) -> bool {
+pub(super) fn promoted_anew(node: &Node<'_>) -> bool {
     match &node.replica.header.generation {
         Generation::V08(generation) => !same(generation.uuids[0].0, node.current),
         _ => false,
@@ -212,7 +216,7 @@ fn of_size(remarks: &mut Remarks, meeting: &Meeting<'_>, sizes: &Sizes, one: &On
             side,
             agreed: small.agreed,
             current: small.current,
-            configured: meeting.options.size == Some(small.agreed),
+            configured: meeting.options.configured_size() == Some(small.agreed),
         });
     }
     let was = node.replica.header.la_size;
@@ -223,7 +227,7 @@ fn of_size(remarks: &mut Remarks, meeting: &Meeting<'_>, sizes: &Sizes, one: &On
         return;
     }
     let current = one.current.unwrap_or(was);
-    if meeting.family == Family::V9 && current > was {
+    if node.family == Family::V9 && current > was {
         remarks.notes.push(Note::MayGrow {
             side,
             from: was,
@@ -239,39 +243,11 @@ fn of_size(remarks: &mut Remarks, meeting: &Meeting<'_>, sizes: &Sizes, one: &On
     }
 }
 
-fn of_loss(remarks: &mut Remarks, meeting: &Meeting<'_>, one: &One<'_>) {
-    let (side, node) = (one.side, one.node);
-    let settled = &one.answer.settled;
-    if settled.decision == Decision::NoSync && node.bits > 0 && !(node.is_fresh() || node.is_none())
-    {
-        remarks.lost.push(Loss::Unsent {
-            side,
-            bits: node.bits,
-            kept: meeting.family == Family::V8,
-        });
-    }
-    let chosen = |step: &Step| {
-        matches!(
-            step,
-            Step::Policy
-                | Step::Discarded
-                | Step::Reversed
-                | Step::Quorum
-                | Step::AutoDiscarded
-                | Step::Violent
-        )
-    };
-    let equal = same(meeting.nodes[0].current, meeting.nodes[1].current);
-    let crashed = equal && node.crashed;
-    if settled.decision.is_target() && (settled.steps.iter().any(chosen) || crashed) {
-        remarks.lost.push(Loss::Discarded {
-            side,
-            bits: node.bits,
-        });
-    }
-    let hangs = meeting.family == Family::V9 && settled.decision.is_source();
-    if hangs && node.disk == Disk::Inconsistent {
-        remarks.notes.push(Note::Hangs { side });
+/// It sends though its data is not whole.
+fn of_source(remarks: &mut Remarks, one: &One<'_>) {
+    let sends = one.node.family == Family::V9 && one.answer.settled.decision.is_source();
+    if sends && one.node.disk == Disk::Inconsistent {
+        remarks.notes.push(Note::Hangs { side: one.side });
     }
 }
 
@@ -281,6 +257,7 @@ fn of_pair(
     answers: &[Answer; 2],
     sizes: &Sizes,
     decision: Decision,
+    marks: Option<&Marks>,
 ) {
     let [a, b] = &meeting.nodes;
     if decision == Decision::Refused
@@ -294,15 +271,23 @@ fn of_pair(
         remarks.notes.push(Note::Clone { uuid: devices[0] });
     }
     let bytes = [a, b].map(|node| node.replica.header.geometry.bytes_per_bit);
+    if meeting.is_mixed() {
+        remarks.notes.push(Note::Formats);
+    }
     if bytes[0] != bytes[1] {
         remarks.notes.push(Note::Granularity { bytes });
     }
-    if decision.is_full() {
-        let fresh = a.is_fresh() || b.is_fresh();
-        remarks.notes.push(Note::FullSync { avoidable: !fresh });
-    }
+    losses::why_full(remarks, meeting, answers, decision, marks);
     if !meeting.mirrored(answers, sizes) {
         remarks.notes.push(Note::NotMirrored);
+    }
+    let known = |answer: &Answer| {
+        answer.settled.decision.is_full() || answer.settled.decision == Decision::Refused
+    };
+    if answers.iter().any(is_ambiguous) && !answers.iter().any(known) {
+        remarks.notes.push(Note::Uncounted {
+            family: meeting.family,
+        });
     }
     let rule = answers[0].rule;
     if meeting.family == Family::V8 && rule == "90" && same(a.bitmap, Uuid::JUST_CREATED.0) {
@@ -317,12 +302,21 @@ fn of_pair(
         remarks.notes.push(Note::EmptyHistory);
     }
     let one_crashed = a.crashed != b.crashed;
-    let moves = decision.is_source() || decision.is_target();
-    if same(a.current, b.current) && one_crashed && moves && matches!(rule, "40" | "both-off") {
+    if same(a.current, b.current)
+        && one_crashed
+        && moves(decision)
+        && answers
+            .iter()
+            .all(|answer| matches!(answer.rule, "40" | "both-off"))
+    {
         remarks.notes.push(Note::CrashDecides {
             side: usize::from(b.crashed),
         });
     }
+}
+
+const fn moves(decision: Decision) -> bool {
+    decision.is_source() || decision.is_target()
 }
 
 fn device_uuid(replica: &Replica) -> Uuid {

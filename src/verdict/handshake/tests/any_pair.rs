@@ -9,8 +9,9 @@ use crate::format::metadata::{
 use crate::format::superblock::{AlState, DeviceFlags, PeerFlags, Uuid};
 use crate::terms::MdGeometry;
 use crate::units::Sectors;
+use crate::verdict::check::Kernel;
 use crate::verdict::handshake::{
-    Decision, Log, Mark, NetOptions, Options, Protocol, Replica, SideOptions, compare,
+    Decision, Log, Loss, Mark, NetOptions, Options, Pair, Protocol, Replica, SideOptions, compare,
 };
 
 /// Few generations, so that they meet.
@@ -97,7 +98,7 @@ fn replica(generation: impl Strategy<Value = Generation> + 'static) -> BoxedStra
         generation,
         size(),
         capacity,
-        vec(0_u64..4, 3),
+        prop_oneof![9 => vec(0_u64..4, 3), 1 => Just(Vec::new())],
         any::<bool>(),
     )
         .prop_map(|(generation, la_size, capacity, slots, unclean)| Replica {
@@ -120,7 +121,7 @@ fn replica(generation: impl Strategy<Value = Generation> + 'static) -> BoxedStra
                 generation,
             },
             capacity,
-            last_bits: slots[0].min(1),
+            last_bits: slots.first().map_or(0, |bits| *bits.min(&1)),
             slots,
             log: if unclean { Log::Missing } else { Log::Applied },
         })
@@ -133,33 +134,42 @@ fn pair() -> BoxedStrategy<(Replica, Replica)> {
         (replica(v09(0)), replica(v09(1))),
         (replica(v09(1)), replica(v09(3))),
         (replica(v09(-1)), replica(v09(1))),
+        (replica(v09(-1)), replica(v09(-1))),
         (replica(v08()), replica(v09(1))),
+        (replica(v08()), replica(v09(-1))),
     ]
     .boxed()
 }
 
 fn side() -> BoxedStrategy<SideOptions> {
-    let policy = prop_oneof![
+    let none = prop_oneof![
         Just("disconnect"),
         Just("discard-younger-primary"),
         Just("discard-older-primary"),
         Just("discard-zero-changes"),
         Just("discard-least-changes"),
+    ];
+    let one = prop_oneof![
+        Just("disconnect"),
         Just("consensus"),
         Just("discard-secondary"),
+        Just("call-pri-lost-after-sb"),
         Just("violently-as0p"),
     ];
+    let two = prop_oneof![Just("disconnect"), Just("violently-as0p")];
     let conflict = prop_oneof![Just("disconnect"), Just("violently"), Just("auto-discard")];
-    (any::<bool>(), any::<bool>(), policy, conflict)
-        .prop_map(|(primary, discard, policy, conflict)| {
+    let policies = (none, one, two, conflict, any::<bool>());
+    (any::<bool>(), any::<bool>(), policies)
+        .prop_map(|(primary, discard, (none, one, two, conflict, always))| {
             let mut net = NetOptions {
                 discard_my_data: discard,
                 allow_two_primaries: true,
+                always_asbp: always,
                 ..NetOptions::default()
             };
-            for name in ["after-sb-0pri", "after-sb-1pri", "after-sb-2pri"] {
-                net.set(name, policy).unwrap();
-            }
+            net.set("after-sb-0pri", none).unwrap();
+            net.set("after-sb-1pri", one).unwrap();
+            net.set("after-sb-2pri", two).unwrap();
             net.set("rr-conflict", conflict).unwrap();
             SideOptions { primary, net }
         })
@@ -182,15 +192,49 @@ fn sides() -> impl Strategy<Value = [SideOptions; 2]> {
 fn options() -> BoxedStrategy<Options> {
     let protocol = prop_oneof![Just(Protocol::A), Just(Protocol::C)];
     let size = proptest::option::of(size());
-    (protocol, size, any::<Option<bool>>(), sides())
-        .prop_map(|(protocol, size, quorum, sides)| Options {
-            kernel: None,
+    let kernel = prop_oneof![
+        4 => Just(None),
+        1 => Just(Some(Kernel::V8_4)),
+        1 => Just(Some(Kernel::V9_0)),
+        2 => Just(Some(Kernel::V9_3)),
+    ];
+    (kernel, protocol, size, any::<Option<bool>>(), sides())
+        .prop_map(|(kernel, protocol, size, quorum, sides)| Options {
+            kernel,
             protocol,
             size,
             quorum,
             sides,
         })
         .boxed()
+}
+
+/// All that is said of a pair, in no order; where it is turned, as from the other side.
+fn said(pair: &Pair, turned: bool) -> Vec<String> {
+    let turn = |mut loss: Loss| {
+        if let Loss::OneDiscarded { bits } = &mut loss
+            && turned
+        {
+            bits.reverse();
+        }
+        format!("{loss:?}")
+    };
+    let lost = pair.lost.iter().copied().map(turn);
+    let notes = pair.notes.iter().map(|note| format!("{note:?}"));
+    let refused = pair.refused_by.iter().map(|why| format!("{why:?}"));
+    let steps = pair.steps.iter().map(|step| format!("{step:?}"));
+    let mut all: Vec<String> = lost.chain(notes).chain(refused).chain(steps).collect();
+    if turned {
+        for text in &mut all {
+            let (one, other) = ("side: 1", "side: 0");
+            *text = text
+                .replace(one, "side: -")
+                .replace(other, one)
+                .replace("side: -", other);
+        }
+    }
+    all.sort();
+    all
 }
 
 proptest! {
@@ -207,6 +251,10 @@ proptest! {
         prop_assert_eq!(one.is_fine(), other.is_fine(), "{:?} {:?}", one, other);
         prop_assert_eq!(one.rule, other.sides[1].rule);
         prop_assert_eq!(one.decision.connects(), other.decision.connects());
+        prop_assert_eq!(one.otherwise.is_some(), other.otherwise.is_some());
+        if !one.arbitrary {
+            prop_assert_eq!(said(&one, true), said(&other, false));
+        }
         let same = a.header == b.header && a.slots == b.slots;
         if one.mirrored && !(one.arbitrary && same) {
             prop_assert_eq!(one.decision.mirrored(), other.decision);

@@ -5,42 +5,52 @@ use std::io;
 
 use super::Comparison;
 use super::words::letter;
-use crate::verdict::handshake::Decision;
 
 /// Prints the decisions, each row from its own side.
 pub(super) fn print(comparison: &Comparison, out: &mut dyn io::Write) -> io::Result<()> {
     let count = comparison.replicas.len();
     let mut head = "    ".to_owned();
     for column in 0..count {
-        let _ = write!(head, "{:<15}", letter(column));
+        let _ = write!(head, "{:<16}", letter(column));
     }
     writeln!(out, "\n{}", head.trim_end())?;
     for row in 0..count {
         let mut line = format!("{:<4}", letter(row));
         for column in 0..count {
-            let word = decision(comparison, row, column).map_or("-", Decision::word);
-            let _ = write!(line, "{word:<15}");
+            let word = decision(comparison, row, column).unwrap_or_else(|| "-".to_owned());
+            let _ = write!(line, "{word:<16}");
         }
         writeln!(out, "{}", line.trim_end())?;
+    }
+    if comparison.pairs.iter().any(|pair| pair.arbitrary) {
+        writeln!(out, "? may as well be the other way round")?;
     }
     writeln!(out, "\n{}", newest(comparison))
 }
 
 /// What one decides toward another.
-fn decision(comparison: &Comparison, row: usize, column: usize) -> Option<Decision> {
-    comparison.pairs.iter().find_map(|pair| match (pair.a, pair.b) {
-        (a, b) if (a, b) == (row, column) => Some(pair.pair.decision),
-        (a, b) if (b, a) == (row, column) => Some(pair.pair.decision.mirrored()),
-        _ => None,
+fn decision(comparison: &Comparison, row: usize, column: usize) -> Option<String> {
+    comparison.pairs.iter().find_map(|pair| {
+        let decision = match (pair.a, pair.b) {
+            (a, b) if (a, b) == (row, column) => pair.pair.decision,
+            (a, b) if (b, a) == (row, column) => pair.pair.decision.mirrored(),
+            _ => return None,
+        };
+        let sign = if pair.arbitrary { "?" } else { "" };
+        Some(format!("{}{sign}", decision.word()))
     })
 }
 
 /// Whose data is the newest.
 pub(super) fn newest(comparison: &Comparison) -> String {
+    if let Some([a, b]) = comparison.unknown {
+        let (a, b) = (letter(a), letter(b));
+        return format!("which has the newest data cannot be told: {a} and {b} cannot be held against each other, see there");
+    }
     let letters: Vec<String> = comparison.newest.iter().map(|one| letter(*one)).collect();
     match letters.as_slice() {
         [] => "no replica has all that the others wrote: whichever is kept, something is lost".to_owned(),
         [one] => format!("{one} has the newest data: connect the others to it first"),
-        [all @ .., last] => format!("{} and {last} have the newest data, and the same", all.join(", ")),
+        [all @ .., last] => format!("{} and {last} have the newest data, of one generation", all.join(", ")),
     }
 }

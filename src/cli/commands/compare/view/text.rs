@@ -2,13 +2,14 @@
 
 use std::io::{self, Write};
 
-use super::words::{Names, letter, meaning, sectors};
-use super::{Comparison, PairView, ReplicaView, histories, matrix};
+use super::histories::Side;
+use super::words::{self, Names, counted, letter, meaning, sectors};
+use super::{Comparison, PairView, ReplicaView, choices, histories, matrix};
 use crate::cli::output::human::{binary, bytes_and_decimal, duration};
 use crate::cli::output::text::table;
 use crate::format::superblock::Uuid;
 use crate::units::{Bytes, Sectors};
-use crate::verdict::handshake::{Decision, Family};
+use crate::verdict::handshake::{Decision, SideView};
 
 /// Columns of the table of replicas.
 const HEADINGS: [(&str, bool); 8] = [
@@ -54,7 +55,7 @@ fn row((replica, place): (&ReplicaView, usize)) -> [String; 8] {
         replica.disk_state.clone(),
         size.to_bytes().map_or_else(|| size.to_string(), |bytes| bytes_and_decimal(bytes).replace(" bytes", "")),
         replica.current_uuid.clone().unwrap_or_else(|| "-".to_owned()),
-        slots.join(" "),
+        if slots.is_empty() { "not in the dump".to_owned() } else { slots.join(" ") },
     ]
 }
 
@@ -63,13 +64,13 @@ fn pair(comparison: &Comparison, view: &PairView, out: &mut dyn Write) -> io::Re
         a: view.a,
         b: view.b,
     };
-    writeln!(out, "DRBD {}: {}", view.family, headline(comparison, view, names))?;
-    if view.arbitrary {
-        writeln!(out, "  arbitrary: nothing on disk decides this; it depends on whose connection wins a race, and may as well go the other way round")?;
+    writeln!(out, "DRBD {}: {}", kernels(view), headline(comparison, view, names))?;
+    if let Some(otherwise) = view.pair.otherwise {
+        writeln!(out, "  arbitrary: {}", arbitrary(view.pair.decision, otherwise, names))?;
     }
     for (rule, me, peer) in [(view.rule, view.a, view.b), (view.rule_b, view.b, view.a)] {
         if let Some(rule) = rule
-            && let Some(meaning) = meaning(view.pair.family, rule, me, peer)
+            && let Some(meaning) = meaning(rule, me, peer)
         {
             writeln!(out, "  rule on {}: {rule} ({meaning})", letter(me))?;
         }
@@ -84,29 +85,68 @@ fn pair(comparison: &Comparison, view: &PairView, out: &mut dyn Write) -> io::Re
     if let Some(agreed) = agreed.filter(|_| view.pair.decision.connects()) {
         writeln!(out, "  size: they agree on {}", sectors(agreed))?;
     }
-    let (Some(a), Some(b)) = (comparison.replicas.get(view.a), comparison.replicas.get(view.b)) else {
+    let Some([a, b]) = sides(comparison, view) else {
         return Ok(());
     };
-    if view.rule.is_some() && a.current_uuid != b.current_uuid {
+    let compared = view.rule.is_some() || view.rule_b.is_some();
+    if compared && histories::differ(a, b) {
         writeln!(out, "\n  generations, newest first, equal ones on one line:")?;
-        for line in histories::draw(&a.header, &b.header, names) {
+        for line in histories::draw(a, b, names) {
             writeln!(out, "    {line}")?;
         }
     }
-    if view.pair.decision == Decision::SplitBrain {
-        choices(view, names, per_bit(a, b), out)?;
-    }
-    Ok(())
+    choices::print(view, names, out)
 }
 
-/// What a bit of either stands for, the coarser.
-fn per_bit(a: &ReplicaView, b: &ReplicaView) -> u64 {
-    u64::from(a.bytes_per_bit.max(b.bytes_per_bit))
+/// The kernels that are meant.
+fn kernels(view: &PairView) -> String {
+    let [a, b] = view.pair.sides.each_ref().map(|side| side.family);
+    if a == b { view.family.clone() } else { "8.4 and 9".to_owned() }
+}
+
+/// Both as they are at connect.
+fn sides<'c>(comparison: &'c Comparison, view: &PairView) -> Option<[Side<'c>; 2]> {
+    let side = |place: usize, side: &SideView, peer: &SideView| {
+        let replica = comparison.replicas.get(place)?;
+        Some(Side {
+            header: &replica.header,
+            promoted_anew: side.promoted_anew,
+            peer: peer.id,
+        })
+    };
+    let [a, b] = &view.pair.sides;
+    Some([side(view.a, a, b)?, side(view.b, b, a)?])
+}
+
+/// What a race decides.
+fn arbitrary(decision: Decision, otherwise: Decision, names: Names) -> String {
+    let race = "it depends on whose connection wins a race";
+    if otherwise == decision.mirrored() {
+        return format!("nothing on disk decides who sends: {race}");
+    }
+    let (a, b) = (names.side(0), names.side(1));
+    let what = if otherwise.is_source() {
+        format!("{a} sends to {b}")
+    } else if otherwise.is_target() {
+        format!("{b} sends to {a}")
+    } else if otherwise.connects() {
+        "nothing is sent".to_owned()
+    } else {
+        "they do not connect".to_owned()
+    };
+    format!("nothing on disk decides this: {race}, and where the other one does, {what}")
 }
 
 fn headline(comparison: &Comparison, view: &PairView, names: Names) -> String {
     let (a, b) = (names.side(0), names.side(1));
-    let (source, target) = if view.pair.decision.is_source() { (a, b) } else { (b, a) };
+    let either = view.pair.otherwise == Some(view.pair.decision.mirrored());
+    let (source, target) = if either {
+        ("one of the two".to_owned(), "the other".to_owned())
+    } else if view.pair.decision.is_source() {
+        (a, b)
+    } else {
+        (b, a)
+    };
     match view.pair.decision {
         Decision::NoSync => "they connect, and nothing is sent".to_owned(),
         Decision::SourceBitmap | Decision::TargetBitmap => {
@@ -116,29 +156,35 @@ fn headline(comparison: &Comparison, view: &PairView, names: Names) -> String {
             format!("{source} sends everything to {target}: {}", amount(comparison, view))
         }
         Decision::SplitBrain => split_brain(comparison, view, names),
-        Decision::Unrelated => "they do not connect: unrelated data, no generation in common".to_owned(),
+        Decision::Unrelated => unrelated(comparison, view),
         Decision::Refused => "they do not connect".to_owned(),
     }
 }
 
+fn unrelated(comparison: &Comparison, view: &PairView) -> String {
+    let common = sides(comparison, view).and_then(|[a, b]| histories::known_to_both(a, b));
+    match common {
+        Some(uuid) => format!("they do not connect: DRBD takes this for unrelated data, though both know generation {uuid}"),
+        None => "they do not connect: unrelated data, no generation in common".to_owned(),
+    }
+}
+
 fn split_brain(comparison: &Comparison, view: &PairView, names: Names) -> String {
-    let header = |place: usize| comparison.replicas.get(place).map(|replica| &replica.header);
-    let common = header(view.a).zip(header(view.b)).and_then(|(a, b)| histories::common(a, b));
-    let since = common.map_or_else(String::new, |uuid: Uuid| format!(" after generation {uuid}"));
+    let common = sides(comparison, view).and_then(|[a, b]| histories::common(a, b));
     let [a, b] = &view.pair.sides;
-    // What a log names that is not here was written, too.
-    let least = |place: usize| {
-        let log = comparison.replicas.get(place).map(|replica| replica.log);
-        if log == Some("missing") { "at least " } else { "" }
-    };
+    if choices::is_uncounted(view) {
+        return match common {
+            Some(uuid) => format!("they do not connect: split brain, both have generation {uuid} in their past, and no bitmap counts from there"),
+            None => "they do not connect: split brain, though they have no generation in common".to_owned(),
+        };
+    }
+    let since = common.map_or_else(String::new, |uuid: Uuid| format!(" after generation {uuid}"));
     format!(
-        "they do not connect: split brain, they parted{since}; {} marks {}{} bits of its own since, {} marks {}{}",
+        "they do not connect: split brain, they parted{since}; {} marks {} of its own since, {} marks {}",
         names.side(0),
-        least(view.a),
-        a.bits,
+        counted(choices::marked(a)),
         names.side(1),
-        least(view.b),
-        b.bits
+        counted(choices::marked(b))
     )
 }
 
@@ -151,31 +197,11 @@ fn amount(comparison: &Comparison, view: &PairView) -> String {
     let at_least = if view.sync_bits_at_least { "at least " } else { "" };
     let seconds = comparison.rate.seconds(bytes);
     format!(
-        "{at_least}{bits} bits, {} ({}), {} at {}/s",
+        "{at_least}{}, {} ({}), {} at {}/s",
+        words::bits(bits),
         bytes,
         binary(bytes),
         duration(seconds),
         binary(comparison.rate.0)
     )
-}
-
-/// The two ways out of a split brain, the one that loses less first.
-fn choices(view: &PairView, names: Names, per_bit: u64, out: &mut dyn Write) -> io::Result<()> {
-    let [a, b] = &view.pair.sides;
-    let mut victims = [(0, a.bits), (1, b.bits)];
-    victims.sort_by_key(|(_, bits)| *bits);
-    writeln!(out, "\n  either choice loses what one side wrote; copy what is needed from there first")?;
-    for (victim, bits) in victims {
-        let (lost, kept) = (names.side(victim), names.other(victim));
-        let bytes = Bytes::new(bits.saturating_mul(per_bit));
-        writeln!(out, "\n  {lost} is the victim, {kept} is kept: what {lost} wrote is lost ({bits} bits, {})", binary(bytes))?;
-        writeln!(out, "    on {lost}:  drbdadm disconnect RESOURCE")?;
-        writeln!(out, "           drbdadm secondary RESOURCE")?;
-        writeln!(out, "           drbdadm connect --discard-my-data RESOURCE")?;
-        writeln!(out, "    on {kept}:  drbdadm connect RESOURCE    (where it is StandAlone)")?;
-    }
-    if view.pair.family == Family::V9 && view.rule == Some("history-both") {
-        writeln!(out, "  a full sync follows: no bitmap counts from a common generation")?;
-    }
-    Ok(())
 }

@@ -1,12 +1,15 @@
 //! The sentences of compare; docs/compare.md lists the codes.
 
+mod notes;
 mod rules;
 
 use serde::Serialize;
 
 use crate::cli::output::human::binary;
-use crate::units::{Bytes, Sectors};
-use crate::verdict::handshake::{Loss, Note, Obstacle, Pair, Step};
+use crate::terms::Format;
+use crate::units::Sectors;
+use crate::verdict::handshake::{Counted, Loss, Obstacle, Pair, Step};
+pub(super) use notes::note;
 pub(super) use rules::meaning;
 
 /// A sentence with a code for programs.
@@ -60,22 +63,26 @@ pub(super) fn obstacle(why: &Obstacle, names: Names) -> Sentence {
             "old-format",
             format!("{} is v07, which no kernel since DRBD 8 attaches: it has to be converted first", names.side(*side)),
         ),
-        Obstacle::Formats => say(
-            "formats",
-            "one is v08 and the other v09: a resource has one format; convert the older one first".to_owned(),
+        Obstacle::BytesPerBit { side, format: Format::V09, bytes } => say(
+            "granularity",
+            format!("a bit stands for {bytes} bytes on {}: before 9.3 DRBD knows 4096 only, and refuses the attach (119)", names.side(*side)),
         ),
-        Obstacle::NotRead { kernel, format, .. } => say(
+        Obstacle::BytesPerBit { side, format, bytes } => say(
+            "granularity",
+            format!("a bit stands for {bytes} bytes on {}: of {format} DRBD knows 4096 only, and refuses the attach (119)", names.side(*side)),
+        ),
+        Obstacle::NotRead { side, kernel, format } => say(
             "kernel",
-            format!("DRBD {} does not read {format}", kernel.name()),
+            format!("{} is {format}, which DRBD {} does not read", names.side(*side), kernel.name()),
         ),
         Obstacle::SameNodeId { id } => say(
             "node-ids",
-            format!("both say that they are node {id}: the metadata of one has to become that of another node"),
+            format!("both say that they are node {id}: the metadata of one has to become that of another node, `mdtool edit --node-id N`"),
         ),
         Obstacle::NoSlot { side, slots } => say(
             "slots",
             format!(
-                "{} has no bitmap slot for {}, and none of its {slots} is free: attach is refused (162)",
+                "{} has no bitmap slot for {}, and none of its {slots} is free: attach is refused (162); `mdtool edit --max-peers N` makes more, --forget NODE frees one",
                 names.side(*side),
                 names.other(*side)
             ),
@@ -101,7 +108,7 @@ pub(super) fn obstacle(why: &Obstacle, names: Names) -> Sentence {
         ),
         Obstacle::PrimaryTarget { side } => say(
             "primary-target",
-            format!("{} would be overwritten, and is Primary (rr-conflict)", names.side(*side)),
+            format!("{} would be overwritten, and is Primary (rr-conflict): make it Secondary first", names.side(*side)),
         ),
     }
 }
@@ -118,31 +125,26 @@ fn too_small(names: Names, side: usize, (agreed, current): (Sectors, Sectors), c
     }
 }
 
+/// How many bits, in words.
+pub(super) fn bits(count: u64) -> String {
+    format!("{count} {}", if count == 1 { "bit" } else { "bits" })
+}
+
+/// How many were counted, in words.
+pub(super) fn counted(found: Counted) -> String {
+    match found {
+        Counted { bits: 0, at_least: true } => "an unknown number of bits".to_owned(),
+        Counted { bits, at_least: true } => format!("at least {}", self::bits(bits)),
+        Counted { bits, .. } => self::bits(bits),
+    }
+}
+
 /// What is lost.
 pub(super) fn loss(loss: &Loss, names: Names) -> Sentence {
     match loss {
-        Loss::Unsent { side, bits, kept: false } => say(
-            "bits-dropped",
-            format!(
-                "equal generations, {bits} bits set on {}: DRBD 9 clears them unsent, and what they mark is not synced",
-                names.side(*side)
-            ),
-        ),
-        Loss::Unsent { side, bits, .. } => say(
-            "bits-unsent",
-            format!(
-                "equal generations, {bits} bits set on {}: DRBD 8.4 keeps them, and does not sync them",
-                names.side(*side)
-            ),
-        ),
-        Loss::Discarded { side, bits: 0 } => say(
-            "writes-discarded",
-            format!("{} is overwritten; no writes of its own are marked", names.side(*side)),
-        ),
-        Loss::Discarded { side, bits } => say(
-            "writes-discarded",
-            format!("the writes of {} since the two parted are discarded: {bits} bits", names.side(*side)),
-        ),
+        Loss::Unsent { side, bits, kept } => unsent(&names.side(*side), *bits, *kept),
+        Loss::Discarded { side, bits } => say("writes-discarded", discarded(&names.side(*side), *bits)),
+        Loss::OneDiscarded { bits } => say("writes-discarded", one_discarded(*bits, names)),
         Loss::LastBits { side, bits } => say(
             "last-bits",
             format!(
@@ -150,125 +152,59 @@ pub(super) fn loss(loss: &Loss, names: Names) -> Sentence {
                 names.side(*side)
             ),
         ),
-    }
-}
-
-/// What else is worth knowing.
-pub(super) fn note(note: &Note, names: Names) -> Sentence {
-    of_metadata(note, names)
-        .or_else(|| of_sizes(note, names))
-        .unwrap_or_else(|| of_decision(note, names))
-}
-
-fn of_metadata(note: &Note, names: Names) -> Option<Sentence> {
-    Some(match note {
-        Note::Unclean { side } => say(
-            "unclean",
-            format!("{} is unclean: apply-al has to run before it is attached, as drbdadm does", names.side(*side)),
-        ),
-        Note::LogMissing { side } => say(
-            "log-missing",
-            format!("the activity log of {} is not here: what it names is synced as well, and is not counted", names.side(*side)),
-        ),
-        Note::Clone { uuid } => say(
-            "clone",
-            format!("both have the device UUID {uuid}: one is a copy of the other"),
-        ),
-        Note::UnknownPeer { side, id, slot } => say(
-            "unknown-peer",
-            format!("{} has no slot for node {id} yet: slot {slot} is free, and is given to it at attach", names.side(*side)),
-        ),
-        Note::Granularity { bytes } => say(
-            "granularity",
+        Loss::NotRead { side, bits } => say(
+            "bitmap-not-read",
             format!(
-                "a bit stands for {} on {} and for {} on {}: only DRBD 9.3 connects them, and counts by the coarser",
-                binary(Bytes::new(u64::from(bytes[0]))),
-                names.side(0),
-                binary(Bytes::new(u64::from(bytes[1]))),
-                names.side(1)
-            ),
-        ),
-        Note::QuorumAssumed { side } => say(
-            "quorum-assumed",
-            format!("{} lost quorum while it was Primary, and is taken to have a quorum policy; --quorum off if it has none", names.side(*side)),
-        ),
-        Note::NotPromoted { side, disk } => say(
-            "not-promoted",
-            format!("{} is {disk}: it is not promoted, and is taken for Secondary", names.side(*side)),
-        ),
-        Note::NewGeneration { side } => say(
-            "new-generation",
-            format!("promoting {} starts a new generation, since it has no bitmap UUID", names.side(*side)),
-        ),
-        _ => return None,
-    })
-}
-
-fn of_sizes(note: &Note, names: Names) -> Option<Sentence> {
-    Some(match note {
-        Note::NeverSized { side } => say(
-            "never-sized",
-            format!("{} never had a size: la-size is 0", names.side(*side)),
-        ),
-        Note::MayGrow { side, from, to } => say(
-            "may-grow",
-            format!(
-                "{} has no peer that it knows to have had a disk (MDF_PEER_DEVICE_SEEN), so that DRBD 9 grows it from {} to {} at attach",
-                names.side(*side),
-                sectors(*from),
-                sectors(*to)
-            ),
-        ),
-        Note::SizeNotKnown { side } => say(
-            "size-not-known",
-            format!("how large the disk of {} is cannot be told here; its last size is taken", names.side(*side)),
-        ),
-        Note::Grows { side, from, to } => say(
-            "grows",
-            format!("{} grows from {} to {}", names.side(*side), sectors(*from), sectors(*to)),
-        ),
-        _ => return None,
-    })
-}
-
-fn of_decision(note: &Note, names: Names) -> Sentence {
-    match note {
-        Note::FullSync { avoidable: true } => say(
-            "full-sync",
-            "everything is sent: the target's generation is known, and no bitmap counts from it".to_owned(),
-        ),
-        Note::FullSync { .. } => say(
-            "initial-sync",
-            "everything is sent: the target never had data".to_owned(),
-        ),
-        Note::Hangs { side } => say(
-            "hangs",
-            format!(
-                "{} sends though it is Inconsistent: {} becomes Inconsistent too, and both stay in PausedSync",
-                names.side(*side),
-                names.other(*side)
-            ),
-        ),
-        Note::ForcedBoth => say(
-            "forced-both",
-            "the common generation is 4, JUST_CREATED: both were made Primary by force, and their data may have nothing in common; discard-my-data or a policy would sync it by bitmap all the same".to_owned(),
-        ),
-        Note::EmptyHistory => say(
-            "empty-history",
-            "all that the histories have in common are empty entries: this may be unrelated data, which DRBD 8.4 takes for a split brain".to_owned(),
-        ),
-        Note::NotMirrored => say(
-            "not-mirrored",
-            "the two sides decide differently: the connection does not settle".to_owned(),
-        ),
-        Note::CrashDecides { side } => say(
-            "crash-decides",
-            format!(
-                "the generations are equal, and {} crashed as Primary: that alone decides; a copy of a disk that was in use looks the same",
+                "{} set on {} are not read at attach, because its la-size is 0, and what they mark is not synced: so since DRBD 9.2.18 and 9.3.2, while 9.0, 9.1 and earlier ones of 9.2 and 9.3 read them",
+                self::bits(*bits),
                 names.side(*side)
             ),
         ),
-        other => say("other", format!("{other:?}")),
+    }
+}
+
+fn unsent(whose: &str, found: Counted, kept: bool) -> Sentence {
+    let unknown = found.bits == 0;
+    let what = if unknown {
+        format!("equal generations, and the log or the bitmap of {whose} is not here")
+    } else {
+        format!("equal generations, {} set on {whose}", counted(found))
+    };
+    if kept {
+        let them = if unknown { "what it marks" } else { "them" };
+        say("bits-unsent", format!("{what}: DRBD 8.4 keeps {them}, and does not sync {}", if unknown { "it" } else { "them" }))
+    } else {
+        let (them, mark) = if unknown { ("what it marks", "that") } else { ("them", "what they mark") };
+        say("bits-dropped", format!("{what}: DRBD 9 clears {them} unsent, and {mark} is not synced"))
+    }
+}
+
+fn discarded(whose: &str, found: Option<Counted>) -> String {
+    match found {
+        Some(Counted { bits: 0, at_least: false }) => {
+            format!("{whose} is overwritten; no writes of its own are marked")
+        }
+        Some(Counted { bits: 0, .. }) => {
+            format!("{whose} is overwritten; what it wrote is in its log, which is not here")
+        }
+        Some(found) => {
+            format!("the writes of {whose} since the two parted are discarded: {}", counted(found))
+        }
+        None => format!("{whose} is overwritten; what it wrote since the two parted is lost, and no bitmap tells how much"),
+    }
+}
+
+fn one_discarded(found: [Option<Counted>; 2], names: Names) -> String {
+    let what = "one of the two is overwritten, and nothing on disk tells which";
+    match found {
+        [Some(a), Some(b)] => format!(
+            "{what}: the writes of {}, {}, or those of {}, {}, are discarded",
+            names.side(0),
+            counted(a),
+            names.side(1),
+            counted(b)
+        ),
+        _ => format!("{what}: what it wrote since the two parted is lost, and no bitmap tells how much"),
     }
 }
 
@@ -277,9 +213,21 @@ pub(super) fn steps(pair: &Pair, names: Names) -> Vec<Sentence> {
     pair.steps.iter().map(|step| self::step(*step, pair, names)).collect()
 }
 
+/// Who sends and who is overwritten, as far as that can be told.
+fn ends(pair: &Pair, names: Names) -> (String, String) {
+    let (a, b) = (names.side(0), names.side(1));
+    if pair.arbitrary {
+        ("one of the two".to_owned(), "the other".to_owned())
+    } else if pair.decision.is_source() {
+        (a, b)
+    } else {
+        (b, a)
+    }
+}
+
 fn step(step: Step, pair: &Pair, names: Names) -> Sentence {
     let [a, b] = &pair.sides;
-    let source = if pair.decision.is_source() { names.side(0) } else { names.side(1) };
+    let (source, target) = ends(pair, names);
     match step {
         Step::DiskStates => say(
             "disk-states",
@@ -290,10 +238,7 @@ fn step(step: Step, pair: &Pair, names: Names) -> Sentence {
         Step::Discarded => say("discard-my-data", format!("discard-my-data decides the split brain: {source} sends")),
         Step::Reversed => say("reversed", format!("discard-my-data turns the resync around: {source} sends, and older data comes back")),
         Step::NotReversed => say("not-reversed", "discard-my-data is ignored: this resync cannot be turned around".to_owned()),
-        Step::GivesUpPrimary => {
-            let target = if pair.decision.is_source() { names.side(1) } else { names.side(0) };
-            say("gives-up-primary", format!("call-pri-lost-after-sb: {target} gives up being Primary first; where it is in use it cannot, a handler is called, and they do not connect"))
-        }
+        Step::GivesUpPrimary => say("gives-up-primary", format!("call-pri-lost-after-sb: {target} gives up being Primary first; where it is in use it cannot, a handler is called, and they do not connect")),
         Step::PrimarySends => say("primary-sends", "only crash flags differ, and who is Primary now sends".to_owned()),
         Step::Violent => say("violently", "rr-conflict violently: a Primary is overwritten while it is in use".to_owned()),
         Step::AutoDiscarded => say("auto-discard", format!("rr-conflict auto-discard: {source} sends, and the crashed Primary is discarded")),

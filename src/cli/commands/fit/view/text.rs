@@ -23,7 +23,7 @@ pub(super) fn print(fit: &Fit, out: &mut dyn Write) -> io::Result<()> {
         table(&HEADINGS, &rows, out)?;
     }
     for (disk, number) in fit.disks.iter().zip(1..) {
-        self::disk(disk, &name(disk, number), out)?;
+        self::disk(fit, disk, &name(disk, number), out)?;
     }
     if fit.disks.len() > 1 {
         agreed(fit, out)?;
@@ -66,12 +66,18 @@ fn row(fit: &Fit, disk: &DiskView, number: usize) -> [String; 4] {
         name(disk, number), size, disk.usable_sect.to_string(), meta]
 }
 
-fn disk(disk: &DiskView, name: &str, out: &mut dyn Write) -> io::Result<()> {
+fn disk(fit: &Fit, disk: &DiskView, name: &str, out: &mut dyn Write) -> io::Result<()> {
+    if let Some(extent) = fit.extent_bytes.map(Bytes::new) {
+        extents(disk, extent, name, out)?;
+    }
     if disk.too_small_to_attach {
         writeln!(out, "\n{name}: no kernel attaches a disk of less than 1 MiB")?;
     }
     if let Some(short) = disk.short_bytes {
-        writeln!(out, "\n{name}: too small for what is asked for, by {}", bytes_and_decimal(Bytes::new(short)))?;
+        writeln!(out, "\n{name}: the DRBD device is {} short of what is asked for", bytes_and_decimal(Bytes::new(short)))?;
+        if let (Some(grow), Some(grown)) = (disk.grow_bytes, disk.grown_bytes) {
+            writeln!(out, "  grow the disk by {} to {grown} bytes", bytes_and_decimal(Bytes::new(grow)))?;
+        }
     }
     for lives in &disk.lives {
         writeln!(out, "\n{name}: {}", self::lives(lives, disk))?;
@@ -80,6 +86,26 @@ fn disk(disk: &DiskView, name: &str, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What is said of a size that is no whole number of extents.
+fn extents(disk: &DiskView, extent: Bytes, name: &str, out: &mut dyn Write) -> io::Result<()> {
+    let size = Bytes::new(disk.disk_bytes);
+    if let Some(asked) = disk.asked_bytes {
+        writeln!(
+            out,
+            "\n{name}: {asked} bytes are no whole number of extents of {}: LVM rounds it up, and {size} are counted with",
+            binary(extent)
+        )
+    } else if size.align_down(extent) != size {
+        writeln!(
+            out,
+            "\n{name}: {size} are no whole number of extents of {}: this is no such logical volume, and is taken as it is",
+            binary(extent)
+        )
+    } else {
+        Ok(())
+    }
 }
 
 fn lives(lives: &Lives, disk: &DiskView) -> String {

@@ -4,7 +4,7 @@ use super::*;
 use crate::format::superblock::Uuid;
 use crate::terms::Format;
 use crate::verdict::check::Kernel;
-use crate::verdict::handshake::{Disk, compare};
+use crate::verdict::handshake::{Disk, Family, NeverSized, Note, WhyFull, Whole, compare};
 
 const NAMES: Names = Names { a: 0, b: 1 };
 
@@ -17,7 +17,8 @@ fn listed(sentences: impl IntoIterator<Item = Sentence>) -> String {
 fn what_stands_in_the_way_is_said() {
     let all = [
         Obstacle::OldFormat { side: 1 },
-        Obstacle::Formats,
+        Obstacle::BytesPerBit { side: 0, format: Format::V09, bytes: 65536 },
+        Obstacle::BytesPerBit { side: 1, format: Format::V08, bytes: 65536 },
         Obstacle::NotRead { side: 0, kernel: Kernel::V8_4, format: Format::V09 },
         Obstacle::SameNodeId { id: 3 },
         Obstacle::NoSlot { side: 0, slots: 1 },
@@ -42,16 +43,37 @@ fn what_stands_in_the_way_is_said() {
     insta::assert_snapshot!(listed(all.iter().map(|one| obstacle(one, NAMES))));
 }
 
+const fn exactly(bits: u64) -> Counted {
+    Counted { bits, at_least: false }
+}
+
+const fn at_least(bits: u64) -> Counted {
+    Counted { bits, at_least: true }
+}
+
 #[test]
 fn what_is_lost_is_said() {
     let all = [
-        Loss::Unsent { side: 0, bits: 50, kept: false },
-        Loss::Unsent { side: 1, bits: 50, kept: true },
-        Loss::Discarded { side: 1, bits: 0 },
-        Loss::Discarded { side: 0, bits: 7 },
+        Loss::Unsent { side: 0, bits: exactly(50), kept: false },
+        Loss::Unsent { side: 1, bits: exactly(50), kept: true },
+        Loss::Unsent { side: 1, bits: at_least(1), kept: true },
+        Loss::Unsent { side: 0, bits: at_least(0), kept: false },
+        Loss::Unsent { side: 1, bits: at_least(0), kept: true },
+        Loss::Discarded { side: 1, bits: Some(exactly(0)) },
+        Loss::Discarded { side: 0, bits: Some(exactly(7)) },
+        Loss::Discarded { side: 0, bits: Some(at_least(0)) },
+        Loss::Discarded { side: 0, bits: Some(at_least(7)) },
+        Loss::Discarded { side: 1, bits: None },
+        Loss::OneDiscarded { bits: [Some(at_least(0)), Some(exactly(7))] },
+        Loss::OneDiscarded { bits: [None, None] },
         Loss::LastBits { side: 0, bits: 6 },
+        Loss::NotRead { side: 1, bits: 50 },
     ];
     insta::assert_snapshot!(listed(all.iter().map(|one| loss(one, NAMES))));
+}
+
+const fn full(why: WhyFull) -> Note {
+    Note::FullSync { why }
 }
 
 #[test]
@@ -61,7 +83,13 @@ fn what_else_there_is_to_know_is_said() {
         Note::Unclean { side: 0 },
         Note::LogMissing { side: 1 },
         Note::Clone { uuid: Uuid(0xAB) },
-        Note::NeverSized { side: 0 },
+        Note::NeverSized { side: 0, bitmap: NeverSized::AllSet8 },
+        Note::NeverSized { side: 0, bitmap: NeverSized::AllSet9 },
+        Note::NeverSized { side: 0, bitmap: NeverSized::Dropped },
+        Note::NeverSized { side: 1, bitmap: NeverSized::Read },
+        Note::NoBitmap { side: 0, read: false },
+        Note::NoBitmap { side: 1, read: true },
+        Note::Formats,
         Note::MayGrow { side: 1, from, to },
         Note::SizeNotKnown { side: 0 },
         Note::Grows { side: 1, from, to },
@@ -70,8 +98,15 @@ fn what_else_there_is_to_know_is_said() {
         Note::NewGeneration { side: 0 },
         Note::QuorumAssumed { side: 1 },
         Note::UnknownPeer { side: 1, id: 0, slot: 2 },
-        Note::FullSync { avoidable: true },
-        Note::FullSync { avoidable: false },
+        full(WhyFull::Fresh { side: 1 }),
+        full(WhyFull::History),
+        full(WhyFull::Ambiguous),
+        full(WhyFull::NoSlot),
+        full(WhyFull::Marked { side: 0, why: Whole::NeverSized }),
+        full(WhyFull::Marked { side: 1, why: Whole::Flag }),
+        full(WhyFull::Marked { side: 1, why: Whole::CrashedWithoutLog }),
+        Note::Uncounted { family: Family::V8 },
+        Note::Uncounted { family: Family::V9 },
         Note::Hangs { side: 0 },
         Note::ForcedBoth,
         Note::EmptyHistory,
@@ -112,5 +147,8 @@ fn what_had_a_say_is_said() {
         Step::AutoDiscarded,
         Step::Skipped,
     ];
-    insta::assert_snapshot!(listed(steps(&pair, NAMES)));
+    let told = listed(steps(&pair, NAMES));
+    pair.arbitrary = true;
+    pair.steps = vec![Step::Policy, Step::GivesUpPrimary];
+    insta::assert_snapshot!([told, listed(steps(&pair, NAMES))].join("\n"));
 }
