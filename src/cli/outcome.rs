@@ -314,6 +314,9 @@ const fn hint_of_truck(refusal: &TruckRefusal) -> Option<&'static str> {
         TruckRefusal::TooSmall { .. } => {
             Some("take a larger disk, or remove the file: a new one gets exactly the right size")
         }
+        TruckRefusal::NotState => {
+            Some("--state FILE names another file for it, which need not exist")
+        }
         TruckRefusal::NoCopy => Some("without --ranges and --changed a whole copy is made"),
         TruckRefusal::Gap { .. } => Some(
             "the sender was given a state that is not this target's: fetch that which is here, or send without --state",

@@ -38,6 +38,9 @@ pub enum TruckRefusal {
     /// A state file that was changed or cut off.
     #[error("the checksum of the state file does not fit what it says")]
     StateChecksum,
+    /// A file that is something else, where the state would be noted.
+    #[error("exists, and is not the state of a copy")]
+    NotState,
     /// A state that is not that of this copy.
     #[error("the state is of another copy: {field} is {found}, expected {expected}")]
     OtherCopy {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{ok, refused, stack, text};
 use crate::adopt::MIB;
-use crate::support::{kernel_image, put};
+use crate::support::{kernel_image, put, scratch};
 
 const CONFIG: &[u8] = br"
     # drbdadm dump
@@ -21,7 +21,7 @@ const CONFIG: &[u8] = br"
     resource other { device minor 3; disk /dev/vg/other; }
 ";
 
-fn planned(words: &[&str]) -> Value {
+pub(super) fn planned(words: &[&str]) -> Value {
     let all = [&["plan", "--departure", "--json"], words].concat();
     serde_json::from_str(&ok(&all).stdout).unwrap()
 }
@@ -57,6 +57,7 @@ fn a_stacked_resource_on_lvm_has_the_names_of_its_configuration() {
     assert_eq!(plan["resource"], "r10");
     assert_eq!(plan["bytes"], stack.inner);
     assert_eq!(plan["seconds"], stack.inner / MIB);
+    let resend = "mdtool copy /dev/vg/lv-truck - --stacked --ranges r10.bad | ssh carol mdtool copy - /dev/new --yes";
     assert_eq!(
         commands(&plan["steps"]),
         [
@@ -71,42 +72,71 @@ fn a_stacked_resource_on_lvm_has_the_names_of_its_configuration() {
             "drbdadm --stacked primary r10",
             "mount /dev/drbd10 MOUNTPOINT",
             "mdtool copy /dev/vg/lv-truck - --stacked --sums r10.sums | ssh carol mdtool copy - /dev/new --yes",
-            "lvremove --yes vg/lv-truck",
             "scp r10.sums carol:",
-            "mdtool sum --check r10.sums /dev/new",
+            "ssh carol mdtool sum --check r10.sums /dev/new > r10.bad",
+            resend,
+            "ssh carol mdtool sum --check r10.sums /dev/new > r10.bad",
+            "lvremove --yes vg/lv-truck",
             "mdtool adopt /dev/new --stacked --apply-al --yes",
+            "mdtool check /dev/new",
             "drbdadm up r10",
             "drbdadm --stacked connect r10",
         ]
     );
     assert_eq!(plan["decision_code"], "source-bitmap");
     assert_eq!(plan["rules"], serde_json::json!(["70", "50"]));
-    let second = commands(&plan["second_truck"]);
-    let place = |word: &str| second.iter().position(|command| command.contains(word));
-    // Nothing is written between the snapshot and the cleared bits.
-    assert!(place("lvcreate") < place("--clear-bitmap"), "{second:?}");
-    assert!(place("--clear-bitmap") < place("primary"), "{second:?}");
-    assert!(place("--changed").is_some(), "{second:?}");
+    assert_eq!(
+        commands(&plan["second_truck"]),
+        [
+            "umount /dev/drbd10",
+            "drbdadm --stacked secondary r10",
+            "drbdadm --stacked disconnect r10",
+            "drbdadm --stacked detach r10",
+            "lvcreate --snapshot --extents 10%ORIGIN --name lv-truck vg/lv",
+            // Nothing is written between the snapshot and the cleared bits.
+            "drbdadm --stacked attach r10",
+            "drbdadm --stacked new-current-uuid --clear-bitmap r10",
+            "drbdadm --stacked primary r10",
+            "mount /dev/drbd10 MOUNTPOINT",
+            "mdtool copy /dev/vg/lv-truck - --stacked --changed | ssh carol mdtool copy - /dev/new --yes",
+            "mdtool sum /dev/vg/lv-truck --stacked --data-only -o r10-2.sums",
+            "scp r10-2.sums carol:",
+            "ssh carol mdtool sum --check r10-2.sums /dev/new > r10-2.bad",
+            &resend.replace("r10.bad", "r10-2.bad"),
+            "ssh carol mdtool sum --check r10-2.sums /dev/new > r10-2.bad",
+            "lvremove --yes vg/lv-truck",
+            "mdtool adopt /dev/new --stacked --apply-al --yes",
+            "mdtool check /dev/new",
+            "drbdadm up r10",
+            "drbdadm --stacked connect r10",
+        ]
+    );
 }
 
 #[test]
 fn without_a_snapshot_the_disk_stays_in_use_and_names_that_nobody_gave_are_in_capitals() {
     let stack = stack(&[Level::v08()], 40 * MIB);
     let plan = planned(&[stack.source()]);
-    let copy = format!(
-        "mdtool copy {} - --sums RESOURCE.sums | ssh HOST mdtool copy - DISK --yes",
-        stack.source()
-    );
+    let source = stack.source();
+    let check = "ssh HOST mdtool sum --check RESOURCE.sums DISK > RESOURCE.bad";
     assert_eq!(
         commands(&plan["steps"]),
         [
             "drbdadm disconnect RESOURCE",
             "drbdadm new-current-uuid --clear-bitmap RESOURCE",
-            &copy,
-            "drbdadm new-current-uuid RESOURCE",
+            &format!(
+                "mdtool copy {source} - --sums RESOURCE.sums | ssh HOST mdtool copy - DISK --yes"
+            ),
             "scp RESOURCE.sums HOST:",
-            "mdtool sum --check RESOURCE.sums DISK",
+            check,
+            &format!(
+                "mdtool copy {source} - --ranges RESOURCE.bad | ssh HOST mdtool copy - DISK --yes"
+            ),
+            check,
+            // Only then: what is sent again must be of the same generation.
+            "drbdadm new-current-uuid RESOURCE",
             "mdtool adopt DISK --apply-al --yes",
+            "mdtool check DISK",
             "drbdadm up RESOURCE",
             "drbdadm connect RESOURCE",
         ]
@@ -115,9 +145,287 @@ fn without_a_snapshot_the_disk_stays_in_use_and_names_that_nobody_gave_are_in_ca
         (&plan["downtime"], &plan["seconds"]),
         (&"none".into(), &Value::Null)
     );
+    assert_eq!(
+        plan["second_downtime"],
+        "from umount to mount: as long as the second copy takes"
+    );
+    // A disk that nothing is attached to can be read.
+    let second = commands(&plan["second_truck"]);
+    let copy = format!("mdtool copy {source} - --changed | ssh HOST mdtool copy - DISK --yes");
+    in_order(
+        &second,
+        &[
+            "detach",
+            &copy,
+            "attach",
+            "--clear-bitmap",
+            "primary",
+            "mount",
+            "adopt",
+            "up",
+            "connect",
+        ],
+    );
     let text = ok(&["plan", stack.source(), "--departure", "--rate", "1MiB"]).stdout;
     assert!(text.contains("at that rate: 40 s at most"), "{text}");
     assert!(text.ends_with("Nothing of this was executed.\n"), "{text}");
+}
+
+/// Each of the words is in a command behind the one before.
+#[track_caller]
+fn in_order(commands: &[String], words: &[&str]) {
+    let mut rest = commands.iter();
+    for word in words {
+        assert!(
+            rest.any(|command| command.contains(word)),
+            "{word}: {commands:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_stacked_resource_without_a_snapshot_is_read_from_the_outer_device_the_second_time() {
+    let stack = stack(&[Level::v08(), Level::v08()], 64 * MIB);
+    let config = stack.file("drbd.conf");
+    put(&config, CONFIG);
+    let plan = planned(&[stack.source(), "--stacked", "--config", text(&config)]);
+    // The names are those of the configuration.
+    in_order(
+        &commands(&plan["steps"]),
+        &[
+            "mdtool copy /dev/vg/lv - --stacked --sums r10.sums | ssh carol mdtool copy - /dev/new --yes",
+        ],
+    );
+    // The disk below is in use even while the stacked resource is detached.
+    in_order(
+        &commands(&plan["second_truck"]),
+        &[
+            "drbdadm --stacked detach r10",
+            "mdtool copy /dev/drbd0 - --changed | ssh carol mdtool copy - /dev/new --yes",
+            "drbdadm --stacked attach r10",
+        ],
+    );
+    let plan = planned(&[stack.source(), "--stacked"]);
+    in_order(
+        &commands(&plan["second_truck"]),
+        &["mdtool copy OUTER-DEVICE - --changed"],
+    );
+}
+
+#[test]
+fn the_snapshot_of_a_thin_volume_has_no_size_and_is_activated() {
+    let stack = stack(&[Level::v08()], 40 * MIB);
+    let plan = planned(&[stack.source(), "--lv", "vg/lv", "--thin"]);
+    let steps = commands(&plan["steps"]);
+    let taken = "lvcreate --snapshot --setactivationskip n --name lv-truck vg/lv";
+    in_order(
+        &steps,
+        &[
+            taken,
+            "mdtool copy /dev/vg/lv-truck",
+            "lvremove --yes vg/lv-truck",
+        ],
+    );
+    refused(
+        &["plan", stack.source(), "--departure", "--thin"],
+        2,
+        "--lv",
+    );
+}
+
+/// v09 metadata of node 0 with peers 1 and 2.
+fn three_nodes() -> (tempfile::TempDir, String) {
+    let dir = scratch();
+    let image = dir.path().join("a.img");
+    std::fs::copy(kernel_image("v09-pair-a-synced"), &image).unwrap();
+    let image = text(&image).to_owned();
+    ok(&["edit", &image, "--assign", "2", "--yes"]);
+    (dir, image)
+}
+
+const THREE: &[u8] = br#"
+resource r0 {
+    volume 0 { device minor 0; disk /dev/vg/lv; meta-disk internal; }
+    on alice { node-id 0; address 10.0.0.1:7000; }
+    on "bob" { node-id 1; address 10.0.0.2:7000; }
+    on carol { node-id 2; volume 0 { disk "/dev/vg/new disk"; } address 10.0.0.3:7000; }
+}
+"#;
+
+#[test]
+fn peers_that_stay_follow_before_the_next_generation() {
+    let (dir, image) = three_nodes();
+    let config = dir.path().join("r0.res");
+    put(&config, THREE);
+    let by_name = [&image, "--config", text(&config), "--to-host", "carol"];
+    let by_number = [&image, "--node-id", "2"];
+    let names = ["drbdadm connect r0:bob", "drbdadm wait-sync r0:bob"];
+    let numbers = [
+        "drbdsetup connect RESOURCE 1",
+        "drbdsetup wait-sync-connection RESOURCE 1",
+    ];
+    for (words, [connect, wait]) in [(&by_name[..], names), (&by_number, numbers)] {
+        let plan = planned(words);
+        in_order(
+            &commands(&plan["steps"]),
+            &[
+                "umount",
+                "secondary",
+                "disconnect",
+                "--clear-bitmap",
+                connect,
+                wait,
+                "primary",
+                "mount",
+                "mdtool copy",
+                "sum --check",
+                "--ranges",
+                "sum --check",
+                "umount",
+                "secondary",
+                "disconnect",
+                "new-current-uuid",
+                connect,
+                "primary",
+                "mount",
+                "adopt",
+                "up",
+                "adjust",
+            ],
+        );
+        assert!(
+            plan["downtime"].as_str().unwrap().starts_with("twice"),
+            "{plan}"
+        );
+        let snapshot = planned(&[words, &["--lv", "vg/lv"]].concat());
+        in_order(
+            &commands(&snapshot["steps"]),
+            &[
+                "umount",
+                "secondary",
+                "disconnect",
+                "--clear-bitmap",
+                connect,
+                wait,
+                "disconnect",
+                "detach",
+                "lvcreate",
+                "attach",
+                "new-current-uuid",
+                connect,
+                "primary",
+                "mount",
+                "mdtool copy",
+                "sum --check",
+                "--ranges",
+                "sum --check",
+                "lvremove",
+                "adopt",
+            ],
+        );
+        for steps in [&plan["second_truck"], &snapshot["second_truck"]] {
+            in_order(
+                &commands(steps),
+                &[
+                    "secondary",
+                    "disconnect",
+                    "--clear-bitmap",
+                    connect,
+                    "primary",
+                ],
+            );
+        }
+    }
+    let plan = planned(&[&by_name[..], &["--target-size", "300MiB"]].concat());
+    let steps = commands(&plan["steps"]);
+    in_order(
+        &steps,
+        &[
+            // The other host's shell takes the name apart, too.
+            r"| ssh carol 'mdtool copy - '\''/dev/vg/new disk'\'' --yes'",
+            "mdtool adopt '/dev/vg/new disk' --node-id 2 --apply-al --yes",
+        ],
+    );
+    in_order(&commands(&plan["second_truck"]), &["--changed --peer 2"]);
+    // Where nobody said which of them is the target, one stands for those that stay.
+    let plan = planned(&[&image]);
+    in_order(
+        &commands(&plan["steps"]),
+        &["--clear-bitmap", "drbdsetup connect RESOURCE NODE"],
+    );
+    refused(
+        &["plan", &image, "--departure", "--node-id", "0"],
+        2,
+        "this node's own",
+    );
+    let words = [
+        "plan",
+        &image,
+        "--departure",
+        "--config",
+        text(&config),
+        "--to-host",
+        "carol",
+        "--node-id",
+        "1",
+    ];
+    refused(&words, 2, "the target has node-id 2, expected 1");
+}
+
+#[test]
+fn a_configuration_says_where_the_target_s_metadata_is() {
+    let stack = stack(&[Level::v08()], 40 * MIB);
+    let config = stack.file("r0.res");
+    let plan = |meta: &str| {
+        let volumes = format!("volume 0 {{ device minor 4; disk /dev/sdb; meta-disk {meta}; }}");
+        let resource = format!(
+            "resource r0 {{ on b {{ {volumes} }} on a {{ device minor 4; disk /dev/sda; }} }}"
+        );
+        put(&config, resource.as_bytes());
+        [
+            "plan",
+            stack.source(),
+            "--departure",
+            "--config",
+            text(&config),
+            "--to-host",
+            "b",
+        ]
+    };
+    let steps = ok(&plan("/dev/md1")).stdout;
+    let steps: Vec<String> = steps.lines().map(str::to_owned).collect();
+    in_order(
+        &steps,
+        &[
+            "mdtool copy /dev/sda - ",
+            "mdtool adopt /dev/sdb --strategy external --meta /dev/md1 --apply-al --yes",
+        ],
+    );
+    refused(
+        &plan("/dev/md1 [3]"),
+        2,
+        "meta-disk is one of several on /dev/md1",
+    );
+    put(
+        &config,
+        b"resource r0 { on a { volume 0 { disk /dev/x; } volume 1 { disk /dev/y; } } on b { } }",
+    );
+    let words = [
+        "plan",
+        stack.source(),
+        "--departure",
+        "--config",
+        text(&config),
+        "--to-host",
+        "b",
+    ];
+    refused(
+        &words,
+        2,
+        "has 2 volumes, expected --minor N or --device PATH",
+    );
+    let words = [&words[..], &["--device", "/dev/y"]].concat();
+    assert!(ok(&words).stdout.contains("mdtool copy /dev/y - "));
 }
 
 #[test]
@@ -137,9 +445,14 @@ fn disks_of_real_kernels_depart_for_a_resync_by_bitmap() {
         let has = |word: &str| steps.iter().any(|command| command.contains(word));
         assert!(has("zfs snapshot tank/disk@truck") && has("/dev/zvol/tank/disk@truck"));
         let v09 = name.starts_with("v09");
-        assert_eq!(has(" --node-id N"), v09, "{name}");
+        // The only peer with a slot is taken for the target.
+        assert_eq!(has(" --node-id 1"), v09, "{name}");
         let notes = plan["notes"].to_string();
-        assert_eq!(notes.contains("a full resync"), v09, "{name}: {notes}");
+        assert_eq!(
+            notes.contains("is taken to be node 1"),
+            v09,
+            "{name}: {notes}"
+        );
     }
 }
 

@@ -41,7 +41,7 @@ fn a_stream_cut_off_anywhere_is_gone_on_with() {
             );
             let run = feed(&resume, &rest);
             assert_eq!(run.status, 0, "{run:?}");
-            assert!(run.stdout.contains("gone on at byte"), "{run:?}");
+            assert!(run.stdout.contains("resumed at byte"), "{run:?}");
         }
         assert!(content(&copy) == stack.expected(), "{part}");
         assert!(!state.exists());

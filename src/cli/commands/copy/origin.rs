@@ -126,6 +126,11 @@ impl Origin {
         })
     }
 
+    /// Reads what was sent before, of a copy of all.
+    pub(crate) fn read_again(&self, emitter: &mut Emitter, range: Range<DevPos>) -> Result<(), Stop> {
+        emitter.read(&self.source()?, range)
+    }
+
     /// Reads it all, from `first` on.
     pub(crate) fn produce(&self, emitter: &mut Emitter, first: DevPos) -> Result<(), Stop> {
         let source = self.source()?;

@@ -12,13 +12,13 @@ use crate::cli::write::confirm::{Kept, confirm};
 use crate::error::{Error, Result};
 use crate::format::superblock::{AlState, Format, Uuid};
 use crate::image::{ReadAt, Window, WritableFile, small_file};
-use crate::survey::locate::{IndexChoice, Level, LocateOptions, ScanMode, locate, locate_at};
+use crate::survey::locate::{Level, LocateOptions, ScanMode, locate};
 use crate::survey::occupants::occupants;
 use crate::truck::TruckRefusal;
 use crate::truck::arrival::{Arrival, Putting};
-use crate::truck::state::{LONGEST, State};
+use crate::truck::state::{FIRST_LINE, LONGEST, State};
 use crate::truck::stream::{Contents, Header};
-use crate::units::{Bytes, DevPos, ImagePos, MD_BLOCK};
+use crate::units::{Bytes, DevPos, ImagePos};
 
 /// A target that may be written.
 pub(crate) struct Arriving {
@@ -40,6 +40,15 @@ fn state_path(args: &CopyArgs, block_device: bool) -> PathBuf {
     } else {
         args.target.with_file_name(name)
     }
+}
+
+/// Refuses to note a state where something else is: it would be gone.
+fn refuse_foreign(path: &Path) -> anyhow::Result<()> {
+    let name = || path.display().to_string();
+    if small_file::is_own(path, FIRST_LINE.as_bytes()).with_context(name)? {
+        return Ok(());
+    }
+    Err(Error::from(TruckRefusal::NotState)).with_context(name)
 }
 
 /// A name that holds wherever the state is read.
@@ -83,7 +92,7 @@ impl Arriving {
         let path = &args.target;
         let name = || path.display().to_string();
         if !path.exists() {
-            return Self::make(args, header).with_context(name);
+            return Self::make(args, header);
         }
         let file = WritableFile::open(path).with_context(name)?;
         let (found, least) = (file.size(), header.size);
@@ -93,6 +102,7 @@ impl Arriving {
         }
         let block_device = file.is_block_device().with_context(name)?;
         let state_path = state_path(args, block_device);
+        refuse_foreign(&state_path)?;
         let known = if args.resume {
             read_state(&state_path, header)?
         } else {
@@ -122,19 +132,21 @@ impl Arriving {
 
     /// A target that does not exist becomes a file of exactly the right size.
     fn make(args: &CopyArgs, header: &Header) -> anyhow::Result<Self> {
+        let name = || args.target.display().to_string();
         if !header.contents.is_whole() {
-            return Err(Error::from(TruckRefusal::NoCopy).into());
+            return Err(Error::from(TruckRefusal::NoCopy)).with_context(name);
         }
         let state = State::begin(header, full_name(&args.target), header.size);
-        refuse_gap(&state, header)?;
+        refuse_gap(&state, header).with_context(name)?;
         let state_path = state_path(args, false);
+        refuse_foreign(&state_path)?;
         // Before the target, so that whoever goes on need not ask what that is.
         save(&state_path, &state)?;
         let file = match WritableFile::create_new(&args.target, header.size) {
             Ok(file) => file,
             Err(error) => {
-                small_file::remove(&state_path)?;
-                return Err(error.into());
+                small_file::remove(&state_path).with_context(|| state_path.display().to_string())?;
+                return Err(error).with_context(name);
             }
         };
         Ok(Self {
@@ -189,12 +201,12 @@ impl Arriving {
         )
     }
 
-    /// The level that arrived, where it has metadata and that is where it should be.
-    fn level(&self, header: &Header) -> Option<Level> {
-        let end = header.size.align_down(MD_BLOCK);
-        let at = DevPos::at(end.checked_sub(MD_BLOCK)?);
-        let window = Window::of(&self.file, ImagePos::START, header.size)?;
-        locate_at(window, at, IndexChoice::Auto).ok()
+    /// The level that arrived, and those within it, the outermost first; none where its metadata is not where it should be.
+    fn levels(&self, header: &Header) -> Result<Vec<Level>> {
+        let Some(window) = Window::of(&self.file, ImagePos::START, header.size) else {
+            return Ok(Vec::new());
+        };
+        Ok(locate(window, &quick())?.levels)
     }
 
     /// What comes next, the first first.
@@ -210,37 +222,50 @@ impl Arriving {
             Contents::Level | Contents::Changed => {}
         }
         let before = (header.contents == Contents::Changed).then(|| "on the source, before it is written to again: new-current-uuid --clear-bitmap (`mdtool plan --departure` prints it)".to_owned());
+        let levels = self.levels(header)?;
+        let level = levels.first();
+        let v09 = level.is_some_and(|level| level.superblock.format() == Format::V09);
+        let inner = levels.len() > 1;
+        let node = if v09 { " --node-id N" } else { "" };
         if self.size() == header.size {
             let mut steps: Vec<String> = before.into_iter().collect();
-            steps.push(format!(
-                "mdtool check {target}    (it has exactly the size for which the metadata is, and attaches as it is)"
-            ));
+            let fits = "it has exactly the size that the metadata is for";
+            if v09 {
+                let level = if inner { " --level outer" } else { "" };
+                steps.push(format!(
+                    "mdtool edit {target}{level}{node}    ({fits}; the node id is still the source's)"
+                ));
+            } else {
+                steps.push(format!("mdtool check {target}    ({fits}, and attaches as it is)"));
+            }
             return Ok(steps);
         }
         let mut words = format!("mdtool adopt {target}");
-        if header.level > 0 {
+        if inner {
+            words.push_str(" --level outer");
+        } else if header.level > 0 {
             words.push_str(" --stacked");
         }
-        if let Some(level) = self.level(header) {
-            if level.superblock.format() == Format::V09 {
-                words.push_str(" --node-id N");
-            }
-            if level.superblock.al_state() != AlState::Clean {
-                words.push_str(" --apply-al");
-            }
+        words.push_str(node);
+        if level.is_some_and(|level| level.superblock.al_state() != AlState::Clean) {
+            words.push_str(" --apply-al");
         }
         words.push_str("    (the disk is larger than the copy, and DRBD looks at its end)");
         let mut steps: Vec<String> = before.into_iter().collect();
         steps.push(words);
-        let quick = LocateOptions {
-            scan: ScanMode::Never,
-            ..LocateOptions::default()
-        };
-        if !locate(Window::whole(&self.file), &quick)?.levels.is_empty() {
+        if !locate(Window::whole(&self.file), &quick())?.levels.is_empty() {
             let old = "DRBD metadata of another resource is at its end: attached as it is, the disk would be that one";
             steps.push(format!("note: {old}"));
         }
         Ok(steps)
+    }
+}
+
+/// Without a search.
+fn quick() -> LocateOptions {
+    LocateOptions {
+        scan: ScanMode::Never,
+        ..LocateOptions::default()
     }
 }
 
@@ -322,11 +347,7 @@ fn describe(file: &WritableFile, header: &Header) -> Result<String> {
     for one in occupants(device)? {
         words.push(format!("the {}", one.kind));
     }
-    let quick = LocateOptions {
-        scan: ScanMode::Never,
-        ..LocateOptions::default()
-    };
-    if !locate(device, &quick)?.levels.is_empty() {
+    if !locate(device, &quick())?.levels.is_empty() {
         words.push("the DRBD resource".to_owned());
     }
     let (first, rest) = words.split_first().map_or(("", [].as_slice()), |(first, rest)| {
