@@ -156,10 +156,10 @@ mod tests {
             (b"mar", false),
             (b"other", false),
         ] {
-            std::fs::write(&path, content).unwrap();
+            replace(&path, content).unwrap();
             assert_eq!(is_own(&path, b"mark").unwrap(), own, "{content:?}");
         }
-        std::fs::write(&path, b"mark").unwrap();
+        replace(&path, b"mark").unwrap();
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();
         for other in [dir.path(), Path::new("/dev/null"), &link] {

@@ -1,6 +1,7 @@
 //! `mdtool copy` and `mdtool sum`: one level and nothing around it, and nothing believed that did not arrive.
 
 mod departed;
+mod guarded;
 mod killed;
 mod random;
 mod resumed;

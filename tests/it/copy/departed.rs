@@ -85,6 +85,10 @@ fn a_stacked_resource_on_lvm_has_the_names_of_its_configuration() {
     );
     assert_eq!(plan["decision_code"], "source-bitmap");
     assert_eq!(plan["rules"], serde_json::json!(["70", "50"]));
+    the_second_truck(&plan, resend);
+}
+
+fn the_second_truck(plan: &Value, resend: &str) {
     assert_eq!(
         commands(&plan["second_truck"]),
         [
@@ -252,6 +256,13 @@ resource r0 {
 }
 "#;
 
+/// What comes in order; C and W stand for connecting a peer and waiting for it.
+const LIVE: &str = "umount|secondary|disconnect|--clear-bitmap|C|W|primary|mount|mdtool copy|sum --check|--ranges|sum --check|\
+    umount|secondary|disconnect|new-current-uuid|C|primary|mount|adopt|up|adjust";
+const SNAPSHOT: &str = "umount|secondary|disconnect|--clear-bitmap|C|W|disconnect|detach|lvcreate|attach|new-current-uuid|C|\
+    primary|mount|mdtool copy|sum --check|--ranges|sum --check|lvremove|adopt|up|adjust";
+const SECOND: &str = "secondary|disconnect|detach|attach|--clear-bitmap|C|primary|mount";
+
 #[test]
 fn peers_that_stay_follow_before_the_next_generation() {
     let (dir, image) = three_nodes();
@@ -265,81 +276,35 @@ fn peers_that_stay_follow_before_the_next_generation() {
         "drbdsetup wait-sync-connection RESOURCE 1",
     ];
     for (words, [connect, wait]) in [(&by_name[..], names), (&by_number, numbers)] {
-        let plan = planned(words);
-        in_order(
-            &commands(&plan["steps"]),
-            &[
-                "umount",
-                "secondary",
-                "disconnect",
-                "--clear-bitmap",
-                connect,
-                wait,
-                "primary",
-                "mount",
-                "mdtool copy",
-                "sum --check",
-                "--ranges",
-                "sum --check",
-                "umount",
-                "secondary",
-                "disconnect",
-                "new-current-uuid",
-                connect,
-                "primary",
-                "mount",
-                "adopt",
-                "up",
-                "adjust",
-            ],
-        );
-        assert!(
-            plan["downtime"].as_str().unwrap().starts_with("twice"),
-            "{plan}"
-        );
+        let has = |steps: &Value, order: &str| {
+            let words = order.split('|').map(|word| match word {
+                "C" => connect,
+                "W" => wait,
+                word => word,
+            });
+            in_order(&commands(steps), &words.collect::<Vec<_>>());
+        };
+        let live = planned(words);
+        has(&live["steps"], LIVE);
+        let downtime = live["downtime"].as_str().unwrap();
+        assert!(downtime.starts_with("twice"), "{downtime}");
         let snapshot = planned(&[words, &["--lv", "vg/lv"]].concat());
-        in_order(
-            &commands(&snapshot["steps"]),
-            &[
-                "umount",
-                "secondary",
-                "disconnect",
-                "--clear-bitmap",
-                connect,
-                wait,
-                "disconnect",
-                "detach",
-                "lvcreate",
-                "attach",
-                "new-current-uuid",
-                connect,
-                "primary",
-                "mount",
-                "mdtool copy",
-                "sum --check",
-                "--ranges",
-                "sum --check",
-                "lvremove",
-                "adopt",
-            ],
-        );
-        for steps in [&plan["second_truck"], &snapshot["second_truck"]] {
-            in_order(
-                &commands(steps),
-                &[
-                    "secondary",
-                    "disconnect",
-                    "--clear-bitmap",
-                    connect,
-                    "primary",
-                ],
-            );
+        has(&snapshot["steps"], SNAPSHOT);
+        for plan in [live, snapshot] {
+            has(&plan["second_truck"], SECOND);
         }
     }
-    let plan = planned(&[&by_name[..], &["--target-size", "300MiB"]].concat());
-    let steps = commands(&plan["steps"]);
+}
+
+#[test]
+fn the_target_s_node_is_as_said_or_as_the_configuration_has_it() {
+    let (dir, image) = three_nodes();
+    let config = dir.path().join("r0.res");
+    put(&config, THREE);
+    let carol = [&image, "--config", text(&config), "--to-host", "carol"];
+    let plan = planned(&[&carol[..], &["--target-size", "300MiB"]].concat());
     in_order(
-        &steps,
+        &commands(&plan["steps"]),
         &[
             // The other host's shell takes the name apart, too.
             r"| ssh carol 'mdtool copy - '\''/dev/vg/new disk'\'' --yes'",
@@ -353,22 +318,9 @@ fn peers_that_stay_follow_before_the_next_generation() {
         &commands(&plan["steps"]),
         &["--clear-bitmap", "drbdsetup connect RESOURCE NODE"],
     );
-    refused(
-        &["plan", &image, "--departure", "--node-id", "0"],
-        2,
-        "this node's own",
-    );
-    let words = [
-        "plan",
-        &image,
-        "--departure",
-        "--config",
-        text(&config),
-        "--to-host",
-        "carol",
-        "--node-id",
-        "1",
-    ];
+    let own = ["plan", &image, "--departure", "--node-id", "0"];
+    refused(&own, 2, "this node's own");
+    let words = [&["plan", "--departure"], &carol[..], &["--node-id", "1"]].concat();
     refused(&words, 2, "the target has node-id 2, expected 1");
 }
 

@@ -66,18 +66,15 @@ fn walk(levels: &[Level], level: usize, more: u64) {
     let mut script = STUBS.to_owned();
     for step in plan["steps"].as_array().unwrap() {
         let command = step["command"].as_str().unwrap();
-        match step["id"].as_str().unwrap() {
+        let line = match step["id"].as_str().unwrap() {
             "copy" => {
-                script += &format!(
-                    "{command}\nprintf broken | dd of='a disk' bs=1 seek=5000000 conv=notrunc\n"
-                )
+                format!("{command}\nprintf broken | dd of='a disk' bs=1 seek=5000000 conv=notrunc")
             }
-            "check" => {
-                script +=
-                    &format!("status=0; {command} || status=$?; [ $status = 1 ]; [ -s *.bad ]\n")
-            }
-            _ => script += &format!("{command}\n"),
-        }
+            "check" => format!("status=0; {command} || status=$?; [ $status = 1 ]; [ -s *.bad ]"),
+            _ => command.to_owned(),
+        };
+        script.push_str(&line);
+        script.push('\n');
     }
     let program = Path::new(env!("CARGO_BIN_EXE_mdtool")).parent().unwrap();
     let path = format!("{}:{}", text(program), std::env::var("PATH").unwrap());

@@ -30,6 +30,17 @@ use crate::truck::{TruckRefusal, extent};
 use crate::units::{Bytes, NodeId};
 
 pub(crate) fn run(args: &PlanArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
+    let departure = departing(args)?;
+    if args.json {
+        writeln!(out.stdout, "{:#}", departure.json())?;
+    } else {
+        departure.print(out.stdout)?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// Which resource departs, and how.
+fn departing(args: &PlanArgs) -> anyhow::Result<Departure> {
     let path = &args.image.image;
     let name = || path.display().to_string();
     anyhow::ensure!(
@@ -64,16 +75,11 @@ pub(crate) fn run(args: &PlanArgs, out: &mut Streams<'_>) -> anyhow::Result<Outc
         "the target's node id is {}, which is this node's own: expected another, by --node-id",
         own.unwrap_or_default()
     );
-    let snapshot = match (&args.lv, &args.zvol) {
-        (Some(lv), _) => Snapshot::lvm(lv, args.thin)?,
-        (None, Some(zvol)) => Snapshot::Zfs(zvol.clone()),
-        (None, None) => Snapshot::None,
-    };
     let source = Source::of_image(&args.image, args.level)?;
     let meeting = after_departure(&source, nodes.target.map(NodeId::new))?;
-    let departure = Departure {
+    Ok(Departure {
         names,
-        snapshot,
+        snapshot: snapshot(args)?,
         format: level.superblock.format(),
         size,
         target_size,
@@ -84,13 +90,16 @@ pub(crate) fn run(args: &PlanArgs, out: &mut Streams<'_>) -> anyhow::Result<Outc
         nodes,
         seconds: args.rate.and_then(|rate| seconds(size, rate.0)),
         meeting,
-    };
-    if args.json {
-        writeln!(out.stdout, "{:#}", departure.json())?;
-    } else {
-        departure.print(out.stdout)?;
+    })
+}
+
+/// What the copy is made of.
+fn snapshot(args: &PlanArgs) -> anyhow::Result<Snapshot> {
+    match (&args.lv, &args.zvol) {
+        (Some(lv), _) => Snapshot::lvm(lv, args.thin),
+        (None, Some(zvol)) => Ok(Snapshot::Zfs(zvol.clone())),
+        (None, None) => Ok(Snapshot::None),
     }
-    Ok(Outcome::Done)
 }
 
 /// How long so much takes at a rate.

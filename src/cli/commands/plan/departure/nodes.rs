@@ -2,6 +2,7 @@
 
 use crate::format::metadata::{Generation, Header};
 use crate::format::superblock::{Superblock, node_id};
+use crate::units::NodeId;
 
 /// The nodes of a resource, as its metadata knows them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub(crate) struct Nodes {
 
 /// This node's id.
 pub(crate) fn own(superblock: &Superblock) -> Option<u8> {
-    Header::of(superblock).node_id().map(|id| id.get())
+    Header::of(superblock).node_id().map(NodeId::get)
 }
 
 impl Nodes {
@@ -31,7 +32,7 @@ impl Nodes {
         let assigned = generation.peers.iter().zip(0_i32..);
         let assigned = assigned.filter(|(entry, _)| entry.bitmap_index >= 0);
         let slots: Vec<u8> = assigned
-            .filter_map(|(_, node)| node_id(node).map(|id| id.get()))
+            .filter_map(|(_, node)| node_id(node).map(NodeId::get))
             .filter(|node| Some(*node) != own)
             .collect();
         let only = match &slots[..] {

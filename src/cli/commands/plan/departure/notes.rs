@@ -44,8 +44,8 @@ impl Departure {
             notes.push("DRBD 9: a peer that stays and was not connected between the two new-current-uuid needs a full resync after the second. So it is connected, and waited for.".to_owned());
             notes.push("DRBD 9: nothing may be written between a disconnect and the new-current-uuid after it: a Primary without its peers starts a generation of its own, and the copy would be synced in full. So it is unmounted and Secondary before it is disconnected.".to_owned());
         }
-        let nodes = &self.nodes;
-        match (nodes.target, nodes.said, nodes.tracked) {
+        let known = &self.nodes;
+        match (known.target, known.said, known.tracked) {
             (Some(node), false, _) => notes.push(format!("the target is taken to be node {node}, the only peer with a bitmap slot: --node-id N names another.")),
             (Some(node), true, false) => notes.push(format!("node {node} has no bitmap slot: add it to the configuration and run `drbdadm adjust {resource}` first, so that what is written is recorded for it.")),
             (Some(_), true, true) => {}

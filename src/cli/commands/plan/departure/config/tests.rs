@@ -23,7 +23,7 @@ const STACKED: &str = r#"
     resource"#;
 
 /// As `drbdadm dump` prints one with two volumes.
-const DUMPED: &str = r#"
+const DUMPED: &str = r"
 # /etc/drbd.conf
 resource two {
     on alice {
@@ -43,10 +43,10 @@ resource two {
     }
     connection { host alice port 7000; host bob port 7000; }
 }
-"#;
+";
 
-fn text(text: &str) -> Option<String> {
-    Some(text.to_owned())
+fn is(found: Option<&String>, expected: &str) {
+    assert_eq!(found.map(String::as_str), Some(expected));
 }
 
 #[test]
@@ -61,20 +61,20 @@ fn hosts_have_what_their_resource_says_unless_they_say_otherwise() {
     };
     assert_eq!((alice.node_id, bob.node_id), (Some(0), Some(1)));
     let volume = r0.volume(alice, 0);
-    assert_eq!(volume.device, text("/dev/drbd0"));
-    assert_eq!(volume.disk, text("/dev/vg/lv"));
+    is(volume.device.as_ref(), "/dev/drbd0");
+    is(volume.disk.as_ref(), "/dev/vg/lv");
     assert_eq!(volume.meta_disk, Some(MetaDisk::Internal));
-    assert_eq!(r0.volume(bob, 0).disk, text("/dev/vg/other"));
+    is(r0.volume(bob, 0).disk.as_ref(), "/dev/vg/other");
 
     assert!(upper.is_stacked());
     let [here, there] = &upper.hosts[..] else {
         panic!("{upper:?}")
     };
-    assert_eq!(here.lower, text("r0"));
-    assert_eq!(upper.volume(here, 0).device, text("/dev/drbd10"));
+    is(here.lower.as_ref(), "r0");
+    is(upper.volume(here, 0).device.as_ref(), "/dev/drbd10");
     assert_eq!(there.names, ["carol", "dave"]);
     let volume = upper.volume(there, 0);
-    assert_eq!(volume.disk, text("/dev/sd b"));
+    is(volume.disk.as_ref(), "/dev/sd b");
     let meta = MetaDisk::Flexible("/dev/md1".to_owned());
     assert_eq!(volume.meta_disk, Some(meta));
 }
@@ -89,8 +89,8 @@ fn volumes_are_told_apart() {
     let [alice, bob] = &two.hosts[..] else {
         panic!("{two:?}")
     };
-    assert_eq!(two.volume(alice, 0).disk, text("/dev/vg/a"));
-    assert_eq!(two.volume(alice, 1).device, text("/dev/drbd2"));
+    is(two.volume(alice, 0).disk.as_ref(), "/dev/vg/a");
+    is(two.volume(alice, 1).device.as_ref(), "/dev/drbd2");
     let indexed = Some(MetaDisk::Indexed("/dev/meta".to_owned()));
     assert_eq!(two.volume(alice, 1).meta_disk, indexed);
     let volume = two.volume(bob, 0);
