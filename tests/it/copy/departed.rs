@@ -78,7 +78,7 @@ fn a_stacked_resource_on_lvm_has_the_names_of_its_configuration() {
             "ssh carol mdtool sum --check r10.sums /dev/new > r10.bad",
             "lvremove --yes vg/lv-truck",
             "mdtool adopt /dev/new --stacked --apply-al --yes",
-            "mdtool check /dev/new",
+            "mdtool apply-al /dev/new --yes",
             "drbdadm up r10",
             "drbdadm --stacked connect r10",
         ]
@@ -110,7 +110,7 @@ fn the_second_truck(plan: &Value, resend: &str) {
             "ssh carol mdtool sum --check r10-2.sums /dev/new > r10-2.bad",
             "lvremove --yes vg/lv-truck",
             "mdtool adopt /dev/new --stacked --apply-al --yes",
-            "mdtool check /dev/new",
+            "mdtool apply-al /dev/new --yes",
             "drbdadm up r10",
             "drbdadm --stacked connect r10",
         ]
@@ -140,7 +140,7 @@ fn without_a_snapshot_the_disk_stays_in_use_and_names_that_nobody_gave_are_in_ca
             // Only then: what is sent again must be of the same generation.
             "drbdadm new-current-uuid RESOURCE",
             "mdtool adopt DISK --apply-al --yes",
-            "mdtool check DISK",
+            "mdtool apply-al DISK --yes",
             "drbdadm up RESOURCE",
             "drbdadm connect RESOURCE",
         ]

@@ -236,7 +236,7 @@ impl Arriving {
                     "mdtool edit {target}{level}{node}    ({fits}; the node id is still the source's)"
                 ));
             } else {
-                steps.push(format!("mdtool check {target}    ({fits}, and attaches as it is)"));
+                steps.push(format!("mdtool check {target}    ({fits}: `drbdadm up` attaches it as it is)"));
             }
             return Ok(steps);
         }

@@ -31,7 +31,7 @@ impl Departure {
         let (fits, why) = if self.is_v09() {
             (format!("mdtool edit {target}{}{node} --yes", self.level_fitting()), "The metadata is where DRBD looks for it. It only has to become that of the other node.")
         } else {
-            (format!("mdtool check {target}"), "The metadata is where DRBD looks for it, and stays as it is.")
+            (format!("mdtool apply-al {target}{} --yes", self.level_fitting()), "The metadata is where DRBD looks for it. Only its activity log is to be applied.")
         };
         let fits = Step::there("fits", fits, why);
         match self.target_size {
