@@ -306,7 +306,7 @@ fn a_larger_disk_keeps_what_is_behind_and_is_adopted_next() {
     let run = ok(&words);
     assert!(
         run.stdout
-            .contains("note: DRBD metadata of another resource is at its end"),
+            .contains("note: other DRBD metadata is at its end"),
         "{run:?}"
     );
     let json = ok(&[&words[..], &["--json"]].concat()).stdout;

@@ -203,7 +203,7 @@ fn send(args: &CopyArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
 
 /// How a stream that was cut off is sent on.
 fn resend() -> String {
-    "to go on, fetch the state from the receiver (its target's name and .mdtool-copy, or its --state) and run the same commands, here with --resume --state THAT-FILE, there with --resume: without the file everything is sent again, and what arrived is not written twice"
+    "to go on, run both commands again with --resume; to send only what is missing, fetch the receiver's state (TARGET.mdtool-copy there, or what its --state names), and add --state FILE here"
         .to_owned()
 }
 

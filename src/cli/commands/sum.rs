@@ -33,7 +33,7 @@ pub(crate) fn run(
     out: &mut Streams<'_>,
 ) -> anyhow::Result<Outcome> {
     let summed = Summed::open(args)?;
-    crate::cli::commands::copy::tell_of_use(&args.image.image, true, out)
+    crate::cli::commands::copy::tell_of_use(&args.image.image, "what is written meanwhile may or may not be in the checksums", out)
         .with_context(|| args.image.image.display().to_string())?;
     if let Some(list) = &args.check {
         return check::run(args, list, &summed, out);

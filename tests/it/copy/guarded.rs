@@ -8,7 +8,7 @@ use mdtool::builder::Level;
 use super::{content, feed, noise, ok, refused, stack, stream_of, text};
 use crate::adopt::MIB;
 use crate::support::{
-    LoopDevice, kernel_image, mdtool, patch, put, require_tool, scratch, sparse, tool,
+    LoopDevice, cut, kernel_image, mdtool, patch, put, require_tool, scratch, sparse, tool,
 };
 
 fn names(dir: &Path) -> Vec<String> {
@@ -274,10 +274,10 @@ fn what_was_written_is_not_asked_of_a_log_that_was_off_or_of_a_disk_in_use() {
         assert_eq!(run.status, 2, "{run:?}");
         assert!(
             run.stderr
-                .contains("is in use: bitmap and activity log would not be of one moment"),
+                .contains("is in use: its bitmap and activity log would not be of one moment"),
             "{run:?}"
         );
-        assert!(run.stderr.contains("hint: take a snapshot"), "{run:?}");
+        assert!(run.stderr.contains("hint: copy from a snapshot"), "{run:?}");
         drop(device);
     }
     // Big endian, at 0x38 of the inner superblock.
@@ -297,4 +297,105 @@ fn what_was_written_is_not_asked_of_a_log_that_was_off_or_of_a_disk_in_use() {
     assert!(content(&copy) == before);
     patch(&source, superblock + 0x3a, &[flags]);
     ok(&words);
+}
+
+#[test]
+fn what_is_said_to_come_next_can_be_run() {
+    let two = [Level::v08(), Level::v08()];
+    let three = [Level::v08(), Level::v08(), Level::v08()];
+    let newer = [Level::v09(3), Level::v09(3)];
+    for (levels, level, more) in [
+        (&two[..], 0, 0),
+        (&two, 0, 8 * MIB),
+        (&two, 1, 8 * MIB),
+        (&three, 1, 8 * MIB),
+        (&newer, 0, 0),
+        (&newer, 1, 0),
+        (&newer, 1, 8 * MIB),
+    ] {
+        let stack = stack(levels, 64 * MIB);
+        let target = stack.file("copy");
+        let number = level.to_string();
+        let copy = |more: &[&str]| {
+            let words = [
+                &[
+                    "copy",
+                    stack.source(),
+                    text(&target),
+                    "--level",
+                    &number,
+                    "--json",
+                ],
+                more,
+            ]
+            .concat();
+            let document: serde_json::Value = serde_json::from_str(&ok(&words).stdout).unwrap();
+            document
+        };
+        let size = copy(&[])["bytes"].as_u64().unwrap();
+        cut(&target, size + more);
+        let next = copy(&["--yes"])["next"][0].as_str().unwrap().to_owned();
+        let command = next.split("    ").next().unwrap();
+        let command = command
+            .strip_prefix("mdtool ")
+            .unwrap()
+            .replace("node-id N", "node-id 2");
+        let mut words: Vec<&str> = command.split(' ').collect();
+        if words[0] != "check" {
+            words.push("--yes");
+        }
+        ok(&words);
+        // The copied level is the outermost now, where DRBD looks.
+        let source = format!("{}@{level}", stack.source());
+        let uuid = |image: &str| {
+            let shown: serde_json::Value =
+                serde_json::from_str(&ok(&["show", image, "--json"]).stdout).unwrap();
+            let levels = shown["levels"].as_array().unwrap().clone();
+            (
+                levels[0]["current_uuid"].clone(),
+                levels[0]["found_by"].clone(),
+            )
+        };
+        let expected: serde_json::Value = serde_json::from_str(
+            &ok(&["show", stack.source(), "--level", &number, "--json"]).stdout,
+        )
+        .unwrap();
+        let (found, found_by) = uuid(text(&target));
+        assert_eq!(
+            found, expected["levels"][0]["current_uuid"],
+            "{source}, {more}: {next}"
+        );
+        assert_eq!(found_by, "expected-position", "{source}, {more}: {next}");
+    }
+}
+
+#[test]
+fn data_under_other_metadata_is_said_to_be_that() {
+    let stack = stack(&[Level::v08(), Level::v08()], 64 * MIB);
+    let disk = stack.file("disk");
+    std::fs::copy(&stack.image, &disk).unwrap();
+    let words = [
+        "copy",
+        stack.source(),
+        text(&disk),
+        "--stacked",
+        "--data-only",
+        "--yes",
+    ];
+    let run = ok(&words);
+    assert!(run.stdout.contains("next: mdtool import "), "{run:?}");
+    assert!(
+        run.stdout
+            .contains("note: other DRBD metadata is at its end"),
+        "{run:?}"
+    );
+    let alone = stack.file("alone");
+    let words = [
+        "copy",
+        stack.source(),
+        text(&alone),
+        "--stacked",
+        "--data-only",
+    ];
+    assert!(!ok(&words).stdout.contains("note: "));
 }

@@ -36,7 +36,7 @@ fn a_stream_cut_off_anywhere_is_gone_on_with() {
             let other = stack.file("other");
             let run = feed(&["copy", "-", text(&other)], &rest);
             assert!(
-                run.status == 2 && run.stderr.contains("the target has all up to byte 0"),
+                run.status == 2 && run.stderr.contains("the target has it only up to byte 0"),
                 "{run:?}"
             );
             let run = feed(&resume, &rest);

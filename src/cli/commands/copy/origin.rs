@@ -80,7 +80,12 @@ impl Origin {
             id: [random_u64()?, random_u64()?],
         };
         let base = chosen.opened.image_pos(DevPos::START);
-        tell_of_use(path, args.sums.is_some(), out).with_context(name)?;
+        let comes_of = match (&args.sums, &args.ranges) {
+            (Some(_), _) => "what is written meanwhile may or may not be in the copy; the checksums are of what is copied",
+            (None, Some(_)) => "what was written to it since the copy was made comes along",
+            (None, None) => "what is written meanwhile may or may not be in the copy; checksums made later differ (--sums makes them while copying)",
+        };
+        tell_of_use(path, comes_of, out).with_context(name)?;
         let mut origin = Self {
             file,
             base,
@@ -171,19 +176,14 @@ fn changed(args: &CopyArgs, chosen: &Chosen) -> crate::error::Result<Option<Chan
 /// Says where a source changes while it is read.
 pub(crate) fn tell_of_use(
     path: &Path,
-    summed: bool,
+    comes_of: &str,
     out: &mut Streams<'_>,
 ) -> crate::error::Result<()> {
     let Some(who) = who_uses(path)? else {
         return Ok(());
     };
-    let sums = if summed {
-        "the checksums are of what was read now"
-    } else {
-        "checksums that are made later may differ"
-    };
     out.tell(format_args!(
-        "mdtool: note: {} {who}: what is written meanwhile may be in the copy or not, and {sums}",
+        "mdtool: note: {} {who}: {comes_of}",
         path.display()
     ));
     Ok(())

@@ -61,6 +61,8 @@ fn full_name(target: &Path) -> String {
 fn read_state(path: &Path, header: &Header) -> anyhow::Result<Option<State>> {
     let name = || path.display().to_string();
     let text = small_file::read(path, LONGEST).with_context(name)?;
+    // Nothing is what comes of fetching one that is not there.
+    let text = text.filter(|text| !text.is_empty());
     let state = text.map(|text| {
         let state = State::parse(&text)?;
         state.must_be_of(header)?;
@@ -209,13 +211,23 @@ impl Arriving {
         Ok(locate(window, &quick())?.levels)
     }
 
+    /// Says where the disk has, at its end, what DRBD would take for its metadata.
+    fn stranger(&self) -> Result<Option<String>> {
+        let found = !locate(Window::whole(&self.file), &quick())?.levels.is_empty();
+        let note = "note: other DRBD metadata is at its end: attached as it is, the disk would be that resource";
+        Ok(found.then(|| note.to_owned()))
+    }
+
     /// What comes next, the first first.
     pub(crate) fn next_steps(&self, args: &CopyArgs, header: &Header) -> Result<Vec<String>> {
         let target = args.target.display();
         match header.contents {
-            Contents::Data => return Ok(vec![format!(
-                "mdtool import {target} DUMP    (the data is there, and no metadata)"
-            )]),
+            Contents::Data => {
+                let import = format!(
+                    "mdtool import {target} DUMP    (only the data was copied; `mdtool export` makes the dump of its metadata)"
+                );
+                return Ok([import].into_iter().chain(self.stranger()?).collect());
+            }
             Contents::Ranges => {
                 return Ok(vec![format!("mdtool sum --check SUMS {target}")]);
             }
@@ -253,10 +265,7 @@ impl Arriving {
         words.push_str("    (the disk is larger than the copy, and DRBD looks at its end)");
         let mut steps: Vec<String> = before.into_iter().collect();
         steps.push(words);
-        if !locate(Window::whole(&self.file), &quick())?.levels.is_empty() {
-            let old = "DRBD metadata of another resource is at its end: attached as it is, the disk would be that one";
-            steps.push(format!("note: {old}"));
-        }
+        steps.extend(self.stranger()?);
         Ok(steps)
     }
 }

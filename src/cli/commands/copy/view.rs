@@ -37,7 +37,7 @@ impl Report<'_> {
         let done = if self.target_size.is_some() {
             "copied, and on disk"
         } else {
-            "sent; what arrived is known at the other end"
+            "sent; the other end says what arrived"
         };
         let what = match self.header.contents {
             Contents::Level => "with its metadata",
