@@ -199,7 +199,7 @@ fn hint_of(error: &Error) -> Option<&'static str> {
         return hint_of_truck(refusal);
     }
     if let Some(fault) = error.refusal() {
-        return hint_of_stream(fault);
+        return Some(hint_of_stream(fault));
     }
     match error {
         Error::Refused(Refused::Unclean {
@@ -310,16 +310,16 @@ fn hint_of_io(error: &IoError) -> Option<&'static str> {
     }
 }
 
-const fn hint_of_stream(fault: &StreamFault) -> Option<&'static str> {
+const fn hint_of_stream(fault: &StreamFault) -> &'static str {
     match fault.problem {
-        StreamProblem::Cut { .. } => Some("what the sender itself says tells why it stopped"),
-        StreamProblem::Magic => Some(
-            "the other end of the pipe has to be `mdtool copy SOURCE -`, and nothing else may write to it",
-        ),
-        StreamProblem::Version(_) => Some("use the same mdtool at both ends"),
-        _ => Some(
-            "something between the two changed the stream: nothing of it was written from there on",
-        ),
+        StreamProblem::Cut { .. } => "what the sender itself says tells why it stopped",
+        StreamProblem::Magic => {
+            "the other end of the pipe has to be `mdtool copy SOURCE -`, and nothing else may write to it"
+        }
+        StreamProblem::Version(_) => "use the same mdtool at both ends",
+        _ => {
+            "something between the two changed the stream: nothing of it was written from there on"
+        }
     }
 }
 

@@ -346,27 +346,19 @@ fn what_is_said_to_come_next_can_be_run() {
         }
         ok(&words);
         // The copied level is the outermost now, where DRBD looks.
-        let source = format!("{}@{level}", stack.source());
-        let uuid = |image: &str| {
-            let shown: serde_json::Value =
-                serde_json::from_str(&ok(&["show", image, "--json"]).stdout).unwrap();
-            let levels = shown["levels"].as_array().unwrap().clone();
-            (
-                levels[0]["current_uuid"].clone(),
-                levels[0]["found_by"].clone(),
-            )
-        };
-        let expected: serde_json::Value = serde_json::from_str(
-            &ok(&["show", stack.source(), "--level", &number, "--json"]).stdout,
-        )
-        .unwrap();
-        let (found, found_by) = uuid(text(&target));
-        assert_eq!(
-            found, expected["levels"][0]["current_uuid"],
-            "{source}, {more}: {next}"
-        );
-        assert_eq!(found_by, "expected-position", "{source}, {more}: {next}");
+        let found = shown(&[text(&target)]);
+        let expected = shown(&[stack.source(), "--level", &number]);
+        let name = format!("{number} of {}, {more} more: {next}", levels.len());
+        assert_eq!(found["current_uuid"], expected["current_uuid"], "{name}");
+        assert_eq!(found["found_by"], "expected-position", "{name}");
     }
+}
+
+/// The first level that is shown.
+fn shown(words: &[&str]) -> serde_json::Value {
+    let shown = ok(&[&["show", "--json"], words].concat()).stdout;
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    shown["levels"][0].clone()
 }
 
 #[test]

@@ -80,12 +80,7 @@ impl Origin {
             id: [random_u64()?, random_u64()?],
         };
         let base = chosen.opened.image_pos(DevPos::START);
-        let comes_of = match (&args.sums, &args.ranges) {
-            (Some(_), _) => "what is written meanwhile may or may not be in the copy; the checksums are of what is copied",
-            (None, Some(_)) => "what was written to it since the copy was made comes along",
-            (None, None) => "what is written meanwhile may or may not be in the copy; checksums made later differ (--sums makes them while copying)",
-        };
-        tell_of_use(path, comes_of, out).with_context(name)?;
+        tell_of_use(path, comes_of_use(args), out).with_context(name)?;
         let mut origin = Self {
             file,
             base,
@@ -171,6 +166,15 @@ fn changed(args: &CopyArgs, chosen: &Chosen) -> crate::error::Result<Option<Chan
     let marking = marking(&chosen.opened, level, false)?;
     let changed = Changed::of(level, marking, args.peer.map(NodeId::new));
     Ok(Some(changed?))
+}
+
+/// What comes of copying a source that changes meanwhile.
+const fn comes_of_use(args: &CopyArgs) -> &'static str {
+    match (&args.sums, &args.ranges) {
+        (Some(_), _) => "what is written meanwhile may or may not be in the copy; the checksums are of what is copied",
+        (None, Some(_)) => "what was written to it since the copy was made comes along",
+        (None, None) => "what is written meanwhile may or may not be in the copy; checksums made later differ (--sums makes them while copying)",
+    }
 }
 
 /// Says where a source changes while it is read.
