@@ -3,6 +3,7 @@
 mod departed;
 mod guarded;
 mod killed;
+mod nodes;
 mod random;
 mod resumed;
 mod ssh;

@@ -6,7 +6,7 @@ use mdtool::builder::Level;
 use serde_json::Value;
 
 use super::departed::planned;
-use super::{stack, text};
+use super::{ok, refused, stack, text};
 use crate::adopt::MIB;
 use crate::support::{mdtool, sparse};
 
@@ -95,4 +95,46 @@ fn walk(levels: &[Level], level: usize, more: u64) {
     let met: Value = serde_json::from_str(&met.stdout).unwrap();
     let decision = met.to_string();
     assert!(decision.contains("source-bitmap"), "{name}: {decision}");
+}
+
+#[test]
+fn commands_that_are_not_always_run_say_when() {
+    let stack = stack(&[Level::v08(), Level::v08()], 64 * MIB);
+    let size = stack.inner;
+    let conditions = |more: &[&str]| -> Vec<(String, String)> {
+        let plan = planned(&[&[stack.source(), "--stacked"], more].concat());
+        let steps = plan["steps"].as_array().unwrap().iter();
+        let conditional = steps.filter_map(|step| {
+            let condition = step["only_if"].as_str()?;
+            Some((step["id"].as_str()?.to_owned(), condition.to_owned()))
+        });
+        conditional.collect()
+    };
+    let of = |id: &str, condition: &str| (id.to_owned(), condition.to_owned());
+    let resent = [
+        of("resend", "sum --check exited with 1"),
+        of("check-again", "sum --check exited with 1"),
+    ];
+    let both = [
+        of("adopt", &format!("DISK is larger than {size} bytes")),
+        of("fits", &format!("DISK has exactly {size} bytes")),
+    ];
+    assert_eq!(conditions(&[]), [&resent[..], &both].concat());
+    assert_eq!(conditions(&["--target-size", "1TiB"]), resent);
+    assert_eq!(conditions(&["--target-size", &size.to_string()]), resent);
+    let words = [
+        "plan",
+        stack.source(),
+        "--stacked",
+        "--departure",
+        "--target-size",
+        "1MiB",
+    ];
+    refused(
+        &words,
+        2,
+        "--target-size: has 1048576 bytes, expected at least",
+    );
+    let text = ok(&words[..4]).stdout;
+    assert!(text.contains("    # (only if sum --check exited with 1)\n    # Sends those chunks again.\n    mdtool copy "), "{text}");
 }
