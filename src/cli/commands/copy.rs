@@ -76,10 +76,13 @@ fn local(args: &CopyArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
 fn begin_sums(args: &CopyArgs, header: &Header) -> anyhow::Result<CopySums> {
     let full = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     if let Some(sums) = &args.sums {
+        let is_target = !is_stream(&args.target) && full(sums) == full(&args.target);
+        let is_state = args.state.as_ref().is_some_and(|state| full(state) == full(sums));
         anyhow::ensure!(
-            is_stream(&args.target) || full(sums) != full(&args.target),
-            "--sums: {} is TARGET, expected another file",
-            sums.display()
+            !is_target && !is_state,
+            "--sums: {} is {}, expected another file",
+            sums.display(),
+            if is_target { "TARGET" } else { "what --state names" }
         );
     }
     CopySums::begin(args.sums.as_deref(), &args.image.image, header)

@@ -104,6 +104,11 @@ fn what_is_refused_leaves_nothing_behind() {
         &["--sums", text(&target)],
         "is TARGET, expected another file",
     );
+    let one = stack.file("one");
+    copy(
+        &["--sums", text(&one), "--state", text(&one)],
+        "is what --state names, expected another file",
+    );
     // What is no state is not replaced by one.
     copy(
         &["--state", text(&taken)],

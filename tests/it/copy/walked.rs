@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::departed::planned;
 use super::{ok, refused, stack, text};
 use crate::adopt::MIB;
-use crate::support::{mdtool, sparse};
+use crate::support::{cut, kernel_image, mdtool, peek, scratch, sparse};
 
 /// What stands for the other host and for DRBD where the commands are run on files.
 const STUBS: &str = r#"
@@ -76,17 +76,9 @@ fn walk(levels: &[Level], level: usize, more: u64) {
         script.push_str(&line);
         script.push('\n');
     }
-    let program = Path::new(env!("CARGO_BIN_EXE_mdtool")).parent().unwrap();
-    let path = format!("{}:{}", text(program), std::env::var("PATH").unwrap());
-    let ran = std::process::Command::new("sh")
-        .args(["-c", &script, "sh", text(stack.dir.path())])
-        .envs([
-            ("PATH", path.as_str()),
-            ("SOURCE", stack.source()),
-            ("LEVEL", &format!("--level {level}")),
-        ])
-        .output()
-        .unwrap();
+    let level_words = format!("--level {level}");
+    let variables = [("SOURCE", stack.source()), ("LEVEL", &level_words)];
+    let ran = run_script(&script, stack.dir.path(), &variables);
     let name = format!("{} levels, {level}, {more} more", levels.len());
     assert!(ran.status.success(), "{name}: {script}\n{ran:?}");
     let source = format!("{}@{level}", stack.source());
@@ -137,4 +129,72 @@ fn commands_that_are_not_always_run_say_when() {
     );
     let text = ok(&words[..4]).stdout;
     assert!(text.contains("    # (only if sum --check exited with 1)\n    # Sends those chunks again.\n    mdtool copy "), "{text}");
+}
+
+/// The source as it is afterwards stands for a snapshot of it.
+#[test]
+fn a_second_truck_from_a_snapshot_is_compared_and_mended_too() {
+    for (name, more) in [("v08", 0), ("v08", 4 * MIB), ("v09", 4 * MIB)] {
+        let dir = scratch();
+        let file = |name: &str| dir.path().join(name);
+        let (snapshot, disk) = (kernel_image(&format!("{name}-stack-down")), file("disk"));
+        let first = kernel_image(&format!("{name}-stack-live-copy"));
+        ok(&["copy", text(&first), text(&disk), "--stacked"]);
+        let size = std::fs::metadata(&disk).unwrap().len() + more;
+        cut(&disk, size);
+        let plan = planned(&[
+            text(&snapshot),
+            "--stacked",
+            "--lv",
+            "vg/lv",
+            "--to-disk",
+            text(&disk),
+            "--target-size",
+            &size.to_string(),
+        ]);
+        let mut script = STUBS.to_owned();
+        script.push_str("lvcreate() { :; }\nlvremove() { :; }\ndrbdadm() { :; }\n");
+        for step in plan["second_truck"].as_array().unwrap() {
+            let command = step["command"].as_str().unwrap();
+            let command = command.replace("/dev/vg/lv-truck", text(&snapshot));
+            let line = match step["id"].as_str().unwrap() {
+                "copy" => {
+                    format!("{command}\nprintf broken | dd of=disk bs=1 seek=70000000 conv=notrunc")
+                }
+                "check" => format!(
+                    "status=0; {command} || status=$?; [ $status = 1 ]; [ $(wc -l <RESOURCE-2.bad) = 1 ]"
+                ),
+                _ => command,
+            };
+            script.push_str(&line);
+            script.push('\n');
+        }
+        let ran = run_script(&script, dir.path(), &[]);
+        assert!(ran.status.success(), "{name}: {script}\n{ran:?}");
+        // The data is that of the source, and the generation, too.
+        let located = ok(&["locate", text(&disk), "--json"]).stdout;
+        let located: Value = serde_json::from_str(&located).unwrap();
+        let level = &located["levels"][0];
+        assert_eq!(level["found_by"], "expected-position", "{name}");
+        let len = level["device_bytes"].as_u64().unwrap() as usize;
+        assert!(peek(&disk, 0, len) == peek(&snapshot, 0, len), "{name}");
+        let known = ok(&["locate", text(&snapshot), "--stacked", "--json"]).stdout;
+        let known: Value = serde_json::from_str(&known).unwrap();
+        assert_eq!(
+            level["current_uuid"], known["levels"][1]["current_uuid"],
+            "{name}"
+        );
+    }
+}
+
+/// Runs commands with this mdtool, in a directory.
+fn run_script(script: &str, dir: &Path, variables: &[(&str, &str)]) -> std::process::Output {
+    let program = Path::new(env!("CARGO_BIN_EXE_mdtool")).parent().unwrap();
+    let path = format!("{}:{}", text(program), std::env::var("PATH").unwrap());
+    std::process::Command::new("sh")
+        .args(["-c", script, "sh", text(dir)])
+        .env("PATH", path)
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap()
 }
