@@ -15,6 +15,7 @@ use crate::format::superblock::Format;
 use crate::image::{InUse, Use};
 use crate::survey::file_form::FileForm;
 use crate::truck::TruckRefusal;
+use crate::truck::stream::{StreamFault, StreamProblem};
 use crate::verdict::probe::Status;
 
 /// A command's exit status.
@@ -197,6 +198,9 @@ fn hint_of(error: &Error) -> Option<&'static str> {
     if let Some(refusal) = error.refusal() {
         return hint_of_truck(refusal);
     }
+    if let Some(fault) = error.refusal() {
+        return Some(hint_of_stream(fault));
+    }
     match error {
         Error::Refused(Refused::Unclean {
             format: Format::V07,
@@ -306,6 +310,19 @@ fn hint_of_io(error: &IoError) -> Option<&'static str> {
     }
 }
 
+const fn hint_of_stream(fault: &StreamFault) -> &'static str {
+    match fault.problem {
+        StreamProblem::Cut { .. } => "what the sender itself says tells why it stopped",
+        StreamProblem::Magic => {
+            "the other end of the pipe has to be `mdtool copy SOURCE -`, and nothing else may write to it"
+        }
+        StreamProblem::Version(_) => "use the same mdtool at both ends",
+        _ => {
+            "something between the two changed the stream: nothing of it was written from there on"
+        }
+    }
+}
+
 const fn hint_of_truck(refusal: &TruckRefusal) -> Option<&'static str> {
     match refusal {
         TruckRefusal::External => {
@@ -314,9 +331,12 @@ const fn hint_of_truck(refusal: &TruckRefusal) -> Option<&'static str> {
         TruckRefusal::TooSmall { .. } => {
             Some("take a larger disk, or remove the file: a new one gets exactly the right size")
         }
+        TruckRefusal::NotState => {
+            Some("--state FILE names another file for it, which need not exist")
+        }
         TruckRefusal::NoCopy => Some("without --ranges and --changed a whole copy is made"),
         TruckRefusal::Gap { .. } => Some(
-            "the sender was given a state that is not this target's: fetch that which is here, or send without --state",
+            "the sender was given the state of another target: fetch this target's, or send without --resume and --state",
         ),
         TruckRefusal::MixedGenerations { .. } => Some(
             "send them from the snapshot that the copy was made of; where that is gone, copy the whole level again",
@@ -329,9 +349,9 @@ const fn hint_of_truck(refusal: &TruckRefusal) -> Option<&'static str> {
             Some("new-current-uuid starts a generation: `mdtool plan --departure` prints the order")
         }
         TruckRefusal::Peer => Some("--peer NODE chooses one; `mdtool show` lists them"),
-        TruckRefusal::Live => {
-            Some("take a snapshot made while the resource was down, or the disk itself then")
-        }
+        TruckRefusal::Live => Some(
+            "copy from a snapshot that was made while the resource was down, or from the disk while it is down",
+        ),
         _ => None,
     }
 }

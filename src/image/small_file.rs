@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::open_source;
@@ -17,10 +17,24 @@ use crate::units::Bytes;
 ///
 /// [`IoError`] where the system refuses.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    let refused = |op| move |error: Errno| IoError::whole(op, error.into());
     let temporary = beside(path);
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
-    let file = rustix::fs::open(&temporary, flags, Mode::from_raw_mode(0o666));
+    let written = write(&temporary, bytes).and_then(|()| {
+        let renamed = rustix::fs::renameat(CWD, &temporary, CWD, path);
+        Ok(renamed.map_err(|error| IoError::whole(IoOp::Create, error.into()))?)
+    });
+    if written.is_err() {
+        // What failed says more than that this does, too.
+        let _ = rustix::fs::unlink(&temporary);
+    }
+    written.and_then(|()| sync_directory(path))
+}
+
+/// Writes a file anew, durably but for its name.
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let refused = |op| move |error: Errno| IoError::whole(op, error.into());
+    let flags =
+        OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let file = rustix::fs::open(path, flags, Mode::from_raw_mode(0o666));
     let file = file.map_err(refused(IoOp::Create))?;
     let mut rest = bytes;
     while !rest.is_empty() {
@@ -30,9 +44,25 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
             Err(error) => return Err(refused(IoOp::Write)(error).into()),
         }
     }
-    rustix::fs::fsync(&file).map_err(refused(IoOp::Sync))?;
-    rustix::fs::renameat(CWD, &temporary, CWD, path).map_err(refused(IoOp::Create))?;
-    sync_directory(path)
+    Ok(rustix::fs::fsync(&file).map_err(refused(IoOp::Sync))?)
+}
+
+/// Whether [`replace`] and [`remove`] take nothing that is somebody else's: there is nothing of this name, or a regular file that is empty or
+/// begins with `mark`.
+///
+/// # Errors
+///
+/// [`IoError`] where the system refuses.
+pub fn is_own(path: &Path, mark: &[u8]) -> Result<bool> {
+    match rustix::fs::lstat(path) {
+        Err(Errno::NOENT) => Ok(true),
+        Err(error) => Err(IoError::whole(IoOp::Open, error.into()).into()),
+        Ok(stat) if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile => Ok(false),
+        Ok(_) => {
+            let found = read(path, Bytes::of_len(mark.len()))?.unwrap_or_default();
+            Ok(found.is_empty() || found.starts_with(mark))
+        }
+    }
 }
 
 /// Removes a file, durably; that there is none is no error.
@@ -70,7 +100,7 @@ pub fn read(path: &Path, most: Bytes) -> Result<Option<Vec<u8>>> {
 
 fn beside(path: &Path) -> PathBuf {
     let mut name = OsString::from(path.file_name().unwrap_or_default());
-    name.push(".new");
+    name.push(".mdtool-new");
     path.with_file_name(name)
 }
 
@@ -110,5 +140,30 @@ mod tests {
         remove(&path).unwrap();
         assert_eq!(read(&path, most).unwrap(), None);
         replace(&dir.path().join("no/where"), b"x").unwrap_err();
+        replace(dir.path(), b"x").unwrap_err();
+        let beside = dir.path().with_extension("mdtool-new");
+        assert!(!beside.exists(), "nothing is left of what failed");
+    }
+
+    #[test]
+    fn what_is_somebody_else_s_is_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state");
+        assert!(is_own(&path, b"mark").unwrap());
+        for (content, own) in [
+            (&b""[..], true),
+            (b"mark 1", true),
+            (b"mar", false),
+            (b"other", false),
+        ] {
+            replace(&path, content).unwrap();
+            assert_eq!(is_own(&path, b"mark").unwrap(), own, "{content:?}");
+        }
+        replace(&path, b"mark").unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        for other in [dir.path(), Path::new("/dev/null"), &link] {
+            assert!(!is_own(other, b"mark").unwrap(), "{}", other.display());
+        }
     }
 }

@@ -233,11 +233,6 @@ impl Tree {
         self.chunks = self.chunks.saturating_add(1);
     }
 
-    /// What comes is not all: the whole has no value.
-    pub fn break_off(&mut self) {
-        self.broken = true;
-    }
-
     fn merge(&mut self) {
         if let (Some(right), Some(left)) = (self.stack.pop(), self.stack.pop()) {
             self.stack

@@ -25,7 +25,7 @@ pub enum TruckRefusal {
         least: Bytes,
     },
     /// A part of a copy, and no copy that it is a part of.
-    #[error("does not exist, expected the copy that these ranges belong to")]
+    #[error("does not exist, expected the copy that these parts belong to")]
     NoCopy,
     /// A state file that does not say what one says.
     #[error("line {line}: expected {expected}")]
@@ -38,6 +38,9 @@ pub enum TruckRefusal {
     /// A state file that was changed or cut off.
     #[error("the checksum of the state file does not fit what it says")]
     StateChecksum,
+    /// A file that is something else, where the state would be noted.
+    #[error("exists, and is not the state of a copy")]
+    NotState,
     /// A state that is not that of this copy.
     #[error("the state is of another copy: {field} is {found}, expected {expected}")]
     OtherCopy {
@@ -49,7 +52,9 @@ pub enum TruckRefusal {
         expected: String,
     },
     /// A stream that goes on behind the place up to which the target has all.
-    #[error("the stream begins at {first} of the copy, and the target has all up to {verified}")]
+    #[error(
+        "the stream begins at {first} of the copy, but the target has it only up to {verified}"
+    )]
     Gap {
         /// Where the stream begins.
         first: DevPos,
@@ -87,7 +92,7 @@ pub enum TruckRefusal {
     },
     /// Parts of a source that is of another generation than the copy that they are for.
     #[error(
-        "the source's current UUID is {of_source}, and the target's is {found}: parts of one generation and of another make no copy"
+        "the source's current UUID is {of_source}, and the target's is {found}: parts of two generations make no copy"
     )]
     MixedGenerations {
         /// What the target has.
@@ -107,7 +112,7 @@ pub enum TruckRefusal {
     #[error("has no bitmap UUID: its bitmap does not say since when it counts")]
     NoGeneration,
     /// A source that changes while it is read.
-    #[error("is in use: bitmap and activity log would not be of one moment")]
+    #[error("is in use: its bitmap and activity log would not be of one moment")]
     Live,
     /// A receiver that went away.
     #[error("the receiver closed the stream after {sent}")]

@@ -23,6 +23,8 @@ use super::stream::{Contents, Header};
 use crate::error::Result;
 use crate::units::{Bytes, DevPos};
 
+/// What every state begins with.
+pub const FIRST_LINE: &str = "mdtool copy state 1";
 /// The longest state that is read: a path has 4096 bytes at most.
 pub const LONGEST: Bytes = Bytes::new(16 << 10);
 
@@ -70,7 +72,7 @@ impl State {
     #[must_use]
     pub fn to_text(&self) -> String {
         let mut text = format!(
-            "mdtool copy state 1\ncontents {}\nlevel {}\nsize {}\n",
+            "{FIRST_LINE}\ncontents {}\nlevel {}\nsize {}\n",
             self.contents.word(),
             self.level,
             self.size.get()
@@ -107,7 +109,7 @@ impl State {
             let value = line.and_then(|line| line.strip_prefix(name));
             value.ok_or_else(|| wrong(number.saturating_add(1), name))
         };
-        next("mdtool copy state 1").and_then(nothing("mdtool copy state 1"))?;
+        next(FIRST_LINE).and_then(nothing(FIRST_LINE))?;
         let state = Self {
             contents: Contents::of_word(next("contents ")?)
                 .ok_or_else(|| wrong(2, "level, data, ranges or changed"))?,

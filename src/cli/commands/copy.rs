@@ -41,6 +41,10 @@ pub(crate) fn run(
     _command_line: &str,
     out: &mut Streams<'_>,
 ) -> anyhow::Result<Outcome> {
+    anyhow::ensure!(
+        args.rate.as_ref().is_none_or(|rate| rate.0 > Bytes::ZERO),
+        "--rate: 0 would never end, expected 1 byte or more; without it there is no limit"
+    );
     match (is_stream(&args.image.image), is_stream(&args.target)) {
         (true, true) => anyhow::bail!("SOURCE and TARGET are both -, expected a disk at one end"),
         (true, false) => receive(args, out),
@@ -57,11 +61,40 @@ fn local(args: &CopyArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
         return Err(refusal).with_context(|| args.target.display().to_string());
     }
     let header = origin.header(DevPos::START);
+    let sums = begin_sums(args, &header)?;
     let mut arriving = Arriving::prepare(args, &header, out)?;
     let first = arriving.first();
-    arriving.arrive(args, &header, first, out, |emitter| {
-        origin.produce(emitter, first)
+    // What has arrived is read again for a list of checksums only, and not written again.
+    let from = if sums.are_wanted() { DevPos::START } else { first };
+    let way = Way { from, first, sums };
+    arriving.arrive(args, &header, way, out, |emitter| {
+        origin.produce(emitter, from)
     })
+}
+
+/// The list of checksums that `--sums` asks for.
+fn begin_sums(args: &CopyArgs, header: &Header) -> anyhow::Result<CopySums> {
+    let full = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    if let Some(sums) = &args.sums {
+        let is_target = !is_stream(&args.target) && full(sums) == full(&args.target);
+        let is_state = args.state.as_ref().is_some_and(|state| full(state) == full(sums));
+        anyhow::ensure!(
+            !is_target && !is_state,
+            "--sums: {} is {}, expected another file",
+            sums.display(),
+            if is_target { "TARGET" } else { "what --state names" }
+        );
+    }
+    CopySums::begin(args.sums.as_deref(), &args.image.image, header)
+}
+
+/// How a copy goes through.
+struct Way {
+    /// Where pieces begin.
+    from: DevPos,
+    /// Where what had not arrived begins.
+    first: DevPos,
+    sums: CopySums,
 }
 
 /// From a stream to a disk.
@@ -78,8 +111,19 @@ fn receive(args: &CopyArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     let name = || "standard input".to_owned();
     let mut reader = StreamReader::open(StandardInput::new()).with_context(name)?;
     let header = *reader.header();
+    anyhow::ensure!(
+        args.sums.is_none() || header.first == DevPos::START,
+        "--sums: the stream goes on at {}, and what came before is not in it: expected --sums at the sender, or neither --resume nor --state there",
+        header.first
+    );
+    let sums = begin_sums(args, &header)?;
     let mut arriving = Arriving::prepare(args, &header, out)?;
-    arriving.arrive(args, &header, header.first, out, move |emitter| {
+    let way = Way {
+        from: header.first,
+        first: header.first,
+        sums,
+    };
+    arriving.arrive(args, &header, way, out, move |emitter| {
         unpack(&mut reader, emitter)
     })
 }
@@ -116,10 +160,19 @@ fn send(args: &CopyArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     let origin = Origin::open(args, out)?;
     let first = target::sent_before(args, &origin.header(DevPos::START))?;
     let header = origin.header(first);
-    let mut sums = CopySums::begin(args.sums.as_deref(), &args.image.image, &header)?;
-    let mut pace = Pace::new(args, origin.total(first));
+    let mut sums = begin_sums(args, &header)?;
+    let from = if sums.are_wanted() { DevPos::START } else { first };
+    let mut pace = Pace::new(args, origin.total(from));
     let progress = Progress::new();
-    let sent = progress.during("sending", origin.total(first), || -> Result<Totals> {
+    let sent = progress.during("sending", origin.total(from), || -> Result<Totals> {
+        overlapped(
+            |emitter| origin.read_again(emitter, from..first),
+            |piece| {
+                sums.piece(piece)?;
+                pace.passed(piece, &progress, out.stderr);
+                Ok(())
+            },
+        )?;
         let mut stream = StreamWriter::new(StandardOutput::new(), &header)?;
         overlapped(
             |emitter| origin.produce(emitter, first),
@@ -138,6 +191,7 @@ fn send(args: &CopyArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
         args,
         header: &header,
         totals,
+        from,
         first,
         target_size: None,
         next: Vec::new(),
@@ -152,7 +206,7 @@ fn send(args: &CopyArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
 
 /// How a stream that was cut off is sent on.
 fn resend() -> String {
-    "to go on, fetch the state from the receiver (its target's name and .mdtool-copy, or its --state) and run the same commands, here with --resume --state THAT-FILE, there with --resume: without the file everything is sent again, and what arrived is not written twice"
+    "to go on, run both commands again with --resume; to send only what is missing, fetch the receiver's state (TARGET.mdtool-copy there, or what its --state names), and add --state FILE here"
         .to_owned()
 }
 
@@ -162,12 +216,12 @@ impl Arriving {
         &mut self,
         args: &CopyArgs,
         header: &Header,
-        first: DevPos,
+        way: Way,
         out: &mut Streams<'_>,
         produce: impl FnOnce(&mut Emitter) -> std::result::Result<(), Stop> + Send,
     ) -> anyhow::Result<Outcome> {
-        let mut sums = CopySums::begin(args.sums.as_deref(), &args.image.image, header)?;
-        let total = header.size.saturating_sub(first.from_start());
+        let Way { from, first, mut sums } = way;
+        let total = header.size.saturating_sub(from.from_start());
         let mut pace = Pace::new(args, total);
         let progress = Progress::new();
         let name = args.target.display().to_string();
@@ -201,6 +255,7 @@ impl Arriving {
             args,
             header,
             totals,
+            from,
             first,
             target_size: Some(self.size()),
             next: self.next_steps(args, header).with_context(|| name)?,

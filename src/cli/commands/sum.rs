@@ -33,7 +33,7 @@ pub(crate) fn run(
     out: &mut Streams<'_>,
 ) -> anyhow::Result<Outcome> {
     let summed = Summed::open(args)?;
-    crate::cli::commands::copy::tell_of_use(&args.image.image, true, out)
+    crate::cli::commands::copy::tell_of_use(&args.image.image, "what is written meanwhile may or may not be in the checksums", out)
         .with_context(|| args.image.image.display().to_string())?;
     if let Some(list) = &args.check {
         return check::run(args, list, &summed, out);
@@ -77,6 +77,10 @@ impl Summed {
         let file = TransferFile::open(path).with_context(name)?;
         let image = path.to_string_lossy().into_owned();
         let by_level = args.level.is_some() || args.image.stacked || args.image.at.is_some();
+        anyhow::ensure!(
+            by_level || !args.data_only,
+            "--data-only: expected --stacked, --level or --at with it: else the whole image is summed"
+        );
         if !by_level {
             let opened = Opened::open(&args.image)?;
             return Ok(Self {
@@ -88,7 +92,7 @@ impl Summed {
         }
         let chosen = Chosen::open(&args.image, args.level, ScanMode::Auto)?;
         let level = chosen.level();
-        let size = extent::of(level, false).map_err(Error::from);
+        let size = extent::of(level, args.data_only).map_err(Error::from);
         let uuid = |uuid: Option<Uuid>| uuid.map(|uuid| uuid.to_string());
         Ok(Self {
             file,
@@ -97,6 +101,7 @@ impl Summed {
             subject: Subject {
                 image,
                 level: Some(chosen.number),
+                data_only: args.data_only,
                 current_uuid: uuid(level.superblock.current_uuid()),
                 device_uuid: uuid(level.superblock.device_uuid()),
             },
@@ -132,7 +137,7 @@ impl Summed {
         summing: Summing,
         out: &mut dyn std::io::Write,
     ) -> anyhow::Result<()> {
-        let mut lines = Lines::begin(out, &self.subject, self.size, summing)?;
+        let mut lines = Lines::begin(std::io::BufWriter::new(out), &self.subject, self.size, summing)?;
         let whole = self.sum(args, summing, self.size, &mut |sum| lines.chunk(sum))?;
         lines.finish(whole.as_ref())?;
         Ok(())

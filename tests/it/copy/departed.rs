@@ -21,12 +21,12 @@ const CONFIG: &[u8] = br"
     resource other { device minor 3; disk /dev/vg/other; }
 ";
 
-fn planned(words: &[&str]) -> Value {
+pub(super) fn planned(words: &[&str]) -> Value {
     let all = [&["plan", "--departure", "--json"], words].concat();
     serde_json::from_str(&ok(&all).stdout).unwrap()
 }
 
-fn commands(steps: &Value) -> Vec<String> {
+pub(super) fn commands(steps: &Value) -> Vec<String> {
     let steps = steps.as_array().unwrap().iter();
     let of = |step: &Value| {
         assert!(!step["why"].as_str().unwrap().is_empty(), "{step}");
@@ -57,6 +57,7 @@ fn a_stacked_resource_on_lvm_has_the_names_of_its_configuration() {
     assert_eq!(plan["resource"], "r10");
     assert_eq!(plan["bytes"], stack.inner);
     assert_eq!(plan["seconds"], stack.inner / MIB);
+    let resend = "mdtool copy /dev/vg/lv-truck - --stacked --ranges r10.bad | ssh carol mdtool copy - /dev/new --yes";
     assert_eq!(
         commands(&plan["steps"]),
         [
@@ -71,42 +72,75 @@ fn a_stacked_resource_on_lvm_has_the_names_of_its_configuration() {
             "drbdadm --stacked primary r10",
             "mount /dev/drbd10 MOUNTPOINT",
             "mdtool copy /dev/vg/lv-truck - --stacked --sums r10.sums | ssh carol mdtool copy - /dev/new --yes",
-            "lvremove --yes vg/lv-truck",
             "scp r10.sums carol:",
-            "mdtool sum --check r10.sums /dev/new",
+            "ssh carol mdtool sum --check r10.sums /dev/new > r10.bad",
+            resend,
+            "ssh carol mdtool sum --check r10.sums /dev/new > r10.bad",
+            "lvremove --yes vg/lv-truck",
             "mdtool adopt /dev/new --stacked --apply-al --yes",
+            "mdtool apply-al /dev/new --yes",
             "drbdadm up r10",
             "drbdadm --stacked connect r10",
         ]
     );
     assert_eq!(plan["decision_code"], "source-bitmap");
     assert_eq!(plan["rules"], serde_json::json!(["70", "50"]));
-    let second = commands(&plan["second_truck"]);
-    let place = |word: &str| second.iter().position(|command| command.contains(word));
-    // Nothing is written between the snapshot and the cleared bits.
-    assert!(place("lvcreate") < place("--clear-bitmap"), "{second:?}");
-    assert!(place("--clear-bitmap") < place("primary"), "{second:?}");
-    assert!(place("--changed").is_some(), "{second:?}");
+    the_second_truck(&plan, resend);
+}
+
+fn the_second_truck(plan: &Value, resend: &str) {
+    assert_eq!(
+        commands(&plan["second_truck"]),
+        [
+            "umount /dev/drbd10",
+            "drbdadm --stacked secondary r10",
+            "drbdadm --stacked disconnect r10",
+            "drbdadm --stacked detach r10",
+            "lvcreate --snapshot --extents 10%ORIGIN --name lv-truck vg/lv",
+            // Nothing is written between the snapshot and the cleared bits.
+            "drbdadm --stacked attach r10",
+            "drbdadm --stacked new-current-uuid --clear-bitmap r10",
+            "drbdadm --stacked primary r10",
+            "mount /dev/drbd10 MOUNTPOINT",
+            "mdtool copy /dev/vg/lv-truck - --stacked --changed | ssh carol mdtool copy - /dev/new --yes",
+            "mdtool sum /dev/vg/lv-truck --stacked --data-only -o r10-2.sums",
+            "scp r10-2.sums carol:",
+            "ssh carol mdtool sum --check r10-2.sums /dev/new > r10-2.bad",
+            &resend.replace("r10.bad", "r10-2.bad"),
+            "ssh carol mdtool sum --check r10-2.sums /dev/new > r10-2.bad",
+            "lvremove --yes vg/lv-truck",
+            "mdtool adopt /dev/new --stacked --apply-al --yes",
+            "mdtool apply-al /dev/new --yes",
+            "drbdadm up r10",
+            "drbdadm --stacked connect r10",
+        ]
+    );
 }
 
 #[test]
 fn without_a_snapshot_the_disk_stays_in_use_and_names_that_nobody_gave_are_in_capitals() {
     let stack = stack(&[Level::v08()], 40 * MIB);
     let plan = planned(&[stack.source()]);
-    let copy = format!(
-        "mdtool copy {} - --sums RESOURCE.sums | ssh HOST mdtool copy - DISK --yes",
-        stack.source()
-    );
+    let source = stack.source();
+    let check = "ssh HOST mdtool sum --check RESOURCE.sums DISK > RESOURCE.bad";
     assert_eq!(
         commands(&plan["steps"]),
         [
             "drbdadm disconnect RESOURCE",
             "drbdadm new-current-uuid --clear-bitmap RESOURCE",
-            &copy,
-            "drbdadm new-current-uuid RESOURCE",
+            &format!(
+                "mdtool copy {source} - --sums RESOURCE.sums | ssh HOST mdtool copy - DISK --yes"
+            ),
             "scp RESOURCE.sums HOST:",
-            "mdtool sum --check RESOURCE.sums DISK",
+            check,
+            &format!(
+                "mdtool copy {source} - --ranges RESOURCE.bad | ssh HOST mdtool copy - DISK --yes"
+            ),
+            check,
+            // Only then: what is sent again must be of the same generation.
+            "drbdadm new-current-uuid RESOURCE",
             "mdtool adopt DISK --apply-al --yes",
+            "mdtool apply-al DISK --yes",
             "drbdadm up RESOURCE",
             "drbdadm connect RESOURCE",
         ]
@@ -115,9 +149,92 @@ fn without_a_snapshot_the_disk_stays_in_use_and_names_that_nobody_gave_are_in_ca
         (&plan["downtime"], &plan["seconds"]),
         (&"none".into(), &Value::Null)
     );
+    assert_eq!(
+        plan["second_downtime"],
+        "from umount to mount: as long as the second copy takes"
+    );
+    // A disk that nothing is attached to can be read.
+    let second = commands(&plan["second_truck"]);
+    let copy = format!("mdtool copy {source} - --changed | ssh HOST mdtool copy - DISK --yes");
+    in_order(
+        &second,
+        &[
+            "detach",
+            &copy,
+            "attach",
+            "--clear-bitmap",
+            "primary",
+            "mount",
+            "adopt",
+            "up",
+            "connect",
+        ],
+    );
     let text = ok(&["plan", stack.source(), "--departure", "--rate", "1MiB"]).stdout;
     assert!(text.contains("at that rate: 40 s at most"), "{text}");
     assert!(text.ends_with("Nothing of this was executed.\n"), "{text}");
+}
+
+/// Each of the words is in a command behind the one before.
+#[track_caller]
+pub(super) fn in_order(commands: &[String], words: &[&str]) {
+    let mut rest = commands.iter();
+    for word in words {
+        assert!(
+            rest.any(|command| command.contains(word)),
+            "{word}: {commands:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_stacked_resource_without_a_snapshot_is_read_from_the_outer_device_the_second_time() {
+    let stack = stack(&[Level::v08(), Level::v08()], 64 * MIB);
+    let config = stack.file("drbd.conf");
+    put(&config, CONFIG);
+    let plan = planned(&[stack.source(), "--stacked", "--config", text(&config)]);
+    // The names are those of the configuration.
+    in_order(
+        &commands(&plan["steps"]),
+        &[
+            "mdtool copy /dev/vg/lv - --stacked --sums r10.sums | ssh carol mdtool copy - /dev/new --yes",
+        ],
+    );
+    // The disk below is in use even while the stacked resource is detached.
+    in_order(
+        &commands(&plan["second_truck"]),
+        &[
+            "drbdadm --stacked detach r10",
+            "mdtool copy /dev/drbd0 - --changed | ssh carol mdtool copy - /dev/new --yes",
+            "drbdadm --stacked attach r10",
+        ],
+    );
+    let plan = planned(&[stack.source(), "--stacked"]);
+    in_order(
+        &commands(&plan["second_truck"]),
+        &["mdtool copy OUTER-DEVICE - --changed"],
+    );
+}
+
+#[test]
+fn the_snapshot_of_a_thin_volume_has_no_size_and_is_activated() {
+    let stack = stack(&[Level::v08()], 40 * MIB);
+    let plan = planned(&[stack.source(), "--lv", "vg/lv", "--thin"]);
+    let steps = commands(&plan["steps"]);
+    let taken = "lvcreate --snapshot --setactivationskip n --name lv-truck vg/lv";
+    in_order(
+        &steps,
+        &[
+            taken,
+            "mdtool copy /dev/vg/lv-truck",
+            "lvremove --yes vg/lv-truck",
+        ],
+    );
+    refused(
+        &["plan", stack.source(), "--departure", "--thin"],
+        2,
+        "--lv",
+    );
 }
 
 #[test]
@@ -137,9 +254,14 @@ fn disks_of_real_kernels_depart_for_a_resync_by_bitmap() {
         let has = |word: &str| steps.iter().any(|command| command.contains(word));
         assert!(has("zfs snapshot tank/disk@truck") && has("/dev/zvol/tank/disk@truck"));
         let v09 = name.starts_with("v09");
-        assert_eq!(has(" --node-id N"), v09, "{name}");
+        // The only peer with a slot is taken for the target.
+        assert_eq!(has(" --node-id 1"), v09, "{name}");
         let notes = plan["notes"].to_string();
-        assert_eq!(notes.contains("a full resync"), v09, "{name}: {notes}");
+        assert_eq!(
+            notes.contains("is taken to be node 1"),
+            v09,
+            "{name}: {notes}"
+        );
     }
 }
 

@@ -102,12 +102,19 @@ fn a_copy_through_ssh_survives_the_death_of_its_sender() {
     assert!(content(&copy) == stack.expected());
 
     let receive = format!("{ssh} {program} copy - {}", text(&other));
-    let killed =
-        format!("{{ {send} --rate 1MiB & sleep 0.5; kill -9 $!; }} | {receive} --sync-every 64KiB");
+    let state = format!("{}.mdtool-copy", text(&other));
+    // Not before something arrived, however slow this machine is.
+    let some = format!("for n in {{1..600}}; do [ -e {state} ] && break; sleep 0.1; done");
+    let killed = format!(
+        "{{ {send} --rate 256KiB & {some}; sleep 0.3; kill -9 $!; }} | {receive} --sync-every 64KiB"
+    );
     let (status, said) = bash(&killed);
     assert_eq!(status, 2, "{said}");
     assert!(said.contains("the stream ends here"), "{said}");
-    let state = format!("{}.mdtool-copy", text(&other));
+    // A state that is not there is none: all is sent.
+    let missing = format!("{send} --resume --state <({ssh} cat {state}.no) > /dev/null");
+    let (status, said) = bash(&missing);
+    assert_eq!(status, 0, "{said}");
     // The state is fetched, and only what is missing is sent.
     let resumed = format!(
         "set -o pipefail; {send} --resume --state <({ssh} cat {state}) | {receive} --resume"

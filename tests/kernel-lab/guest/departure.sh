@@ -5,9 +5,12 @@
 #
 # The machine has neither drbdadm nor a second host: those words are functions, which do what drbdadm would.
 #
-# Written, at MiB of the inner device:
+# Written, at MiB of the inner device, for a first truck:
 #  100  1 MiB while the copy is made
 #  132  3 MiB after the next generation has begun
+# and for a second one (SECOND):
+#   60  1 MiB when the resource is back in service
+# What arrived of the first at 40 MiB is broken once.
 
 # shellcheck source=lib.sh
 . /lab/lib.sh
@@ -27,6 +30,11 @@ drbdadm() {
     done
     case $verb in
     disconnect) ;; # It never was connected.
+    secondary | primary | detach) drbd "$verb" 10 ;;
+    attach)
+        meta 10 v08 /dev/drbd0 internal apply-al
+        drbd attach 10 /dev/drbd0 /dev/drbd0 internal
+        ;;
     new-current-uuid) drbd new-current-uuid 10 $options ;;
     up)
         [ -z "$stacked" ] || return 1
@@ -54,6 +62,15 @@ scp() {
     [ -s "$1" ]
 }
 
+# Nothing is mounted on a device full of noise.
+umount() {
+    [ -b "$1" ]
+}
+
+mount() {
+    [ -b "$1" ]
+}
+
 write_at_leisure() {
     for chunk in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
         dd if=/dev/urandom of=/dev/drbd10 bs=64k seek=$((100 * 16 + chunk)) count=1 oflag=direct conv=notrunc
@@ -68,15 +85,19 @@ drbd primary 10
 while IFS="$(printf '\t')" read -r id command; do
     echo "+ $command"
     status=0
-    if [ "$id" = copy ]; then
+    if [ "$id" = copy ] && [ -z "${SECOND:-}" ]; then
         write_random /dev/drbd10 100 64
         write_at_leisure &
     fi
     eval "$command" </dev/null || status=$?
     wait
     fact "$id" "$status"
-    [ "$status" = 0 ] || break
-    [ "$id" != next-generation ] || write_random /dev/drbd10 132 3072
+    [ "$status" = 0 ] || [ "$id" = check ] || break
+    case $id in
+    copy) [ -n "${SECOND:-}" ] || write_random /dev/vdb 40 64 ;;
+    next-generation) write_random /dev/drbd10 132 3072 ;;
+    mount) write_random /dev/drbd10 60 1024 ;;
+    esac
 done </lab/steps
 
 wait_for 120 both_up_to_date 10 20 || echo 'not up to date in time'

@@ -1,29 +1,18 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # sourced by run, whose variables these are
 # The whole truck with mdtool's own commands: what `plan --departure` prints is what is run, as printed, in a
-# machine where the stack is in use. Then a second truck with what was written since.
+# machine where the stack is in use. A chunk is broken on the way, found, and sent again.
 
 noise_disk source 136
 noise_disk copy 264
-noise_disk exact 136
 boot build build -- source
 inner_bytes=$(fact inner-bytes)
 outer_bytes=$(fact outer-bytes)
 check_like "outer device" "$outer_bytes bytes" '^[1-9][0-9]* bytes$'
 
-# plan_steps KEY: the commands as a file, each with its name before it.
-plan_steps() {
-    (cd "$scenario_dir" && "$mdtool" plan source.img --stacked --departure --json --resource r10 --minor 10 \
-        --device /dev/vda --to-host HOST --to-disk "$1" >plan.json) || die "$scenario: plan --departure failed"
-    jq -r ".$2[] | .id + \"\\t\" + .command" "$scenario_dir/plan.json" >"$scenario_dir/steps"
-    check_like "commands printed" "$(wc -l <"$scenario_dir/steps")" '^[1-9][0-9]*$'
-}
-
-plan_steps /dev/vdb steps
+plan_steps steps $((264 << 20))
 empty_disk reader 136
 boot departure departure "$scenario_dir/steps" -- source copy reader
-while IFS=$'\t' read -r id command; do
-    check "$id" "exit status $(fact "$id"): $command" "exit status 0: $command"
-done <"$scenario_dir/steps"
+check_steps
 
 # What plan said of the handshake is what comes of it.
 check "decision" "$(jq -r '.decision_code + " " + (.rules | join(" "))' "$scenario_dir/plan.json")" 'source-bitmap 70 50'

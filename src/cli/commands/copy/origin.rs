@@ -80,7 +80,7 @@ impl Origin {
             id: [random_u64()?, random_u64()?],
         };
         let base = chosen.opened.image_pos(DevPos::START);
-        tell_of_use(path, args.sums.is_some(), out).with_context(name)?;
+        tell_of_use(path, comes_of_use(args), out).with_context(name)?;
         let mut origin = Self {
             file,
             base,
@@ -126,6 +126,11 @@ impl Origin {
         })
     }
 
+    /// Reads what was sent before, of a copy of all.
+    pub(crate) fn read_again(&self, emitter: &mut Emitter, range: Range<DevPos>) -> Result<(), Stop> {
+        emitter.read(&self.source()?, range)
+    }
+
     /// Reads it all, from `first` on.
     pub(crate) fn produce(&self, emitter: &mut Emitter, first: DevPos) -> Result<(), Stop> {
         let source = self.source()?;
@@ -163,22 +168,26 @@ fn changed(args: &CopyArgs, chosen: &Chosen) -> crate::error::Result<Option<Chan
     Ok(Some(changed?))
 }
 
+/// What comes of copying a source that changes meanwhile.
+const fn comes_of_use(args: &CopyArgs) -> &'static str {
+    match (&args.sums, &args.ranges) {
+        (Some(_), _) => "what is written meanwhile may or may not be in the copy; the checksums are of what is copied",
+        (None, Some(_)) => "what was written to it since the copy was made comes along",
+        (None, None) => "what is written meanwhile may or may not be in the copy; checksums made later differ (--sums makes them while copying)",
+    }
+}
+
 /// Says where a source changes while it is read.
 pub(crate) fn tell_of_use(
     path: &Path,
-    summed: bool,
+    comes_of: &str,
     out: &mut Streams<'_>,
 ) -> crate::error::Result<()> {
     let Some(who) = who_uses(path)? else {
         return Ok(());
     };
-    let sums = if summed {
-        "the checksums are of what was read now"
-    } else {
-        "checksums that are made later may differ"
-    };
     out.tell(format_args!(
-        "mdtool: note: {} {who}: what is written meanwhile may be in the copy or not, and {sums}",
+        "mdtool: note: {} {who}: {comes_of}",
         path.display()
     ));
     Ok(())

@@ -12,13 +12,13 @@ use crate::cli::write::confirm::{Kept, confirm};
 use crate::error::{Error, Result};
 use crate::format::superblock::{AlState, Format, Uuid};
 use crate::image::{ReadAt, Window, WritableFile, small_file};
-use crate::survey::locate::{IndexChoice, Level, LocateOptions, ScanMode, locate, locate_at};
+use crate::survey::locate::{Level, LocateOptions, ScanMode, locate};
 use crate::survey::occupants::occupants;
 use crate::truck::TruckRefusal;
 use crate::truck::arrival::{Arrival, Putting};
-use crate::truck::state::{LONGEST, State};
+use crate::truck::state::{FIRST_LINE, LONGEST, State};
 use crate::truck::stream::{Contents, Header};
-use crate::units::{Bytes, DevPos, ImagePos, MD_BLOCK};
+use crate::units::{Bytes, DevPos, ImagePos};
 
 /// A target that may be written.
 pub(crate) struct Arriving {
@@ -42,6 +42,15 @@ fn state_path(args: &CopyArgs, block_device: bool) -> PathBuf {
     }
 }
 
+/// Refuses to note a state where something else is: it would be gone.
+fn refuse_foreign(path: &Path) -> anyhow::Result<()> {
+    let name = || path.display().to_string();
+    if small_file::is_own(path, FIRST_LINE.as_bytes()).with_context(name)? {
+        return Ok(());
+    }
+    Err(Error::from(TruckRefusal::NotState)).with_context(name)
+}
+
 /// A name that holds wherever the state is read.
 fn full_name(target: &Path) -> String {
     let path = std::path::absolute(target).unwrap_or_else(|_| target.to_owned());
@@ -52,6 +61,8 @@ fn full_name(target: &Path) -> String {
 fn read_state(path: &Path, header: &Header) -> anyhow::Result<Option<State>> {
     let name = || path.display().to_string();
     let text = small_file::read(path, LONGEST).with_context(name)?;
+    // Nothing is what comes of fetching one that is not there.
+    let text = text.filter(|text| !text.is_empty());
     let state = text.map(|text| {
         let state = State::parse(&text)?;
         state.must_be_of(header)?;
@@ -83,7 +94,7 @@ impl Arriving {
         let path = &args.target;
         let name = || path.display().to_string();
         if !path.exists() {
-            return Self::make(args, header).with_context(name);
+            return Self::make(args, header);
         }
         let file = WritableFile::open(path).with_context(name)?;
         let (found, least) = (file.size(), header.size);
@@ -93,6 +104,7 @@ impl Arriving {
         }
         let block_device = file.is_block_device().with_context(name)?;
         let state_path = state_path(args, block_device);
+        refuse_foreign(&state_path)?;
         let known = if args.resume {
             read_state(&state_path, header)?
         } else {
@@ -122,19 +134,21 @@ impl Arriving {
 
     /// A target that does not exist becomes a file of exactly the right size.
     fn make(args: &CopyArgs, header: &Header) -> anyhow::Result<Self> {
+        let name = || args.target.display().to_string();
         if !header.contents.is_whole() {
-            return Err(Error::from(TruckRefusal::NoCopy).into());
+            return Err(Error::from(TruckRefusal::NoCopy)).with_context(name);
         }
         let state = State::begin(header, full_name(&args.target), header.size);
-        refuse_gap(&state, header)?;
+        refuse_gap(&state, header).with_context(name)?;
         let state_path = state_path(args, false);
+        refuse_foreign(&state_path)?;
         // Before the target, so that whoever goes on need not ask what that is.
         save(&state_path, &state)?;
         let file = match WritableFile::create_new(&args.target, header.size) {
             Ok(file) => file,
             Err(error) => {
-                small_file::remove(&state_path)?;
-                return Err(error.into());
+                small_file::remove(&state_path).with_context(|| state_path.display().to_string())?;
+                return Err(error).with_context(name);
             }
         };
         Ok(Self {
@@ -189,58 +203,78 @@ impl Arriving {
         )
     }
 
-    /// The level that arrived, where it has metadata and that is where it should be.
-    fn level(&self, header: &Header) -> Option<Level> {
-        let end = header.size.align_down(MD_BLOCK);
-        let at = DevPos::at(end.checked_sub(MD_BLOCK)?);
-        let window = Window::of(&self.file, ImagePos::START, header.size)?;
-        locate_at(window, at, IndexChoice::Auto).ok()
+    /// The level that arrived, and those within it, the outermost first; none where its metadata is not where it should be.
+    fn levels(&self, header: &Header) -> Result<Vec<Level>> {
+        let Some(window) = Window::of(&self.file, ImagePos::START, header.size) else {
+            return Ok(Vec::new());
+        };
+        Ok(locate(window, &quick())?.levels)
+    }
+
+    /// Says where the disk has, at its end, what DRBD would take for its metadata.
+    fn stranger(&self) -> Result<Option<String>> {
+        let found = !locate(Window::whole(&self.file), &quick())?.levels.is_empty();
+        let note = "note: other DRBD metadata is at its end: attached as it is, the disk would be that resource";
+        Ok(found.then(|| note.to_owned()))
     }
 
     /// What comes next, the first first.
     pub(crate) fn next_steps(&self, args: &CopyArgs, header: &Header) -> Result<Vec<String>> {
         let target = args.target.display();
         match header.contents {
-            Contents::Data => return Ok(vec![format!(
-                "mdtool import {target} DUMP    (the data is there, and no metadata)"
-            )]),
+            Contents::Data => {
+                let import = format!(
+                    "mdtool import {target} DUMP    (only the data was copied; `mdtool export` makes the dump of its metadata)"
+                );
+                return Ok([import].into_iter().chain(self.stranger()?).collect());
+            }
             Contents::Ranges => {
                 return Ok(vec![format!("mdtool sum --check SUMS {target}")]);
             }
             Contents::Level | Contents::Changed => {}
         }
         let before = (header.contents == Contents::Changed).then(|| "on the source, before it is written to again: new-current-uuid --clear-bitmap (`mdtool plan --departure` prints it)".to_owned());
+        let levels = self.levels(header)?;
+        let level = levels.first();
+        let v09 = level.is_some_and(|level| level.superblock.format() == Format::V09);
+        let inner = levels.len() > 1;
+        let node = if v09 { " --node-id N" } else { "" };
         if self.size() == header.size {
             let mut steps: Vec<String> = before.into_iter().collect();
-            steps.push(format!(
-                "mdtool check {target}    (it has exactly the size for which the metadata is, and attaches as it is)"
-            ));
+            let fits = "it has exactly the size that the metadata is for";
+            if v09 {
+                let level = if inner { " --level outer" } else { "" };
+                steps.push(format!(
+                    "mdtool edit {target}{level}{node}    ({fits}; the node id is still the source's)"
+                ));
+            } else {
+                steps.push(format!("mdtool check {target}    ({fits}: `drbdadm up` attaches it as it is)"));
+            }
             return Ok(steps);
         }
         let mut words = format!("mdtool adopt {target}");
-        if header.level > 0 {
+        if inner {
+            words.push_str(" --level outer");
+        } else if header.level > 0 {
             words.push_str(" --stacked");
         }
-        if let Some(level) = self.level(header) {
-            if level.superblock.format() == Format::V09 {
-                words.push_str(" --node-id N");
-            }
-            if level.superblock.al_state() != AlState::Clean {
-                words.push_str(" --apply-al");
-            }
+        words.push_str(node);
+        if level.is_some_and(|level| level.superblock.al_state() != AlState::Clean) {
+            words.push_str(" --apply-al");
         }
         words.push_str("    (the disk is larger than the copy, and DRBD looks at its end)");
         let mut steps: Vec<String> = before.into_iter().collect();
         steps.push(words);
-        let quick = LocateOptions {
-            scan: ScanMode::Never,
-            ..LocateOptions::default()
-        };
-        if !locate(Window::whole(&self.file), &quick)?.levels.is_empty() {
-            let old = "DRBD metadata of another resource is at its end: attached as it is, the disk would be that one";
-            steps.push(format!("note: {old}"));
-        }
+        steps.extend(self.stranger()?);
         Ok(steps)
+    }
+}
+
+/// Without a search.
+fn quick() -> LocateOptions {
+    LocateOptions {
+        scan: ScanMode::Never,
+        ..LocateOptions::default()
     }
 }
 
@@ -322,11 +356,7 @@ fn describe(file: &WritableFile, header: &Header) -> Result<String> {
     for one in occupants(device)? {
         words.push(format!("the {}", one.kind));
     }
-    let quick = LocateOptions {
-        scan: ScanMode::Never,
-        ..LocateOptions::default()
-    };
-    if !locate(device, &quick)?.levels.is_empty() {
+    if !locate(device, &quick())?.levels.is_empty() {
         words.push("the DRBD resource".to_owned());
     }
     let (first, rest) = words.split_first().map_or(("", [].as_slice()), |(first, rest)| {

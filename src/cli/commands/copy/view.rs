@@ -15,7 +15,9 @@ pub(crate) struct Report<'a> {
     pub(crate) args: &'a CopyArgs,
     pub(crate) header: &'a Header,
     pub(crate) totals: Totals,
-    /// Where this run began.
+    /// Where this run began to read.
+    pub(crate) from: DevPos,
+    /// Where this run began to copy.
     pub(crate) first: DevPos,
     /// `None` for a stream.
     pub(crate) target_size: Option<Bytes>,
@@ -35,7 +37,7 @@ impl Report<'_> {
         let done = if self.target_size.is_some() {
             "copied, and on disk"
         } else {
-            "sent; what arrived is known at the other end"
+            "sent; the other end says what arrived"
         };
         let what = match self.header.contents {
             Contents::Level => "with its metadata",
@@ -43,10 +45,12 @@ impl Report<'_> {
             Contents::Ranges => "some ranges of it",
             Contents::Changed => "what was written since, and its metadata",
         };
-        let again = if self.first > DevPos::START {
-            format!(", gone on at {}", self.first)
-        } else {
+        let again = if self.first == DevPos::START {
             String::new()
+        } else if self.from < self.first {
+            format!(", resumed at {}; what came before was read again for the checksums only", self.first)
+        } else {
+            format!(", resumed at {}", self.first)
         };
         let mut text = format!(
             "{}: level {} of {}, {what}: {}{again}\n    {} of data, {} of zeros: {done}",

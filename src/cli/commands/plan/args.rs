@@ -43,6 +43,9 @@ pub(crate) struct PlanArgs {
     /// With --departure, the disk is this logical volume: copy from a snapshot of it
     #[arg(long, value_name = "VG/LV", requires = "departure")]
     pub(crate) lv: Option<String>,
+    /// With --lv, that is a thin volume, whose snapshots take room from its pool
+    #[arg(long, requires = "lv")]
+    pub(crate) thin: bool,
     /// With --departure, the disk is this ZFS volume: copy from a snapshot of it
     #[arg(long, value_name = "POOL/VOLUME", requires = "departure", conflicts_with = "lv")]
     pub(crate) zvol: Option<String>,

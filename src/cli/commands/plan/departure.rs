@@ -1,7 +1,13 @@
 //! `mdtool plan --departure`: what is done on the side that is left, in order. Nothing of it is executed.
 
+mod arrival;
 mod config;
+mod first;
 mod names;
+mod nodes;
+mod notes;
+mod second;
+mod snapshot;
 mod steps;
 mod view;
 
@@ -11,19 +17,36 @@ use crate::cli::Streams;
 use crate::cli::commands::compare::after_departure;
 use crate::cli::commands::plan::args::PlanArgs;
 use crate::cli::commands::plan::departure::names::Names;
-use crate::cli::commands::plan::departure::steps::{Departure, Snapshot};
+use crate::cli::commands::plan::departure::nodes::Nodes;
+use crate::cli::commands::plan::departure::snapshot::Snapshot;
+use crate::cli::commands::plan::departure::steps::{Departure, Place};
 use crate::cli::outcome::Outcome;
 use crate::cli::session::select::Chosen;
 use crate::cli::session::source::Source;
 use crate::error::Error;
 use crate::format::superblock::Format;
 use crate::survey::locate::ScanMode;
-use crate::truck::extent;
+use crate::truck::{TruckRefusal, extent};
 use crate::units::{Bytes, NodeId};
 
 pub(crate) fn run(args: &PlanArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
+    let departure = departing(args)?;
+    if args.json {
+        writeln!(out.stdout, "{:#}", departure.json())?;
+    } else {
+        departure.print(out.stdout)?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// Which resource departs, and how.
+fn departing(args: &PlanArgs) -> anyhow::Result<Departure> {
     let path = &args.image.image;
     let name = || path.display().to_string();
+    anyhow::ensure!(
+        args.rate.as_ref().is_none_or(|rate| rate.0 > Bytes::ZERO),
+        "--rate: 0 would never end, expected 1 byte or more"
+    );
     let chosen = Chosen::open(&args.image, args.level, ScanMode::Auto)?;
     let count = chosen.located.levels.len();
     anyhow::ensure!(
@@ -39,30 +62,44 @@ pub(crate) fn run(args: &PlanArgs, out: &mut Streams<'_>) -> anyhow::Result<Outc
     );
     let size = extent::of(level, false).map_err(Error::from);
     let size = size.with_context(name)?;
-    let names = Names::of(args, chosen.number > 0)?;
-    let snapshot = match (&args.lv, &args.zvol) {
-        (Some(lv), _) => Snapshot::lvm(lv)?,
-        (None, Some(zvol)) => Snapshot::Zfs(zvol.clone()),
-        (None, None) => Snapshot::None,
-    };
+    let target_size = args.target_size.map(|size| size.0);
+    if let Some(found) = target_size.filter(|target| *target < size) {
+        let refusal = Error::from(TruckRefusal::TooSmall { found, least: size });
+        return Err(refusal).context("--target-size");
+    }
+    let own = nodes::own(&level.superblock);
+    let names = Names::of(args, chosen.number > 0, own)?;
+    let nodes = Nodes::of(&level.superblock, names.node_id);
+    anyhow::ensure!(
+        nodes.target.is_none() || nodes.target != own,
+        "the target's node id is {}, which is this node's own: expected another, by --node-id",
+        own.unwrap_or_default()
+    );
     let source = Source::of_image(&args.image, args.level)?;
-    let meeting = after_departure(&source, args.node_id.map(NodeId::new))?;
-    let departure = Departure {
+    let meeting = after_departure(&source, nodes.target.map(NodeId::new))?;
+    Ok(Departure {
         names,
-        snapshot,
+        snapshot: snapshot(args)?,
         format: level.superblock.format(),
         size,
-        stacked: chosen.number > 0,
-        node_id: args.node_id,
+        target_size,
+        place: Place {
+            number: chosen.number,
+            count,
+        },
+        nodes,
         seconds: args.rate.and_then(|rate| seconds(size, rate.0)),
         meeting,
-    };
-    if args.json {
-        writeln!(out.stdout, "{:#}", departure.json())?;
-    } else {
-        departure.print(out.stdout)?;
+    })
+}
+
+/// What the copy is made of.
+fn snapshot(args: &PlanArgs) -> anyhow::Result<Snapshot> {
+    match (&args.lv, &args.zvol) {
+        (Some(lv), _) => Snapshot::lvm(lv, args.thin),
+        (None, Some(zvol)) => Ok(Snapshot::Zfs(zvol.clone())),
+        (None, None) => Ok(Snapshot::None),
     }
-    Ok(Outcome::Done)
 }
 
 /// How long so much takes at a rate.

@@ -16,6 +16,9 @@ pub(crate) struct SumArgs {
     /// Sum this resource of the stack, as `copy` copies it [default: the whole image]
     #[arg(long, value_name = "outer|inner|N", conflicts_with = "at")]
     pub(crate) level: Option<LevelChoice>,
+    /// With --stacked, --level or --at, end with the DRBD device, without the metadata
+    #[arg(long, conflicts_with = "check")]
+    pub(crate) data_only: bool,
     /// Size of a chunk; for blake3 a power of two [default: 64MiB]
     #[arg(long, value_name = "SIZE", conflicts_with = "check")]
     pub(crate) chunk: Option<Size>,

@@ -72,8 +72,9 @@ pub(crate) fn run(
     }
     let (count, bytes) = (bad.count, bad.bytes);
     out.tell(format_args!(
-        "mdtool: {}: {good} chunks are as listed, {count} ({bytes}) are not",
-        args.image.image.display()
+        "mdtool: {}: {good} of {} chunks are as listed; {bytes} differ or are missing",
+        args.image.image.display(),
+        good.saturating_add(count)
     ));
     if !list.complete {
         out.tell(format_args!(

@@ -1,25 +1,27 @@
 //! A list of checksums: JSON Lines, the first of which says what was summed, and the last that it is complete.
 
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Context;
 use serde_json::json;
 
-use crate::error::{IoError, IoOp, Result};
+use crate::error::{Error, IoError, IoOp, Result};
 use crate::format::superblock::Uuid;
 use crate::image::NewFile;
 use crate::truck::hash::{Algorithm, Tree, Value};
 use crate::truck::pieces::Piece;
-use crate::truck::stream::Header;
+use crate::truck::stream::{Contents, Header};
 use crate::truck::sums::{CHUNK, ChunkSum, PieceSums, Summing};
-use crate::units::{Bytes, DevPos, range_len};
+use crate::units::{Bytes, range_len};
 
 /// What was summed.
 pub(crate) struct Subject {
     pub(crate) image: String,
     /// `None` for the whole image.
     pub(crate) level: Option<usize>,
+    /// Without the metadata.
+    pub(crate) data_only: bool,
     pub(crate) current_uuid: Option<String>,
     pub(crate) device_uuid: Option<String>,
 }
@@ -29,6 +31,7 @@ impl Subject {
         Self {
             image,
             level: None,
+            data_only: false,
             current_uuid: None,
             device_uuid: None,
         }
@@ -52,7 +55,11 @@ impl<W: Write> Lines<W> {
         lines.line(&json!({
             "mdtool_sums": 1,
             "image": subject.image,
-            "what": if subject.level.is_some() { "level" } else { "image" },
+            "what": match (subject.level, subject.data_only) {
+                (None, _) => "image",
+                (Some(_), false) => "level",
+                (Some(_), true) => "data",
+            },
             "level": subject.level,
             "current_uuid": subject.current_uuid,
             "device_uuid": subject.device_uuid,
@@ -104,11 +111,17 @@ struct Wanted {
 }
 
 struct Shared {
-    lines: Lines<NewFile>,
+    lines: Lines<BufWriter<NewFile>>,
     tree: Tree,
 }
 
 impl CopySums {
+    /// Whether there is to be a list: then it needs every piece from the first byte on.
+    pub(crate) const fn are_wanted(&self) -> bool {
+        self.wanted.is_some()
+    }
+
+    /// Begins the list that `--sums` asks for, before anything is written elsewhere: a name that is taken is known then.
     pub(crate) fn begin(
         path: Option<&Path>,
         image: &Path,
@@ -122,6 +135,7 @@ impl CopySums {
         let subject = Subject {
             image: image.to_string_lossy().into_owned(),
             level: usize::try_from(header.level).ok(),
+            data_only: header.contents == Contents::Data,
             current_uuid: uuid(header.current_uuid),
             device_uuid: uuid(header.device_uuid),
         };
@@ -131,14 +145,10 @@ impl CopySums {
             hash_zeros: false,
         };
         let file = NewFile::create(path).with_context(|| name.clone())?;
-        let lines = Lines::begin(file, &subject, header.size, summing);
-        let mut tree = Tree::default();
-        if header.first > DevPos::START {
-            tree.break_off();
-        }
+        let lines = Lines::begin(BufWriter::new(file), &subject, header.size, summing);
         let shared = Shared {
             lines: lines.with_context(|| name.clone())?,
-            tree,
+            tree: Tree::default(),
         };
         let shared = std::rc::Rc::new(std::cell::RefCell::new(shared));
         let chunks = shared.clone();
@@ -170,9 +180,11 @@ impl CopySums {
         let shared = std::rc::Rc::into_inner(shared).map(std::cell::RefCell::into_inner);
         // OK to expect: the only other holder was dropped just now.
         let Shared { mut lines, tree } = shared.expect("one holder");
-        lines
-            .finish(tree.finish().as_ref())
-            .and_then(|()| lines.out.finish())
+        lines.finish(tree.finish().as_ref()).with_context(|| name.clone())?;
+        let file = lines.out.into_inner();
+        let file = file.map_err(|error| IoError::whole(IoOp::WriteOutput, error.into_error()));
+        file.map_err(Error::from)
+            .and_then(NewFile::finish)
             .with_context(|| name)
     }
 }

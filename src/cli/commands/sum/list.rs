@@ -105,8 +105,10 @@ impl<R: BufRead> List<R> {
         }
         let line = serde_json::from_slice(&line);
         let number = self.number;
+        // Where in the line says little, and serde_json counts lines from this one on.
+        let line = line.ok();
         Ok(Some(line.with_context(|| {
-            format!("line {number}: expected a JSON object")
+            format!("line {number}: expected a JSON object, as `mdtool sum` prints one on each line")
         })?))
     }
 

@@ -5,29 +5,21 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use crate::cli::commands::compare::view::obstacles;
-use crate::cli::commands::plan::departure::steps::{Departure, Side, Snapshot, Step};
+use crate::cli::commands::plan::departure::steps::{Departure, Side, Step};
 use crate::cli::output::human::{bytes_and_decimal, duration};
 use crate::verdict::handshake::Decision;
 
 impl Departure {
-    fn downtime(&self) -> &'static str {
-        if matches!(self.snapshot, Snapshot::None) {
-            "none"
-        } else {
-            "from umount to mount: as long as a snapshot takes"
-        }
-    }
-
     /// What DRBD decides when the two meet, a being this side and b the adopted copy.
     fn decision(&self) -> String {
         let pair = &self.meeting;
         let comes_of = match pair.decision {
-            Decision::SourceBitmap => "what was written since the first step is sent, and nothing else",
+            Decision::SourceBitmap => "the copy gets what was written since it was made, and nothing else",
             Decision::NoSync => "nothing is sent",
-            Decision::SourceFull => "everything is sent",
-            Decision::TargetBitmap | Decision::TargetFull => "the copy would be sent here",
+            Decision::SourceFull => "the copy gets everything, in a full resync",
+            Decision::TargetBitmap | Decision::TargetFull => "this side would be overwritten with the copy",
             Decision::SplitBrain => "split brain: they do not connect",
-            Decision::Unrelated => "they have nothing in common, and do not connect",
+            Decision::Unrelated => "their data is unrelated: they do not connect",
             Decision::Refused => "they do not connect",
         };
         let why = obstacles(pair).join("; ");
@@ -43,7 +35,7 @@ impl Departure {
     pub(crate) fn print(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(
             out,
-            "Departure of {}: {} to copy, holes and zeros not sent",
+            "Departure of {}: {} to copy; holes and zeros are not sent",
             self.names.resource,
             bytes_and_decimal(self.size)
         )?;
@@ -57,16 +49,24 @@ impl Departure {
         }
         writeln!(out)?;
         steps(out, &self.first())?;
-        writeln!(out, "then: {}", self.decision())?;
-        if let [Some(here), Some(there)] = self.rules()[..] {
-            writeln!(out, "    (rule {here} here, {there} there; `mdtool compare` tells it of the two disks)")?;
-        }
+        self.outcome(out)?;
         writeln!(
             out,
-            "\nA second truck, for what was written since, instead of a slow line (before the copy is adopted):\n"
+            "\nA second truck, for what was written since, where the line is too slow for that. Its commands come before the first one's adopt:\ndowntime: {}\n",
+            self.downtime_of_second()
         )?;
         steps(out, &self.second())?;
-        writeln!(out, "Nothing of this was executed.")
+        self.outcome(out)?;
+        writeln!(out, "\nNothing of this was executed.")
+    }
+
+    /// What comes of connecting the two.
+    fn outcome(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "then: {}", self.decision())?;
+        if let [Some(here), Some(there)] = self.rules()[..] {
+            writeln!(out, "    (rule {here} here, {there} there; `mdtool compare` says it of the two disks)")?;
+        }
+        Ok(())
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -77,6 +77,7 @@ impl Departure {
                     "on": step.side.word(),
                     "command": step.command,
                     "why": step.why,
+                    "only_if": step.only_if,
                 })
             };
             steps.into_iter().map(step).collect()
@@ -92,6 +93,7 @@ impl Departure {
             "decision_code": self.meeting.decision.word(),
             "rules": self.rules(),
             "second_truck": steps(self.second()),
+            "second_downtime": self.downtime_of_second(),
         })
     }
 }
@@ -107,6 +109,9 @@ fn steps(out: &mut dyn Write, steps: &[Step]) -> io::Result<()> {
                 Side::Target => "where the copy goes",
             };
             writeln!(out, "# {place}")?;
+        }
+        if let Some(condition) = &step.only_if {
+            writeln!(out, "    # (only if {condition})")?;
         }
         writeln!(out, "    # {}", step.why)?;
         writeln!(out, "    {}", step.command)?;
