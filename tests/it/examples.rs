@@ -136,10 +136,24 @@ fn every_example_does_what_it_says() {
             let run = shell(&line, &ground.place());
             // A mistake in an example would be a usage or a file that is not there.
             assert!(run.status < 2, "{line}: {run:?}");
-            transcript.push_str(&format!(
-                "$ {line}\n{}{}status: {}\n\n",
-                run.stdout, run.stderr, run.status
-            ));
+            let Run {
+                status,
+                stdout,
+                stderr,
+            } = run;
+            transcript.push_str(
+                &[
+                    "$ ",
+                    &line,
+                    "\n",
+                    &stdout,
+                    &stderr,
+                    "status: ",
+                    &status.to_string(),
+                    "\n\n",
+                ]
+                .concat(),
+            );
         }
         let name = words.replace(' ', "_");
         insta::with_settings!({filters => filters.clone(), omit_expression => true}, {

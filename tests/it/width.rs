@@ -29,7 +29,9 @@ fn on_terminal(line: &str, columns: usize, answer: &str, dir: &std::path::Path) 
 
 /// Lines that are too wide, and could have been broken.
 fn too_wide(text: &str, columns: usize) -> Vec<&str> {
-    let breakable = |line: &&str| line.split_whitespace().count() > 1 && !line.contains("/");
+    let is_path = |word: &str| word.len() > 20 && word.contains('/');
+    let breakable =
+        |line: &&str| line.split_whitespace().count() > 1 && !line.split_whitespace().any(is_path);
     // What draws a bar begins anew behind a carriage return.
     let lines = text.lines().flat_map(|line| line.split('\r'));
     lines
