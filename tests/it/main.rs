@@ -51,6 +51,8 @@ mod copy;
 mod devices;
 /// `diff`: the data of two replicas.
 mod diff;
+/// README and pages of docs/: their commands are run, and what is printed there is compared.
+mod documents;
 /// The dump parser, held against `drbdmeta verify-dump`.
 mod dump_parse;
 /// `edit` and `wipe`.

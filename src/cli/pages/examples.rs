@@ -165,7 +165,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         &[
             (
                 "Every way to adopt the inner resource",
-                "mdtool plan truck.raw --stacked",
+                "mdtool plan truck.raw --stacked --compat 9.22",
             ),
             (
                 "Every step of carrying it to another host",
@@ -324,7 +324,7 @@ const STORY: &[Example] = &[
     ),
     (
         "Every way to put it where DRBD looks",
-        "mdtool plan truck.raw --stacked",
+        "mdtool plan truck.raw --stacked --compat 9.22",
     ),
     (
         "Shown first and not written",
