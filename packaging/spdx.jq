@@ -1,4 +1,4 @@
-# Out of `cargo metadata`: an SPDX 2.3 document of the program and of every crate that is linked into it; what only builds or tests it is left out.
+# Out of `cargo metadata`: an SPDX 2.3 document of the program and of every crate that is in it or makes code for it (macros); what only builds or tests it is left out.
 def id: "SPDXRef-" + (.name + "-" + .version | gsub("[^A-Za-z0-9.-]"; "-"));
 (.packages | map({(.id): .}) | add) as $packages
 | (.resolve.nodes | map({(.id): [.deps[] | select(any(.dep_kinds[]; .kind == null)) | .pkg]}) | add) as $needs
