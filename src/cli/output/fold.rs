@@ -83,6 +83,10 @@ impl<'a> Folding<'a> {
 
 impl Write for Folding<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.width.is_none() && !self.quiet {
+            // A dump of gigabytes goes through in the pieces that it comes in.
+            return self.out.write(bytes);
+        }
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             self.pending.extend_from_slice(piece);
             if piece.ends_with(b"\n") {
