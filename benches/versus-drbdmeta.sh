@@ -16,7 +16,7 @@ trap 'rm -rf "$work" "$large"' EXIT
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 images() { cargo bench --quiet --locked --bench images -- "$@"; }
 
-printf 'mdtool %s, %s, %s, %s processors, load %s, %s\n\n' "$("$mdtool" --version)" "$(drbdadm --version 2>/dev/null | sed -n 's/^DRBDADM_VERSION=/drbd-utils /p')" \
+printf 'mdtool %s, %s, %s, %s processors, load %s, %s\n\n' "$("$mdtool" --version | head -1)" "$(drbdadm --version 2>/dev/null | sed -n 's/^DRBDADM_VERSION=/drbd-utils /p')" \
     "$(uname -sr)" "$(nproc)" "$(cut -d' ' -f1-3 /proc/loadavg)" "$(date -I)"
 
 images dense "$work/dense.raw"

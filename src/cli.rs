@@ -5,8 +5,10 @@
 mod args;
 mod commands;
 mod groups;
+mod hands;
 mod outcome;
 mod output;
+mod pages;
 mod ranges;
 mod session;
 mod size;
@@ -15,23 +17,46 @@ mod write;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::FromArgMatches;
 
 pub use args::Cli;
 use outcome::{Outcome, is_broken_pipe};
 use output::document::print_error;
+use output::fold::{Folding, columns};
+use output::progress;
 
 /// Runs the program as the shell called it.
 #[must_use]
 pub fn main() -> ExitCode {
     // A write beyond `ulimit -f` is an error, after which everything is put back, and not the end of us half way.
     crate::image::ignore_size_limit_signal();
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let (mut stdout, mut stderr) = (io::stdout().lock(), io::stderr());
+    let width = columns(&stdout).filter(|_| !prints_data(&args));
+    let mut folded = Folding::new(&mut stdout, width);
+    let width = columns(&stderr);
     let mut out = Streams {
-        stdout: &mut io::stdout().lock(),
-        stderr: &mut io::stderr(),
+        stdout: &mut folded,
+        stderr: &mut Folding::new(&mut stderr, width),
     };
-    run(&std::env::args_os().collect::<Vec<_>>(), &mut out).into()
+    run(&args, &mut out).into()
+}
+
+/// Whether stdout gets what programs read, of which no line may be broken, on a terminal either.
+fn prints_data(args: &[OsString]) -> bool {
+    let data = ["export", "sum", "completions"];
+    let command = args
+        .iter()
+        .skip(1)
+        .find(|arg| !arg.as_encoded_bytes().starts_with(b"-"));
+    let asked = ["--json", "--ranges", "-o", "--output", "--help", "-h"];
+    let has = |word: &str| args.iter().any(|arg| arg == word);
+    let help = has("--help") || has("-h");
+    !help
+        && (command.is_some_and(|word| data.iter().any(|name| word == name))
+            || asked.into_iter().any(has))
 }
 
 /// Where a command prints.
@@ -57,8 +82,33 @@ pub fn run(args: &[OsString], out: &mut Streams<'_>) -> Outcome {
     let json = wants_json(args);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error, out),
+        Err(error) => return usage(error, args, out),
     };
+    let began = Instant::now();
+    let out = &mut Streams {
+        stdout: &mut *out.stdout,
+        stderr: &mut Folding::new(&mut *out.stderr, None).without_remarks(cli.quiet),
+    };
+    if cli.quiet {
+        progress::silence();
+    }
+    if cli.verbose {
+        let build = args::BUILD.replace('\n', ", ");
+        out.tell(format_args!("mdtool: {build}: {}", command_line(args)));
+    }
+    let outcome = run_parsed(&cli, args, json, out);
+    if cli.verbose {
+        let seconds = began.elapsed().as_secs_f64();
+        out.tell(format_args!(
+            "mdtool: status {} after {seconds:.2} s",
+            outcome.code()
+        ));
+    }
+    outcome
+}
+
+/// Runs what the arguments say, and tells what went wrong.
+fn run_parsed(cli: &Cli, args: &[OsString], json: bool, out: &mut Streams<'_>) -> Outcome {
     let mut counted = Counted {
         out: &mut *out.stdout,
         written: false,
@@ -67,7 +117,7 @@ pub fn run(args: &[OsString], out: &mut Streams<'_>) -> Outcome {
         stdout: &mut counted,
         stderr: &mut *out.stderr,
     };
-    let outcome = run_command(&cli, args, &mut streams);
+    let outcome = run_command(cli, args, &mut streams);
     let written = counted.written;
     match outcome {
         Ok(outcome) => outcome,
@@ -141,7 +191,13 @@ fn tell_error(error: anyhow::Error, document: bool, out: &mut Streams<'_>) -> Ou
 }
 
 /// Prints what clap has to say: help on stdout, complaints on stderr.
-fn usage(error: &clap::Error, out: &mut Streams<'_>) -> Outcome {
+fn usage(error: clap::Error, args: &[OsString], out: &mut Streams<'_>) -> Outcome {
+    if let Some((typed, hint)) = hands::instead(&error, args) {
+        out.tell(format_args!("mdtool: {typed} is no command of mdtool"));
+        out.tell(format_args!("hint: {hint}"));
+        return Outcome::Failed;
+    }
+    let error = hands::without_trailing(error);
     if error.use_stderr() {
         out.tell(error.render().to_string().trim_end());
         return Outcome::Failed;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use clap::builder::{PossibleValue, TypedValueParser, ValueParser, ValueParserFactory};
 use clap::{Args, Parser, ValueEnum};
 
 use crate::cli::commands::Command;
@@ -14,14 +15,31 @@ use crate::survey::locate::{IndexChoice, ScanMode};
 
 /// Find, export and move DRBD metadata in disks and disk images
 #[derive(Debug, Parser)]
-#[command(name = "mdtool", version, max_term_width = 100, arg_required_else_help = true, after_help = EXIT_STATUS)]
+#[command(name = "mdtool", version = BUILD, propagate_version = true, max_term_width = 100, arg_required_else_help = true, after_help = EXIT_STATUS)]
 pub struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// Print results and errors only: no notes, warnings, hints or progress
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Say on stderr which build ran what, how it ended and how long it took
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
 }
 
+/// Which build this is: version, commit, target, features.
+pub(crate) const BUILD: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\ncommit: ",
+    env!("MDTOOL_COMMIT"),
+    "\ntarget: ",
+    env!("MDTOOL_TARGET"),
+    "\nfeatures: ",
+    env!("MDTOOL_FEATURES")
+);
+
 /// How every command's exit status is to be read.
-const EXIT_STATUS: &str = "\
+pub(crate) const EXIT_STATUS: &str = "\
 Exit status: 0 done, or yes; 1 ran, and the answer is no, or there are findings; 2 could not run
 (bad usage, I/O error, damaged beyond reading, refused). `probe` has more: see its help.
 A closed pipe is no error.
@@ -118,6 +136,60 @@ pub(crate) struct WritingArgs {
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Parses by [`FromStr`], and knows words for a shell to complete.
+#[derive(Clone, Debug)]
+pub(crate) struct Completed<T> {
+    words: &'static [&'static str],
+    parsed: std::marker::PhantomData<T>,
+}
+
+impl<T> Completed<T> {
+    const fn to(words: &'static [&'static str]) -> Self {
+        let parsed = std::marker::PhantomData;
+        Self { words, parsed }
+    }
+}
+
+impl<T> TypedValueParser for Completed<T>
+where
+    T: FromStr<Err = String> + Clone + Send + Sync + 'static,
+{
+    type Value = T;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<T, clap::Error> {
+        let parse: fn(&str) -> Result<T, String> = str::parse;
+        parse.parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(
+            self.words.iter().map(|word| PossibleValue::new(*word)),
+        ))
+    }
+}
+
+impl ValueParserFactory for LevelChoice {
+    type Parser = ValueParser;
+
+    fn value_parser() -> Self::Parser {
+        ValueParser::new(Completed::<Self>::to(&["outer", "inner", "0", "1"]))
+    }
+}
+
+impl ValueParserFactory for IndexChoice {
+    type Parser = ValueParser;
+
+    fn value_parser() -> Self::Parser {
+        let words = &["auto", "internal", "flex-external", "indexed:0"];
+        ValueParser::new(Completed::<Self>::to(words))
+    }
 }
 
 impl FromStr for LevelChoice {

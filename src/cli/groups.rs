@@ -4,15 +4,16 @@ use std::fmt::Write as _;
 
 use clap::{Command, CommandFactory};
 
-use crate::cli::Cli;
+use crate::cli::args::EXIT_STATUS;
 use crate::cli::commands::GROUPS;
+use crate::cli::{Cli, pages};
 
-/// The program's definitions, its commands grouped, each with its exit statuses.
+/// The program's definitions, its commands grouped, each with its exit statuses and examples.
 pub(crate) fn command() -> Command {
     let mut command = Cli::command();
     for (name, statuses) in GROUPS.iter().flat_map(|(_, commands)| *commands) {
         if !statuses.is_empty() {
-            command = command.mut_subcommand(name, |command| command.after_help(*statuses));
+            command = command.mut_subcommand(name, |command| explained(command, name, statuses));
         }
     }
     let template = format!(
@@ -20,6 +21,24 @@ pub(crate) fn command() -> Command {
         listing(&command)
     );
     command.help_template(template)
+}
+
+/// A command with its exit statuses and examples, and so are those below it.
+fn explained(command: Command, words: &str, statuses: &str) -> Command {
+    let below: Vec<String> = command
+        .get_subcommands()
+        .map(|one| one.get_name().to_owned())
+        .collect();
+    let command = below.iter().fold(command, |command, name| {
+        let words = format!("{words} {name}");
+        command.mut_subcommand(name, |command| explained(command, &words, statuses))
+    });
+    // What can be completed is in the value's name already, and is not all that can be given.
+    let command = command.mut_args(|arg| match arg.get_id().as_str() {
+        "level" | "index" => arg.hide_possible_values(true),
+        _ => arg,
+    });
+    command.after_help(pages::below(words, statuses))
 }
 
 /// Every group with its commands, in the words of their definitions.
@@ -44,18 +63,81 @@ fn listing(command: &Command) -> String {
 
 /// The man pages: each file's name and its text, the program's own first.
 pub(crate) fn man_pages() -> std::io::Result<Vec<(String, Vec<u8>)>> {
-    let mut command = command();
+    let mut command = command().disable_help_subcommand(true);
     command.build();
+    let mut pages = Vec::new();
+    add_pages(&command, "", "", &mut pages)?;
+    Ok(pages)
+}
+
+/// Adds a command's page, and those of the commands below it.
+fn add_pages(
+    command: &Command,
+    words: &str,
+    statuses: &str,
+    pages: &mut Vec<(String, Vec<u8>)>,
+) -> std::io::Result<()> {
+    let name = page_name(words);
     let shown = |command: &&Command| !command.is_hide_set() && command.get_name() != "help";
-    let subcommands: Vec<Command> = command.get_subcommands().filter(shown).cloned().collect();
-    std::iter::once(command)
-        .chain(subcommands)
-        .map(|command| {
-            let man = clap_mangen::Man::new(command.disable_help_subcommand(true));
-            let mut page = Vec::new();
-            man.render(&mut page)?;
-            Ok((man.get_filename(), page))
-        })
+    let below: Vec<&Command> = command.get_subcommands().filter(shown).collect();
+    let (above, _) = words.rsplit_once(' ').unwrap_or(("", ""));
+    let mut related: Vec<String> = if words.is_empty() {
+        Vec::new()
+    } else {
+        vec![page_name(above)]
+    };
+    related.extend(beside(words).iter().map(|name| page_name(name)));
+    let inner = |one: &&Command| page_name(format!("{words} {}", one.get_name()).trim());
+    related.extend(below.iter().map(inner));
+    let man = clap_mangen::Man::new(command.clone())
+        .title(name.to_uppercase())
+        .section("8")
+        .source(format!("mdtool {}", env!("CARGO_PKG_VERSION")))
+        .manual("Metadata of DRBD");
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    // Names of commands stay whole.
+    page.extend_from_slice(b".nh\n.ad l\n");
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if !below.is_empty() {
+        man.render_subcommands_section(&mut page)?;
+    }
+    let statuses_of_program = statuses_of(words).unwrap_or(statuses);
+    pages::sections(words, statuses_of_program, &related).to_writer(&mut page)?;
+    pages.push((format!("{name}.8"), page));
+    for one in below {
+        let words = format!("{words} {}", one.get_name());
+        add_pages(one, words.trim(), statuses_of_program, pages)?;
+    }
+    Ok(())
+}
+
+/// What a page is called: `mdtool-bitmap-show`.
+fn page_name(words: &str) -> String {
+    format!("mdtool {words}").trim().replace(' ', "-")
+}
+
+/// What a command says of its statuses, the program where there are no words; nothing of those within another.
+fn statuses_of(words: &str) -> Option<&'static str> {
+    if words.is_empty() {
+        return Some(EXIT_STATUS);
+    }
+    let mut all = GROUPS.iter().flat_map(|(_, commands)| *commands);
+    all.find(|(name, _)| *name == words)
+        .map(|(_, statuses)| *statuses)
+}
+
+/// The other commands of a command's group.
+fn beside(words: &str) -> Vec<&'static str> {
+    let mut groups = GROUPS.iter().map(|(_, commands)| commands);
+    let group = groups.find(|commands| commands.iter().any(|(name, _)| *name == words));
+    let names = group.into_iter().flat_map(|commands| commands.iter());
+    names
+        .map(|(name, _)| *name)
+        .filter(|name| *name != words)
         .collect()
 }
 

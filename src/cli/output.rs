@@ -4,6 +4,7 @@
 
 pub(crate) mod change;
 pub(crate) mod document;
+pub(crate) mod fold;
 pub(crate) mod human;
 pub(crate) mod json;
 pub(crate) mod picture;

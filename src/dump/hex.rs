@@ -102,7 +102,8 @@ const BLANK_LINE: &[u8; LINE_LEN] =
 #[inline]
 pub(super) fn print_full_line(words: &[u32; LINE_WORDS]) -> [u8; LINE_LEN] {
     let mut line = *BLANK_LINE;
-    let digits: [u8; 8 * LINE_WORDS] = print_digits(&values::<_, { 4 * LINE_WORDS }>(words));
+    let digits: [u8; 8 * LINE_WORDS] =
+        print_digits(&values::<LINE_WORDS, { 4 * LINE_WORDS }>(words));
     if let Some((_, values)) = line.split_first_chunk_mut::<4>() {
         let (values, _) = values.as_chunks_mut::<VALUE_LEN>();
         for (text, new) in values.iter_mut().zip(digits.as_chunks().0) {

@@ -33,13 +33,15 @@ pub(super) fn scan(text: &[u8], room: u64, most: u64, words: &mut Vec<u32>) -> S
         match *byte {
             b'\n' if left >= LINE_VALUES => {
                 scan.newlines = scan.newlines.saturating_add(1);
-                rest = match rest.split_first_chunk::<LINE_LEN>() {
-                    Some((line, behind)) if let Some(line) = full_line(line) => {
+                let split = rest.split_first_chunk::<LINE_LEN>();
+                let full = split.and_then(|(line, behind)| Some((full_line(line)?, behind)));
+                rest = match full {
+                    Some((line, behind)) => {
                         words.extend_from_slice(&line);
                         scan.values = scan.values.saturating_add(LINE_VALUES);
                         behind
                     }
-                    _ => skip(rest, 1),
+                    None => skip(rest, 1),
                 };
             }
             b'\n' => {

@@ -215,8 +215,9 @@ impl<'a> JournalWriter<'a> {
 
 /// As much of a text as a frame takes, and its length.
 fn text(text: &str) -> (&[u8], u16) {
-    let end = text.floor_char_boundary(LONGEST_TEXT);
-    let bytes = text.as_bytes().split_at(end.min(text.len())).0;
+    let mut ends = (0..=LONGEST_TEXT.min(text.len())).rev();
+    let end = ends.find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    let bytes = text.as_bytes().split_at(end).0;
     (bytes, u16::try_from(bytes.len()).unwrap_or(0))
 }
 

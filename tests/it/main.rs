@@ -51,10 +51,14 @@ mod copy;
 mod devices;
 /// `diff`: the data of two replicas.
 mod diff;
+/// README and pages of docs/: their commands are run, and what is printed there is compared.
+mod documents;
 /// The dump parser, held against `drbdmeta verify-dump`.
 mod dump_parse;
 /// `edit` and `wipe`.
 mod edit;
+/// The examples of help and man pages.
+mod examples;
 /// What the dump of every resource looks like, held against `drbdmeta dump-md`.
 mod export_drbdmeta;
 /// Faults in reading, and outputs that are full.
@@ -67,6 +71,8 @@ mod files;
 mod fit;
 /// What the fuzz targets hold, on their seeds and on every crash that was found.
 mod fuzz;
+/// What hands type.
+mod hands;
 /// What `import` refuses and asks for, and `undo`.
 mod import;
 /// What `import` writes, held against `drbdmeta restore-md`.
@@ -120,6 +126,8 @@ mod traces;
 mod undo_names;
 /// Undo files that earlier versions wrote.
 mod undo_old;
+/// Lines no wider than the terminal.
+mod width;
 /// Windows into images of whole disks.
 mod windows;
 /// The one way in which every command writes.

@@ -172,7 +172,7 @@ impl Drbdmeta {
         let path = std::env::temp_dir().join("mdtool-test-drbdmeta.lock");
         let mut options = std::fs::OpenOptions::new();
         let file = options.create(true).append(true).open(path).ok()?;
-        file.lock().ok()?;
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).ok()?;
         Some(file)
     }
 

@@ -190,6 +190,28 @@ fn a_retired_superblock_is_moved_and_never_damaged_or_none() {
     }
 }
 
+/// The disk that was adopted is in order: what adopting retired inside it is no warning, and sends nobody to another disk.
+#[test]
+fn what_was_retired_on_the_disk_in_use_is_a_note() {
+    let dir = scratch();
+    let path = built(&dir, "stack.raw", 64 * MIB, &[Level::v08(), Level::v08()]);
+    let undo = dir.path().join("undo");
+    let adopted = run(
+        "adopt",
+        &path,
+        &["--stacked", "--yes", "--undo", undo.to_str().unwrap()],
+    );
+    assert_eq!(adopted.status, 0, "{adopted:?}");
+    let checked = run("check", &path, &["--json"]);
+    let told: Value = serde_json::from_str(&checked.stdout).unwrap();
+    let text = told.to_string();
+    assert!(
+        text.contains("\"retired-copy\"") && !text.contains("\"retired\""),
+        "{text}"
+    );
+    assert_eq!(checked.status, 0, "{text}");
+}
+
 #[test]
 fn what_lacks_its_magic_is_not_changed() {
     let dir = scratch();

@@ -3,6 +3,7 @@
 pub(crate) mod args;
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 use anyhow::Context;
 
@@ -36,8 +37,13 @@ pub(crate) fn run(
     let args = &ExportArgs {
         image,
         level,
+        output: args.output.clone().filter(|path| path != Path::new("-")),
         ..args.clone()
     };
+    anyhow::ensure!(
+        !args.json || args.output.is_some(),
+        "--json and --output -: the dump and the document cannot both go to stdout, expected a file"
+    );
     let chosen = Chosen::open_sure(&args.image, args.level, ScanMode::Auto)?;
     chosen.opened.tell_warnings(&args.image, out);
     let (opened, level) = (&chosen.opened, chosen.level());

@@ -5,6 +5,8 @@ mod check;
 pub(crate) mod list;
 pub(crate) mod lines;
 
+use std::path::Path;
+
 use anyhow::Context;
 
 use crate::cli::Streams;
@@ -49,7 +51,8 @@ pub(crate) fn run(
         summing.chunk,
         summing.algorithm
     );
-    match &args.output {
+    let output = args.output.as_deref();
+    match output.filter(|path| *path != Path::new("-")) {
         None => summed.list(args, summing, out.stdout)?,
         Some(path) => {
             let target = || path.display().to_string();

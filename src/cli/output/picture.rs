@@ -1,11 +1,16 @@
 //! A picture of the stack: one line a level, outermost first, every device beginning at the left.
 
+use crate::cli::output::fold::stdout_columns;
 use crate::format::layout::MdIndex;
 use crate::survey::locate::Level;
 use crate::survey::occupancy::Evidence;
 
-/// Columns for the innermost device.
+/// Columns for the innermost device, where there is room.
 const INNERMOST: usize = 42;
+/// Columns that each level takes besides: its metadata.
+const METADATA: usize = 14;
+/// Fewer are no picture.
+const FEWEST: usize = 18;
 
 /// The lines; none where a level's data is on another device. Who lives on the disk is named where the outermost device is.
 pub(crate) fn draw(levels: &[Level], evidence: &[Evidence]) -> Vec<String> {
@@ -13,7 +18,12 @@ pub(crate) fn draw(levels: &[Level], evidence: &[Evidence]) -> Vec<String> {
         return Vec::new();
     }
     let mut lines: Vec<String> = Vec::new();
-    let mut width = INNERMOST;
+    let around = METADATA.saturating_mul(levels.len()).saturating_add(4);
+    let room = stdout_columns().map_or(INNERMOST, |columns| columns.saturating_sub(around));
+    let mut width = INNERMOST.min(room);
+    if width < FEWEST {
+        return Vec::new();
+    }
     for level in levels.iter().rev() {
         let metadata = match level.layout.index {
             MdIndex::Internal => "sb|log|bitmap|",
@@ -23,7 +33,12 @@ pub(crate) fn draw(levels: &[Level], evidence: &[Evidence]) -> Vec<String> {
         let outermost = lines.len().saturating_add(1) == levels.len();
         let name = match lives_in(levels, evidence).filter(|_| outermost) {
             Some(who) => format!(" {device}, {who} "),
-            None => format!(" {device} "),
+            None => String::new(),
+        };
+        let name = if name.is_empty() || name.len() > width {
+            format!(" {device} ")
+        } else {
+            name
         };
         let line = format!("|<{name:-^width$}>|{metadata}");
         // The next one outwards spans all of this line: its two frames of three characters and its name between them.

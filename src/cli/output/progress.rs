@@ -1,6 +1,7 @@
 //! How far long work is: a bar on stderr, where that is a terminal, for what takes longer than half a second.
 
 use std::io::{self, IsTerminal, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -11,6 +12,14 @@ use crate::units::Bytes;
 const PATIENCE: Duration = Duration::from_millis(500);
 const LOOK: &str =
     "{msg} [{bar:30}] {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left";
+
+/// Whether nobody wants to see any.
+static SILENT: AtomicBool = AtomicBool::new(false);
+
+/// Draws no bar from now on.
+pub(crate) fn silence() {
+    SILENT.store(true, Ordering::Relaxed);
+}
 
 /// A bar, drawn only while [`Progress::during`] lasts; clones are the same one.
 #[derive(Clone)]
@@ -24,7 +33,7 @@ impl Progress {
     pub(crate) fn new() -> Self {
         Self {
             bar: ProgressBar::hidden(),
-            terminal: io::stderr().is_terminal(),
+            terminal: io::stderr().is_terminal() && !SILENT.load(Ordering::Relaxed),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use crate::cli::args::ImageArgs;
+use crate::cli::output::fold::stdout_columns;
 use crate::cli::output::human::{binary, bytes_and_decimal};
 use crate::cli::output::{picture, story, traces};
 use crate::cli::session::open::Opened;
@@ -215,6 +216,10 @@ pub(crate) fn table<const N: usize>(
             *width = cell.chars().count().max(*width);
         }
     }
+    let total: usize = widths.iter().map(|width| width.saturating_add(2)).sum();
+    if stdout_columns().is_some_and(|columns| total > columns.saturating_add(2)) {
+        return records(&names, rows, out);
+    }
     for row in all() {
         let mut line = String::new();
         for ((cell, width), (_, right)) in row.iter().zip(widths).zip(headings) {
@@ -227,6 +232,31 @@ pub(crate) fn table<const N: usize>(
             line.push_str("  ");
         }
         writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+/// Prints a table that is too wide as one: a line for each cell, under the first of its row.
+fn records<const N: usize>(
+    names: &[String; N],
+    rows: &[[String; N]],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let width = names
+        .iter()
+        .map(|name| name.chars().count())
+        .max()
+        .unwrap_or(0);
+    for row in rows {
+        for (number, (name, cell)) in names.iter().zip(row).enumerate() {
+            let indent = if number == 0 { "" } else { "  " };
+            let width = width.saturating_sub(indent.len()).saturating_add(2);
+            writeln!(
+                out,
+                "{}",
+                format!("{indent}{name:width$}  {cell}").trim_end()
+            )?;
+        }
     }
     Ok(())
 }

@@ -143,13 +143,12 @@ pub fn check<'a>(
     Ok(judged)
 }
 
-/// The traces that are judged for themselves: where DRBD looks, and wherever they are where nothing else was found.
+/// The traces that are judged for themselves.
 fn unseen(located: &Located) -> impl Iterator<Item = &Trace> {
-    let none = located.levels.is_empty();
     located.traces.iter().filter(move |trace| {
         let levels = located.levels.iter();
         let known = levels.map(|level| level.layout.md).any(|at| at == trace.at);
-        (trace.in_place || none) && !known
+        super::traces::stands_alone(located, trace) && !known
     })
 }
 

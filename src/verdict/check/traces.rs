@@ -6,8 +6,8 @@ use super::rule::{Judge, Rule};
 use super::run::Case;
 use super::subject::At;
 use crate::format::superblock::{Format, Uuid};
-use crate::survey::locate::{FoundBy, Why};
-use crate::survey::traces::TraceKind;
+use crate::survey::locate::{FoundBy, Level, Located, Why};
+use crate::survey::traces::{Trace, TraceKind};
 use crate::units::MD_BLOCK;
 
 pub(super) static RULES: &[Rule] = &[
@@ -96,12 +96,23 @@ fn retired(case: &Case<'_>) -> Vec<Fault> {
     maybe(found.then(|| Fault::at(case.subject.whole(), text)))
 }
 
+/// Whether a trace is judged for itself: where DRBD looks, and wherever it is where nothing else was found. Where DRBD finds metadata on
+/// this disk, what was retired inside it is a copy, whichever place it had.
+pub(super) fn stands_alone(located: &Located, trace: &Trace) -> bool {
+    let in_use = |level: &Level| level.found_by != FoundBy::Scan;
+    if trace.kind == TraceKind::Retired && located.levels.first().is_some_and(in_use) {
+        return false;
+    }
+    trace.in_place || located.levels.is_empty()
+}
+
 fn retired_copy(case: &Case<'_>) -> Vec<Fault> {
     if case.number != Some(0) || case.trace.is_some() {
         return Vec::new();
     }
     let traces = case.located.traces.iter();
-    let found = traces.filter(|trace| trace.kind == TraceKind::Retired && !trace.in_place);
+    let found = traces
+        .filter(|trace| trace.kind == TraceKind::Retired && !stands_alone(case.located, trace));
     found
         .map(|trace| {
             let end = trace.at.checked_add(MD_BLOCK).unwrap_or(trace.at);

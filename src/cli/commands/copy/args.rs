@@ -52,7 +52,7 @@ pub(crate) struct CopyArgs {
     #[arg(long, value_name = "SIZE", default_value = "256MiB")]
     pub(crate) sync_every: Size,
     /// Overwrite what is there without being asked
-    #[arg(long)]
+    #[arg(short, long)]
     pub(crate) yes: bool,
     /// Print one JSON document, and progress as JSON lines on stderr
     #[arg(long)]

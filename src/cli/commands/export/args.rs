@@ -15,7 +15,7 @@ pub(crate) struct ExportArgs {
     /// Which resource of the stack [default: the only one, else 0; with --stacked inner]
     #[arg(long, value_name = "outer|inner|N", conflicts_with = "at")]
     pub(crate) level: Option<LevelChoice>,
-    /// Write the dump to this new file instead of stdout
+    /// Write the dump to this new file; - is stdout, as without it
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Write what this version of drbd-utils can read

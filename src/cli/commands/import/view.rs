@@ -3,11 +3,15 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use crate::cli::output::fold::stdout_columns;
 use crate::format::metadata::Generation;
 use crate::format::superblock::Superblock;
 use crate::surgery::import::Import;
 use crate::transaction::{Region, Summary};
 use crate::units::Bytes;
+
+/// Columns of the table of regions.
+const REGION_COLUMNS: usize = 100;
 
 /// Prints the regions and the new superblock.
 pub(crate) fn print(
@@ -53,6 +57,9 @@ pub(crate) fn regions(out: &mut dyn Write, summary: &Summary) -> io::Result<()> 
 
 /// The same of these regions.
 pub(crate) fn regions_of(out: &mut dyn Write, regions: &[Region]) -> io::Result<()> {
+    if stdout_columns().is_some_and(|columns| columns < REGION_COLUMNS) {
+        return narrow(out, regions);
+    }
     let label = regions.iter().map(|region| region.label.len());
     let width = label.max().unwrap_or(0).max(4);
     writeln!(
@@ -71,6 +78,17 @@ pub(crate) fn regions_of(out: &mut dyn Write, regions: &[Region]) -> io::Result<
             region.written.get(),
             region.differing.get()
         )?;
+    }
+    Ok(())
+}
+
+/// The same, for a terminal that the table does not fit on.
+fn narrow(out: &mut dyn Write, regions: &[Region]) -> io::Result<()> {
+    for region in regions {
+        writeln!(out, "{} ({}):", region.label, region.phase)?;
+        writeln!(out, "  bytes {} to {}", region.range.start.get(), region.range.end.get())?;
+        let (written, differing) = (region.written.get(), region.differing.get());
+        writeln!(out, "  {written} written, {differing} of them differ")?;
     }
     Ok(())
 }

@@ -28,7 +28,7 @@ pub(crate) struct SumArgs {
     /// Hash zeros, too, so that the whole gets the value that b3sum prints
     #[arg(long, conflicts_with = "check")]
     pub(crate) whole: bool,
-    /// Write the list to this new file
+    /// Write the list to this new file; - is stdout, as without it
     #[arg(short, long, value_name = "FILE", conflicts_with = "check")]
     pub(crate) output: Option<PathBuf>,
     /// Compare with this list, and print the chunks that differ as START LENGTH
