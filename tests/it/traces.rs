@@ -157,12 +157,40 @@ fn an_interrupted_change_is_status_4_everywhere_and_names_its_undo_file() {
         patch(&path, superblock + 60, &mark(b'U', &magic));
         crate::support::cut(&path, 64 * MIB + grown);
         assert_agreed(&path, &[], 4, "a change by mdtool was interrupted");
-        let undo = dir.path().join(format!("{name}.mdtool-undo-1790000000"));
+        // What only has the name of an undo file is not named.
         sparse(
-            &dir.path().join(format!("{name}.mdtool-undo-1780000000-2")),
+            &dir.path().join(format!("{name}.mdtool-undo-1790000000")),
             1,
         );
-        sparse(&undo, 1);
+        let probe = run("probe", &path, &[]);
+        assert!(probe.stderr.contains("`mdtool undo FILE`"), "{probe:?}");
+    }
+}
+
+/// The file of the change that was cut off, not that of another one, however new.
+#[test]
+fn the_undo_file_that_is_named_is_that_of_the_interrupted_change() {
+    let dir = scratch();
+    let superblock = 64 * MIB - 4096;
+    let path = built(&dir, "disk.raw", 64 * MIB, &[Level::v08()]);
+    let first = dir.path().join("disk.raw.mdtool-undo-1790000000");
+    let later = dir.path().join("disk.raw.mdtool-undo-1790000001");
+    let edit = |flag: &str, undo: &Path| {
+        let edited = run(
+            "edit",
+            &path,
+            &["--flag", flag, "--yes", "--undo", undo.to_str().unwrap()],
+        );
+        assert_eq!(edited.status, 0, "{edited:?}");
+    };
+    edit("+FULL_SYNC", &first);
+    let between = peek(&path, superblock, 4096);
+    edit("+CRASHED_PRIMARY", &later);
+    // The second one, cut off when the superblock had lost its magic.
+    patch(&path, superblock, &between);
+    let magic = peek(&path, superblock + 60, 4);
+    patch(&path, superblock + 60, &mark(b'U', &magic));
+    let named = |undo: &Path| {
         let probe = run("probe", &path, &[]);
         assert!(
             probe
@@ -170,7 +198,17 @@ fn an_interrupted_change_is_status_4_everywhere_and_names_its_undo_file() {
                 .contains(&format!("mdtool undo {}", undo.display())),
             "{probe:?}"
         );
-    }
+    };
+    named(&later);
+    // With a bitmap that neither knows, neither is named, and neither is taken unless forced.
+    patch(&path, superblock - 32768 - 4096, &[1]);
+    let probe = run("probe", &path, &[]);
+    assert!(probe.stderr.contains("`mdtool undo FILE`"), "{probe:?}");
+    let undo = run("undo", &later, &["--yes"]);
+    assert_eq!(undo.status, 2, "{undo:?}");
+    assert!(undo.stderr.contains("was written to since"), "{undo:?}");
+    assert_eq!(run("undo", &later, &["--yes", "--force"]).status, 0);
+    assert_eq!(peek(&path, superblock, 4096), between);
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod asked;
 mod judged;
 mod race;
 mod resource;
+mod since;
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};

@@ -11,7 +11,7 @@ use crate::cli::session::open::Opened;
 use crate::cli::outcome::Outcome;
 use crate::cli::commands::show::view::Show;
 use crate::cli::output::text;
-use crate::cli::session::select::{choose, find, nothing_found};
+use crate::cli::session::select::{choose, find, half_changed, nothing_found};
 use crate::cli::session::source::named;
 use crate::survey::locate::ScanMode;
 
@@ -25,6 +25,12 @@ pub(crate) fn run(args: &ShowArgs, _command_line: &str, out: &mut Streams<'_>) -
     let located = find(&opened, &image, level, ScanMode::Auto)?;
     if located.levels.is_empty() {
         return Err(nothing_found(&located, &image, &opened));
+    }
+    if let Some(half) = half_changed(&located, &image) {
+        out.tell(format_args!("mdtool: warning: {}", half.answer));
+        for hint in &half.hints {
+            out.tell(format_args!("hint: {hint}"));
+        }
     }
     let chosen = if level.is_some() || image.stacked {
         let number = choose(&located, &image, level, &opened)?;

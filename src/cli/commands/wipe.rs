@@ -31,7 +31,7 @@ pub(crate) fn run(
         aim: Aim::Resource {
             image: &args.image,
             level: args.level,
-            trust: Trust::InPlace,
+            trust: Trust::Erased,
         },
         meta: None,
         writing: &args.writing,

@@ -144,7 +144,9 @@ pub(crate) fn choose(
     let Some(innermost) = count.checked_sub(1) else {
         return Err(nothing_found(located, args, opened));
     };
-    refuse_half_changed(located, args)?;
+    if let Some(refused) = half_changed(located, args) {
+        return Err(refused.into());
+    }
     let default = if args.stacked {
         LevelChoice::Inner
     } else {
@@ -175,19 +177,18 @@ pub(crate) fn choose(
     }
 }
 
-/// Refuses a superblock that was named, where an interrupted change left its mark: bitmap and log beside it may be anybody's by now.
-fn refuse_half_changed(located: &Located, args: &ImageArgs) -> anyhow::Result<()> {
+/// What is to be said of a superblock that was named, where an interrupted change left its mark: bitmap and log beside it may be anybody's by now.
+pub(crate) fn half_changed(located: &Located, args: &ImageArgs) -> Option<Negative> {
     let [trace] = located.traces.as_slice() else {
-        return Ok(());
+        return None;
     };
     if args.at.is_none() || trace.kind != TraceKind::UnderWay {
-        return Ok(());
+        return None;
     }
-    Err(Negative {
+    Some(Negative {
         answer: format!("{}: {}", args.image.display(), traces::line(args, trace)),
         hints: traces::hints(args, trace),
-    }
-    .into())
+    })
 }
 
 /// How far a level that a search found is trusted.
@@ -197,6 +198,8 @@ pub(crate) enum Trust {
     Found,
     /// It is written to where it is: it stands in its place, or is named.
     InPlace,
+    /// It is erased where it is: it stands in its place, or is named by its position; what has a number once another is gone had none before.
+    Erased,
 }
 
 /// Refuses a level that is not known to be the one that is meant: what stands damaged where DRBD looks is not skipped, and what a search
@@ -231,17 +234,17 @@ pub(crate) fn refuse_unsure(
         );
         let look = "`mdtool check` judges what stands where DRBD looks, and says what to do";
         let take = format!(
-            "--at {} takes the one that was found; --stacked, if it is the inner one of a stack",
+            "--level {number} or --at {} takes the one that was found; --stacked, if it is the inner one of a stack",
             at.get()
         );
         return Err(Declined::new(why, &[look, &take]).into());
     }
-    if trust == Trust::InPlace && !args.stacked && choice.is_none() {
+    if trust != Trust::Found && !args.stacked && choice.is_none() {
         let why = format!(
             "{name}: the superblock at {at} was found by a search and is not where DRBD looks: what it leads to is not written to unasked"
         );
         let take = format!(
-            "--at {} names it; `mdtool adopt` puts it where DRBD looks",
+            "--level {number} or --at {} names it; `mdtool adopt` puts it where DRBD looks",
             at.get()
         );
         return Err(Declined::new(why, &[&take]).into());
@@ -249,7 +252,8 @@ pub(crate) fn refuse_unsure(
     Ok(())
 }
 
-/// Refuses to write to what a search found where a number or `outer` was said: the same words named another resource while that one stood.
+/// Refuses to write to what a search found where `outer` was said, and to erase it where a number was: the same words named another resource while
+/// that one stood.
 fn refuse_shifted(
     opened: &Opened,
     level: &Level,
@@ -261,7 +265,8 @@ fn refuse_shifted(
         Some(LevelChoice::Number(number)) => number.to_string(),
         Some(LevelChoice::Inner) | None => return Ok(()),
     };
-    if trust == Trust::Found {
+    let numbered = matches!(choice, Some(LevelChoice::Number(_)));
+    if trust == Trust::Found || numbered && trust != Trust::Erased {
         return Ok(());
     }
     let (name, at) = (args.image.display(), opened.image_pos(level.layout.md));

@@ -45,7 +45,7 @@ fn refuse_mixture(name: &str, check: &UndoCheck) -> anyhow::Result<()> {
         return Ok(());
     };
     let why = format!(
-        "{name}: {} of the bitmap or the activity log, which the change left as they were, have been written to since, the first at {first}: the superblock that would come back does not belong to them",
+        "{name}: the bitmap or the activity log, which the change left as it was, was written to since ({}, the first at {first}): the superblock that would come back does not belong to it",
         crate::error::Places(check.moved_count)
     );
     let hints = [

@@ -1,0 +1,158 @@
+//! What came after a change, or cut it off: no command takes that for what was there.
+
+use std::process::{Command, Stdio};
+
+use mdtool::builder::Level;
+
+use super::{Disk, OUTER, ok, some_bits, text};
+use crate::adopt::MIB;
+use crate::support::{Run, cut, mdtool, patch, peek, require_tool};
+
+/// A command under strace, to one of whose calls something happens.
+fn under(words: &[&str], injected: &str) -> Option<Run> {
+    if !require_tool("strace") {
+        return None;
+    }
+    let output = Command::new("strace")
+        .args(["-f", "-qq", "-o", "/dev/null", "-e", injected])
+        .arg(env!("CARGO_BIN_EXE_mdtool"))
+        .args(words)
+        .stdin(Stdio::null())
+        .output();
+    Some(output.unwrap().into())
+}
+
+fn single() -> Level {
+    some_bits(Level::v08().current_uuid(OUTER))
+}
+
+#[test]
+fn what_was_wiped_is_not_looked_for_elsewhere_under_its_name() {
+    for level in ["outer", "0"] {
+        let disk = Disk::stack();
+        let undo = disk.file("undo");
+        let words = ["wipe", disk.name(), "--level", level, "--yes"];
+        ok(&[&words[..], &["--undo", text(&undo)]].concat());
+        let wiped = disk.bytes();
+        let again = mdtool(words);
+        assert_eq!(again.status, 1, "{again:?}");
+        assert!(again.stderr.contains("--level inner"), "{again:?}");
+        assert!(disk.bytes() == wiped, "--level {level} took the inner one");
+    }
+}
+
+/// Of what a change leaves alone the undo file has no more than checksums.
+#[test]
+fn no_old_superblock_comes_back_beside_a_bitmap_that_is_newer() {
+    let disk = Disk::of(&[single()]);
+    let whole = disk.bytes();
+    let end = disk.end();
+    let bitmap = end - 32768 - 4096;
+    let grown = || {
+        patch(&disk.path, 0, &whole);
+        cut(&disk.path, 17 * MIB);
+    };
+    let edit = ["edit", disk.name(), "--flag", "+FULL_SYNC"];
+    let cut_off = ["adopt", disk.name(), "--strategy", "truncate"];
+    for words in [&edit[..], &cut_off] {
+        patch(&disk.path, 0, &whole);
+        if words == cut_off {
+            grown();
+        }
+        let before = peek(&disk.path, end, 4096);
+        let undo = disk.file("undo");
+        ok(&[words, &["--yes", "--undo", text(&undo)]].concat());
+        // A resync that came to its end: another generation, and nothing out of sync.
+        assert_ne!(peek(&disk.path, bitmap, 4096), [0; 4096], "the premise");
+        patch(&disk.path, bitmap, &[0; 4096]);
+        patch(&disk.path, end + 8, &[0xCC; 8]);
+        let now = disk.bytes();
+        let words = ["undo", text(&undo), "--yes"];
+        let run = mdtool(words);
+        assert_eq!(run.status, 2, "{run:?}");
+        assert!(run.stderr.contains("does not belong to it"), "{run:?}");
+        assert!(disk.bytes() == now, "something was written");
+        ok(&[&words[..], &["--force"]].concat());
+        assert_eq!(peek(&disk.path, end, 4096), before);
+        std::fs::remove_file(&undo).unwrap();
+    }
+}
+
+#[test]
+fn an_interrupted_change_is_not_imported_over_and_not_exported_from() {
+    let disk = Disk::grown(single());
+    let (undo, dump) = (disk.file("undo"), disk.file("dump"));
+    let old = 16 * MIB - 4096;
+    let at = old.to_string();
+    let export = ["export", disk.name(), "--at", &at, "-o", text(&dump)];
+    ok(&export);
+    let words = ["adopt", disk.name(), "--yes", "--undo", text(&undo)];
+    let Some(killed) = under(&words, "inject=pwrite64:signal=KILL:when=3") else {
+        return;
+    };
+    assert_ne!(killed.status, 0);
+    let half = disk.bytes();
+    assert_eq!(peek(&disk.path, old + 60, 3), *b"mdU", "the premise");
+    let refused = disk.refuses(
+        &["import", disk.name(), text(&dump), "--yes"],
+        "interrupted",
+    );
+    assert!(refused.stderr.contains("--force"), "{refused:?}");
+    for command in ["export", "show", "bitmap show"] {
+        let words: Vec<&str> = command
+            .split(' ')
+            .chain([disk.name(), "--at", &at])
+            .collect();
+        let run = mdtool(&words);
+        assert_eq!(
+            run.status,
+            i32::from(command != "show"),
+            "{words:?}: {run:?}"
+        );
+        assert!(run.stderr.contains("interrupted"), "{words:?}: {run:?}");
+    }
+    assert!(disk.bytes() == half, "something was written");
+    ok(&["undo", text(&undo), "--yes"]);
+    ok(&["import", disk.name(), text(&dump), "--yes"]);
+}
+
+/// A terminal that is gone, or Ctrl-C, does not leave half a change.
+#[test]
+fn a_signal_while_writing_lets_the_change_come_to_its_end() {
+    for signal in ["INT", "TERM", "HUP"] {
+        let disk = Disk::grown(single());
+        let words = ["adopt", disk.name(), "--yes"];
+        let injected = format!("inject=pwrite64:signal={signal}:when=3");
+        let Some(run) = under(&words, &injected) else {
+            return;
+        };
+        assert_eq!(run.status, 0, "{signal}: {run:?}");
+        assert_eq!(disk.current_uuid(), OUTER);
+        assert_eq!(mdtool(["probe", disk.name()]).status, 0);
+    }
+}
+
+#[test]
+fn after_a_failed_sync_all_of_it_is_written_again() {
+    let disk = Disk::grown(single());
+    let undo = disk.file("undo");
+    let words = ["adopt", disk.name(), "--yes", "--undo", text(&undo)];
+    let Some(run) = under(&words, "inject=fsync,fdatasync:error=EIO:when=4+") else {
+        return;
+    };
+    assert_eq!(run.status, 2, "{run:?}");
+    assert!(run.stderr.contains("half changed"), "the premise: {run:?}");
+    let way = format!("mdtool undo {} --force puts it back", text(&undo));
+    assert!(run.stderr.contains(&way), "{run:?}");
+}
+
+#[test]
+fn a_meta_device_is_for_the_external_strategy() {
+    let disk = Disk::grown(single());
+    let before = disk.bytes();
+    let meta = disk.file("meta");
+    let run = mdtool(["adopt", disk.name(), "--meta", text(&meta), "--yes"]);
+    assert_eq!(run.status, 2, "{run:?}");
+    assert!(run.stderr.contains("--strategy external"), "{run:?}");
+    assert!(disk.bytes() == before && !meta.exists());
+}
