@@ -103,22 +103,22 @@ fn discarded(remarks: &mut Remarks, meeting: &Meeting<'_>, outcomes: Outcomes<'_
         let known = !is_ambiguous(answer) && !answer.settled.decision.is_full();
         meeting.nodes.get(side).filter(|_| known).map(counted)
     };
-    match outcomes
+    let others = outcomes
         .otherwise
-        .map(|other| self::victims(meeting, other))
-    {
-        Some(others) if others != victims => remarks.lost.push(Loss::OneDiscarded {
+        .map_or(victims, |other| self::victims(meeting, other));
+    let either = [victims[0] || others[0], victims[1] || others[1]];
+    if either == [true, true] && victims != either {
+        remarks.lost.push(Loss::OneDiscarded {
             bits: [bits(0), bits(1)],
-        }),
-        _ => {
-            let sides = victims.iter().enumerate().filter(|(_, is)| **is);
-            let lost = sides.map(|(side, _)| Loss::Discarded {
-                side,
-                bits: bits(side),
-            });
-            remarks.lost.extend(lost);
-        }
+        });
+        return;
     }
+    let sides = either.iter().enumerate().filter(|(_, is)| **is);
+    let lost = sides.map(|(side, _)| Loss::Discarded {
+        side,
+        bits: bits(side),
+    });
+    remarks.lost.extend(lost);
 }
 
 /// Which sides are overwritten though the generations do not say that they are older.

@@ -16,10 +16,10 @@ pub(super) const fn marked(side: &SideView) -> Counted {
     }
 }
 
-/// Whether no bitmap counts from a generation that both have.
+/// Whether no bitmap counts from a generation that both have; where both were made Primary by force, none is common to the data.
 pub(super) fn is_uncounted(view: &PairView) -> bool {
     let mut notes = view.pair.notes.iter();
-    notes.any(|note| matches!(note, Note::Uncounted { .. }))
+    notes.any(|note| matches!(note, Note::Uncounted { .. } | Note::ForcedBoth))
 }
 
 pub(super) fn print(view: &PairView, names: Names, out: &mut dyn Write) -> io::Result<()> {
@@ -32,9 +32,7 @@ pub(super) fn print(view: &PairView, names: Names, out: &mut dyn Write) -> io::R
 
 /// The two ways out of a split brain, the one that loses less first.
 fn split_brain(view: &PairView, names: Names, out: &mut dyn Write) -> io::Result<()> {
-    // Both were made Primary by force: no generation is common to the data either.
-    let forced = view.pair.notes.contains(&Note::ForcedBoth);
-    let uncounted = is_uncounted(view) || forced;
+    let uncounted = is_uncounted(view);
     let [a, b] = &view.pair.sides;
     let mut victims = [(0, a), (1, b)];
     victims.sort_by_key(|(_, side)| side.bits);
