@@ -16,7 +16,7 @@ use crate::cli::size::Size;
 pub(crate) struct CopyArgs {
     #[command(flatten)]
     pub(crate) image: ImageArgs,
-    /// File or block device; - is a stream, which goes to another mdtool
+    /// File or block device. - in place of IMAGE or TARGET is a stream from or to another mdtool
     pub(crate) target: PathBuf,
     /// Which resource of the stack [default: the only one; with --stacked inner]
     #[arg(long, value_name = "outer|inner|N", conflicts_with = "at")]
@@ -36,19 +36,19 @@ pub(crate) struct CopyArgs {
     /// Write checksums of what is copied to this new file, as `mdtool sum` does
     #[arg(long, value_name = "FILE", conflicts_with = "ranges")]
     pub(crate) sums: Option<PathBuf>,
-    /// Where it is noted what has arrived [default: the target's name and .mdtool-copy]
+    /// Note in this file what has arrived [default: the target's name and .mdtool-copy]; for a sender that resumes, the receiver's
     #[arg(long, value_name = "FILE")]
     pub(crate) state: Option<PathBuf>,
     /// Go on where an earlier run was cut off
     #[arg(long)]
     pub(crate) resume: bool,
-    /// Copy at most so much data in a second
+    /// Copy at most this much data per second
     #[arg(long, value_name = "SIZE")]
     pub(crate) rate: Option<Size>,
-    /// Give room back where a block device gets zeros
+    /// On a block device, discard blocks that are to be zero
     #[arg(long)]
     pub(crate) discard: bool,
-    /// Sync the target and note how far it is after so much; after a crash, that may have to be copied again
+    /// Sync the target, and note how far it is, each time this much was written
     #[arg(long, value_name = "SIZE", default_value = "256MiB")]
     pub(crate) sync_every: Size,
     /// Overwrite what is there without being asked

@@ -16,7 +16,7 @@ pub(crate) struct PlanArgs {
     /// Which resource of the stack [default: the only one, else 0; with --stacked inner]
     #[arg(long, value_name = "outer|inner|N", conflicts_with = "at")]
     pub(crate) level: Option<LevelChoice>,
-    /// The disk has this size rather than the image's
+    /// The disk, with --departure the one that the copy goes to, has this size rather than the image's
     #[arg(long, value_name = "SIZE")]
     pub(crate) target_size: Option<Size>,
     /// The disk is a logical volume with extents of this size
@@ -52,7 +52,7 @@ pub(crate) struct PlanArgs {
     /// With --departure, take names from this drbd.conf, .res file or output of `drbdadm dump`
     #[arg(long, value_name = "FILE", requires = "departure")]
     pub(crate) config: Option<PathBuf>,
-    /// With --departure, the line carries so much in a second
+    /// With --departure, the line carries this much per second: says how long the copy takes
     #[arg(long, value_name = "SIZE", requires = "departure")]
     pub(crate) rate: Option<Size>,
     /// With --departure, the host that the copy goes to
