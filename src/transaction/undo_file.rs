@@ -403,7 +403,8 @@ fn within(region: &Region, record: &Record) -> Result<(), UndoFault> {
     let at = record.at;
     let length = Bytes::of_len(record.after.len());
     let end = at.checked_add(length);
-    let rest = region.phase == Phase::Cut && end == Some(region.range.end);
+    // As `Outline::add` has it: a file may end within a sector.
+    let rest = region.phase >= Phase::Cleanup && end == Some(region.range.end);
     let whole = at.from_start().to_sectors_exact().is_some()
         && (rest || length.to_sectors_exact().is_some());
     let fits = at >= region.range.start && end.is_some_and(|end| end <= region.range.end);

@@ -156,3 +156,23 @@ fn a_meta_device_is_for_the_external_strategy() {
     assert!(run.stderr.contains("--strategy external"), "{run:?}");
     assert!(disk.bytes() == before && !meta.exists());
 }
+
+/// A file may end within a sector, and be written to behind where it was cut off.
+#[test]
+fn a_cut_is_undone_over_what_came_since_whatever_the_file_is_long() {
+    for more in [1000, 50_000, 51_200] {
+        let disk = Disk::of(&[single()]);
+        cut(&disk.path, 16 * MIB + more);
+        let before = disk.bytes();
+        let (undo, again) = (disk.file("undo"), disk.file("again"));
+        let words = ["adopt", disk.name(), "--strategy", "truncate", "--yes"];
+        ok(&[&words[..], &["--undo", text(&undo)]].concat());
+        cut(&disk.path, 16 * MIB + more);
+        patch(&disk.path, 16 * MIB + 500, b"new");
+        let since = disk.bytes();
+        ok(&["undo", text(&undo), "--yes", "--undo", text(&again)]);
+        assert!(disk.bytes() == before, "{more}");
+        ok(&["undo", text(&again), "--yes"]);
+        assert!(disk.bytes() == since, "{more}");
+    }
+}
