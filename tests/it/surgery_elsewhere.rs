@@ -8,7 +8,7 @@ use mdtool::units::{BitmapIndex, Bytes, DevPos, ImagePos, NodeId, Sectors};
 use tempfile::TempDir;
 
 use crate::import::{ok, text};
-use crate::support::{Drbdmeta, LoopDevice, cut, mdtool, patch, peek, scratch, sparse};
+use crate::support::{Drbdmeta, LoopDevice, Run, cut, mdtool, patch, peek, scratch, sparse};
 
 const MIB: u64 = 1 << 20;
 const SIZE: u64 = 64 * MIB;
@@ -158,6 +158,46 @@ fn meta(dir: &TempDir, index: External) -> PathBuf {
     path
 }
 
+/// External metadata in a file, by its name for mdtool and for drbdmeta.
+struct OnMeta<'d> {
+    path: PathBuf,
+    undo: PathBuf,
+    ours: &'static str,
+    theirs: &'static str,
+    drbdmeta: &'d Drbdmeta,
+}
+
+impl OnMeta<'_> {
+    fn done(&self, command: &str, more: &[&str]) {
+        let words = [command, text(&self.path), "--index", self.ours, "--yes"];
+        ok(&[&words[..], &["--undo", text(&self.undo)], more].concat());
+    }
+
+    fn undone(&self, before: u32) {
+        ok(&["undo", text(&self.undo), "--yes"]);
+        std::fs::remove_file(&self.undo).unwrap();
+        assert_eq!(whole(&self.path), before, "{}: undone", self.ours);
+    }
+
+    fn dumped(&self) -> Run {
+        let words = ["dump-md"];
+        self.drbdmeta.run("v09", &self.path, self.theirs, &words)
+    }
+
+    /// Five slots, with the bits of 3 MiB without the first page: what is new is as a free one.
+    fn has_five_slots(&self) {
+        let five = self.dumped();
+        assert!(five.stdout.contains("max-peers 5;"), "{five:?}");
+        for slot in 0..5 {
+            let start = format!("bitmap[{slot}] {{");
+            let body = five.stdout.split(&start).nth(1).unwrap();
+            let first = body.trim_start().split(';').next().unwrap();
+            // After a comment of drbdmeta's.
+            assert!(first.ends_with("0xFFFFFFFFFFFFFFFE"), "{slot}: {first}");
+        }
+    }
+}
+
 #[test]
 fn external_metadata_is_edited_repaired_and_wiped_where_it_is() {
     let Some(drbdmeta) = Drbdmeta::new() else {
@@ -168,70 +208,36 @@ fn external_metadata_is_edited_repaired_and_wiped_where_it_is() {
         (External::Flex, "flex-external", "flex-external", 0),
         (External::Indexed(1), "indexed:1", "1", 128 * MIB),
     ] {
-        let path = meta(&dir, index);
-        let before = whole(&path);
-        let dumped = || drbdmeta.run("v09", &path, theirs, &["dump-md"]);
-        let start = dumped();
-        assert_eq!(start.status, 0, "{start:?}");
-        let undo = dir.path().join("undo");
-        let done = |command: &str, more: &[&str]| {
-            let words = [
-                command,
-                text(&path),
-                "--index",
-                ours,
-                "--yes",
-                "--undo",
-                text(&undo),
-            ];
-            ok(&[&words[..], more].concat());
+        let on = OnMeta {
+            path: meta(&dir, index),
+            undo: dir.path().join("undo"),
+            ours,
+            theirs,
+            drbdmeta: &drbdmeta,
         };
-        let undone = || {
-            ok(&["undo", text(&undo), "--yes"]);
-            std::fs::remove_file(&undo).unwrap();
-            assert_eq!(whole(&path), before, "{ours}: undone");
-        };
-        done("edit", &["--max-peers", "5"]);
-        let five = dumped();
-        assert!(five.stdout.contains("max-peers 5;"), "{five:?}");
-        for slot in 0..5 {
-            // The bits of 3 MiB without the first page, in every slot: what is new is as a free one.
-            let body = five
-                .stdout
-                .split(&format!("bitmap[{slot}] {{"))
-                .nth(1)
-                .unwrap();
-            assert!(
-                body.trim_start().contains("0xFFFFFFFFFFFFFFFE;"),
-                "{ours}, {slot}: {body}"
-            );
-        }
-        undone();
+        let before = whole(&on.path);
+        on.done("edit", &["--max-peers", "5"]);
+        on.has_five_slots();
+        on.undone(before);
         // An activity log of nothing at all.
-        let log = peek(&path, at + 4096, 32_768);
-        patch(&path, at + 4096, &[0; 32_768]);
-        let broken = whole(&path);
-        done("repair", &["al-not-initialised"]);
-        assert_eq!(
-            whole(&path),
-            before,
-            "{ours}: as it was before it was broken"
-        );
-        ok(&["undo", text(&undo), "--yes"]);
-        assert_eq!(whole(&path), broken, "{ours}: undone");
-        std::fs::remove_file(&undo).unwrap();
-        patch(&path, at + 4096, &log);
-        done("wipe", &[]);
-        assert_ne!(dumped().status, 0, "{ours}");
-        let area = peek(&path, at, 2 * MIB as usize);
-        assert!(area.iter().all(|byte| *byte == 0), "{ours}: {area:?}");
+        let log = peek(&on.path, at + 4096, 32_768);
+        patch(&on.path, at + 4096, &vec![0; 32_768]);
+        let broken = whole(&on.path);
+        on.done("repair", &["al-not-initialised"]);
+        assert_eq!(whole(&on.path), before, "{ours}: as before it was broken");
+        on.undone(broken);
+        patch(&on.path, at + 4096, &log);
+        on.done("wipe", &[]);
+        assert_ne!(on.dumped().status, 0, "{ours}");
+        let area = peek(&on.path, at, 2 * MIB as usize);
+        assert!(area.iter().all(|byte| *byte == 0), "{ours}");
         if index != External::Flex {
-            let kept = drbdmeta.run("v08", &path, "0", &["dump-md"]);
+            let kept = drbdmeta.run("v08", &on.path, "0", &["dump-md"]);
             assert_eq!(kept.status, 0, "the other slot's: {kept:?}");
         }
-        undone();
+        on.undone(before);
         // Where it is already: nothing to do.
-        let stays = ok(&["relocate", text(&path), "--index", ours, "--yes"]);
+        let stays = ok(&["relocate", text(&on.path), "--index", ours, "--yes"]);
         assert!(stays.stdout.contains("nothing to do"), "{stays:?}");
     }
 }

@@ -85,14 +85,26 @@ fn a_grown_disk_of_every_size_is_as_if_it_had_been_made_so() {
     for la_size in [full, Sectors::new(130_000)] {
         let spec = four_slots(la_size);
         let mut start = MemImage::new(SIZE);
-        build(&mut start, ImagePos::START, SIZE, &[spec.clone()]).unwrap();
+        build(
+            &mut start,
+            ImagePos::START,
+            SIZE,
+            std::slice::from_ref(&spec),
+        )
+        .unwrap();
         let data_end = la_size.to_bytes().unwrap();
         let last = ImagePos::at(data_end.saturating_sub(MD_BLOCK));
         start.write_at(last, &[0xDA; 4096]).unwrap();
         for page in 1..=256 {
             let size = SIZE.checked_add(Bytes::new(page * PAGE)).unwrap();
             let mut made = MemImage::new(size);
-            let built = build(&mut made, ImagePos::START, size, &[spec.clone()]).unwrap();
+            let built = build(
+                &mut made,
+                ImagePos::START,
+                size,
+                std::slice::from_ref(&spec),
+            )
+            .unwrap();
             let bitmap = ImagePos::at(built[0].bm().from_start());
             let (image, old) = grown(&start, size);
             let end = ImagePos::at(size);
