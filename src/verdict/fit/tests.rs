@@ -74,10 +74,10 @@ fn no_disk_is_named_that_no_kernel_attaches() {
     assert_eq!(shape.needs(most, SECTOR_SIZE), Some(LEAST_DISK));
     let more = Bytes::new((1 << 20) + 4096);
     assert_eq!(shape.needs(Sectors::new(1969), SECTOR_SIZE), Some(more));
-    let odd = Bytes::new(3 * 128 << 10);
+    let odd = Bytes::new(3 * (128 << 10));
     assert_eq!(
         shape.needs(Sectors::new(1), odd),
-        Some(Bytes::new(9 * 128 << 10))
+        Some(Bytes::new(9 * (128 << 10)))
     );
 }
 

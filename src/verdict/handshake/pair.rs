@@ -67,9 +67,7 @@ pub struct SideView {
     /// What it comes to by itself.
     pub decision: Decision,
     /// Bits toward the other that it counts at connect.
-    pub bits: u64,
-    /// There may be more: a log, or a bitmap, is not here.
-    pub at_least: bool,
+    pub bits: Counted,
     /// The kernels that attached it.
     pub family: Family,
     /// Promoting it began a generation that its metadata does not have yet (8.4).
@@ -261,8 +259,7 @@ impl Meeting<'_> {
             crashed: node.crashed,
             rule,
             decision: answer.settled.decision,
-            bits: node.bits,
-            at_least: node.may_have_more(),
+            bits: losses::counted(node),
             family: node.family,
             promoted_anew: remarks::promoted_anew(node),
         });
@@ -292,8 +289,8 @@ impl Meeting<'_> {
         let small = sizes.too_small.iter().any(Option::is_some);
         let slotless = self.nodes.iter().any(|node| node.slot.is_none());
         // 8.4 drops the connection before it compares anything.
-        let mut sides = self.nodes.iter().zip(sizes.too_small);
-        let drops = sides.any(|(node, small)| node.family == Family::V8 && small.is_some());
+        let mut each = self.nodes.iter().zip(sizes.too_small);
+        let drops = each.any(|(node, small)| node.family == Family::V8 && small.is_some());
         if slotless || drops {
             return Decision::Refused;
         }
@@ -353,12 +350,14 @@ impl Pair {
             disk: Disk::at_attach(&replica.header, family),
             family,
             promoted_anew: false,
-            at_least: false,
             primary: false,
             crashed: false,
             rule: None,
             decision: Decision::Refused,
-            bits: 0,
+            bits: Counted {
+                bits: 0,
+                at_least: false,
+            },
         });
         Self {
             family,

@@ -88,7 +88,8 @@ fn unsent(remarks: &mut Remarks, (side, node): (usize, &Node<'_>), answer: &Answ
     }
 }
 
-fn counted(node: &Node<'_>) -> Counted {
+/// Bits toward the peer.
+pub(super) fn counted(node: &Node<'_>) -> Counted {
     Counted {
         bits: node.bits,
         at_least: node.may_have_more(),

@@ -85,7 +85,7 @@ impl Meeting<'_> {
             at_least: self.at_least(answers),
             bytes_per_bit: coarser,
             total,
-            extents: [a, b].map(|node| self.extent(node, agreed, coarser, total)),
+            extents: [a, b].map(|node| extent(node, agreed, coarser, total)),
         }
     }
 
@@ -95,23 +95,24 @@ impl Meeting<'_> {
         };
         answers.iter().any(moves) && self.nodes.iter().any(Node::may_have_more)
     }
+}
 
-    fn extent(&self, node: &Node<'_>, agreed: Sectors, coarser: u32, total: u64) -> Extent {
-        let header = &node.replica.header;
-        let own = header.geometry.bytes_per_bit;
-        let covered = node.replica.covered();
-        let whole = covered.get().checked_div(u64::from(coarser / 512));
-        let cut = loses_last_bits(node.replica, node.family)
-            .then(|| bits(header.la_size, own).saturating_sub(64));
-        Extent {
-            told: if agreed > covered {
-                whole.unwrap_or(0)
-            } else {
-                total
-            },
-            halvings: coarser.checked_div(own).unwrap_or(1).trailing_zeros(),
-            cut,
-        }
+/// How far a side's bits reach.
+fn extent(node: &Node<'_>, agreed: Sectors, coarser: u32, total: u64) -> Extent {
+    let header = &node.replica.header;
+    let own = header.geometry.bytes_per_bit;
+    let covered = node.replica.covered();
+    let whole = covered.get().checked_div(u64::from(coarser / 512));
+    let cut = loses_last_bits(node.replica, node.family)
+        .then(|| bits(header.la_size, own).saturating_sub(64));
+    Extent {
+        told: if agreed > covered {
+            whole.unwrap_or(0)
+        } else {
+            total
+        },
+        halvings: coarser.checked_div(own).unwrap_or(1).trailing_zeros(),
+        cut,
     }
 }
 

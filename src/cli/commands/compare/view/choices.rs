@@ -6,15 +6,7 @@ use super::PairView;
 use super::words::{Names, counted};
 use crate::cli::output::human::binary;
 use crate::units::Bytes;
-use crate::verdict::handshake::{Counted, Decision, Family, Note, SideView};
-
-/// What a side has marked toward the other.
-pub(super) const fn marked(side: &SideView) -> Counted {
-    Counted {
-        bits: side.bits,
-        at_least: side.at_least,
-    }
-}
+use crate::verdict::handshake::{Decision, Family, Note};
 
 /// Whether no bitmap counts from a generation that both have; where both were made Primary by force, none is common to the data.
 pub(super) fn is_uncounted(view: &PairView) -> bool {
@@ -35,15 +27,15 @@ fn split_brain(view: &PairView, names: Names, out: &mut dyn Write) -> io::Result
     let uncounted = is_uncounted(view);
     let [a, b] = &view.pair.sides;
     let mut victims = [(0, a), (1, b)];
-    victims.sort_by_key(|(_, side)| side.bits);
+    victims.sort_by_key(|(_, side)| side.bits.bits);
     writeln!(out, "\n  either choice loses what one side wrote; copy what is needed from there first")?;
     for (victim, side) in victims {
         let (lost, kept) = (names.side(victim), names.other(victim));
-        let bytes = Bytes::new(side.bits.saturating_mul(view.bytes_per_bit));
+        let bytes = Bytes::new(side.bits.bits.saturating_mul(view.bytes_per_bit));
         let how_much = if uncounted {
             "how much is not known".to_owned()
         } else {
-            format!("{}, {}", counted(marked(side)), binary(bytes))
+            format!("{}, {}", counted(side.bits), binary(bytes))
         };
         writeln!(out, "\n  {lost} is the victim, {kept} is kept: what {lost} wrote is lost ({how_much})")?;
         writeln!(out, "    on {lost}:  drbdadm disconnect RESOURCE")?;

@@ -182,9 +182,9 @@ fn split_brain(comparison: &Comparison, view: &PairView, names: Names) -> String
     format!(
         "they do not connect: split brain, they parted{since}; {} marks {} of its own since, {} marks {}",
         names.side(0),
-        counted(choices::marked(a)),
+        counted(a.bits),
         names.side(1),
-        counted(choices::marked(b))
+        counted(b.bits)
     )
 }
 
