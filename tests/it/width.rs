@@ -27,14 +27,24 @@ fn on_terminal(line: &str, columns: usize, answer: &str, dir: &std::path::Path) 
     String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n")
 }
 
+/// What follows an escape sequence whose first character is gone.
+fn without_escape(line: &str) -> &str {
+    let sequence = line
+        .strip_prefix('[')
+        .filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let behind = sequence.and_then(|rest| rest.split_once(|c: char| c.is_ascii_alphabetic()));
+    behind.map_or(line, |(_, behind)| behind)
+}
+
 /// Lines that are too wide, and could have been broken.
 fn too_wide(text: &str, columns: usize) -> Vec<&str> {
     let is_path = |word: &str| word.len() > 20 && word.contains('/');
     let breakable =
         |line: &&str| line.split_whitespace().count() > 1 && !line.split_whitespace().any(is_path);
-    // What draws a bar begins anew behind a carriage return.
-    let lines = text.lines().flat_map(|line| line.split('\r'));
+    // What draws a bar begins anew behind a carriage return or an escape sequence.
+    let lines = text.lines().flat_map(|line| line.split(['\r', '\u{1b}']));
     lines
+        .map(|line| without_escape(line).trim_end())
         .filter(|line| line.chars().count() > columns)
         .filter(breakable)
         .collect()

@@ -10,8 +10,8 @@ use crate::units::Bytes;
 
 /// What is done sooner is not worth a bar.
 const PATIENCE: Duration = Duration::from_millis(500);
-const LOOK: &str =
-    "{msg} [{bar:30}] {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left";
+/// The bar gets what the words leave of the terminal's width.
+const LOOK: &str = "{msg} {percent}% [{wide_bar}] {binary_bytes_per_sec}, {eta} left";
 
 /// Whether nobody wants to see any.
 static SILENT: AtomicBool = AtomicBool::new(false);
