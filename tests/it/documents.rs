@@ -152,7 +152,7 @@ fn faults(name: &str) -> Vec<String> {
                 ));
             }
             None if *status != 0 => {
-                faults.push(format!("{name}: {command}: status {status}: {output}"))
+                faults.push(format!("{name}: {command}: status {status}: {output}"));
             }
             _ => {}
         }
