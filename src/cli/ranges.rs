@@ -52,16 +52,26 @@ pub(crate) fn each_of_file(
     let name = || path.display().to_string();
     let text = open_source(path).with_context(name)?;
     let mut file = RangeFile::new(text, of_line).with_context(name)?;
-    let mut any = false;
     while let Some(range) = file.next_range().with_context(name)? {
-        any = true;
         visit(range)?;
     }
-    // A command that failed before a pipe must not read as an answer.
+    Ok(())
+}
+
+/// The same, of a file that has one at least: a command that failed before a pipe must not read as an answer.
+pub(crate) fn some_of_file(
+    path: &Path,
+    visit: &mut dyn FnMut(Range<DevPos>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut any = false;
+    each_of_file(path, &mut |range| {
+        any = true;
+        visit(range)
+    })?;
     anyhow::ensure!(
         any,
         "{}: there is no range in it, expected at least one",
-        name()
+        path.display()
     );
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::cli::Streams;
 use crate::cli::commands::files::args::FilesArgs;
 use crate::cli::commands::files::view::View;
 use crate::cli::outcome::Outcome;
-use crate::cli::ranges::each_of_file;
+use crate::cli::ranges::some_of_file;
 use crate::cli::session::open::Opened;
 use crate::cli::session::select::{Chosen, choose, find, nothing_found};
 use crate::cli::session::source::named;
@@ -89,7 +89,7 @@ fn each_given(
     visit: &mut dyn FnMut(Range<DevPos>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     if let Some(path) = &args.from {
-        return each_of_file(path, visit);
+        return some_of_file(path, visit);
     }
     args.ranges.iter().try_for_each(|range| visit(range.0.clone()))
 }

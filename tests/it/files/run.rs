@@ -74,7 +74,7 @@ fn what_is_out_of_sync_is_named() {
     let at = named["offset"].as_u64().unwrap();
     let run = mdtool(["files", path, &format!("{}+512", at + 4096)]);
     let expected = format!(
-        "1 range, in 1 stretches:\n  file              1       512 B\n\n{}..{}  file       ext4\n    4096..4608 of /a_name\n",
+        "1 range, in 1 stretch:\n  file              1       512 B\n\n{}..{}  file       ext4\n    4096..4608 of /a_name\n",
         at + 4096,
         at + 4096 + 512
     );

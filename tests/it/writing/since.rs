@@ -6,7 +6,7 @@ use mdtool::builder::Level;
 
 use super::{Disk, OUTER, ok, some_bits, text};
 use crate::adopt::MIB;
-use crate::support::{Run, cut, mdtool, patch, peek, require_tool};
+use crate::support::{Run, cut, lengthen, mdtool, patch, peek, require_tool};
 
 /// A command under strace, to one of whose calls something happens.
 fn under(words: &[&str], injected: &str) -> Option<Run> {
@@ -160,15 +160,15 @@ fn a_meta_device_is_for_the_external_strategy() {
 /// A file may end within a sector, and be written to behind where it was cut off.
 #[test]
 fn a_cut_is_undone_over_what_came_since_whatever_the_file_is_long() {
-    for more in [1000, 50_000, 51_200] {
+    for more in [5000, 50_000, 51_200] {
         let disk = Disk::of(&[single()]);
-        cut(&disk.path, 16 * MIB + more);
+        lengthen(&disk.path, &vec![0x5A; usize::try_from(more).unwrap()]);
         let before = disk.bytes();
         let (undo, again) = (disk.file("undo"), disk.file("again"));
         let words = ["adopt", disk.name(), "--strategy", "truncate", "--yes"];
         ok(&[&words[..], &["--undo", text(&undo)]].concat());
         cut(&disk.path, 16 * MIB + more);
-        patch(&disk.path, 16 * MIB + 500, b"new");
+        patch(&disk.path, 16 * MIB + 4500, b"new");
         let since = disk.bytes();
         ok(&["undo", text(&undo), "--yes", "--undo", text(&again)]);
         assert!(disk.bytes() == before, "{more}");

@@ -7,7 +7,7 @@ use crate::cli::output::fold::stdout_columns;
 use crate::format::metadata::Generation;
 use crate::format::superblock::Superblock;
 use crate::surgery::import::Import;
-use crate::transaction::{Region, Summary};
+use crate::transaction::{Phase, Region, Summary};
 use crate::units::Bytes;
 
 /// Columns of the table of regions.
@@ -57,8 +57,11 @@ pub(crate) fn regions(out: &mut dyn Write, summary: &Summary) -> io::Result<()> 
 
 /// The same of these regions.
 pub(crate) fn regions_of(out: &mut dyn Write, regions: &[Region]) -> io::Result<()> {
+    // What only stays as it is, so that undoing sees whether it did, is no change.
+    let changed = |region: &&Region| region.written > Bytes::ZERO || region.phase != Phase::Body;
+    let regions: Vec<Region> = regions.iter().filter(changed).cloned().collect();
     if stdout_columns().is_some_and(|columns| columns < REGION_COLUMNS) {
-        return narrow(out, regions);
+        return narrow(out, &regions);
     }
     let label = regions.iter().map(|region| region.label.len());
     let width = label.max().unwrap_or(0).max(4);
@@ -67,7 +70,7 @@ pub(crate) fn regions_of(out: &mut dyn Write, regions: &[Region]) -> io::Result<
         "{:<8}  {:<width$}  {:>16}  {:>16}  {:>14}  {:>14}",
         "phase", "what", "from byte", "to byte", "bytes written", "of them differ"
     )?;
-    for region in regions {
+    for region in &regions {
         writeln!(
             out,
             "{:<8}  {:<width$}  {:>16}  {:>16}  {:>14}  {:>14}",

@@ -8,7 +8,7 @@ use crate::cli::Streams;
 use crate::cli::commands::bitmap::args::{ChangeArgs, ClearArgs};
 use crate::cli::commands::bitmap::change::Select;
 use crate::cli::outcome::Declined;
-use crate::cli::ranges::each_of_file;
+use crate::cli::ranges::some_of_file;
 use crate::cli::session::slots::{Scale, to_change};
 use crate::cli::write::Look;
 use crate::format::metadata::{Generation, Header};
@@ -73,7 +73,7 @@ impl Select for Given<'_> {
         }
         if let Some(path) = &self.args.from {
             let mut beyond = false;
-            each_of_file(path, &mut |range| {
+            some_of_file(path, &mut |range| {
                 beyond |= range.end > end;
                 Ok(ranges.add(range)?)
             })?;

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::PairView;
 use super::words::{Names, counted};
 use crate::cli::output::human::binary;
+use crate::format::superblock::Uuid;
 use crate::units::Bytes;
 use crate::verdict::handshake::{Decision, Family, Note};
 
@@ -59,6 +60,10 @@ fn split_brain(view: &PairView, names: Names, out: &mut dyn Write) -> io::Result
 fn unrelated(out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\n  DRBD connects them only where one gives up its data, all of it; on that one:")?;
     writeln!(out, "    drbdadm down RESOURCE")?;
-    writeln!(out, "    drbdadm create-md RESOURCE")?;
+    writeln!(
+        out,
+        "    mdtool edit DISK --current-uuid 0x{:016X}    (as if it never had data; its undo file has the old one)",
+        Uuid::JUST_CREATED.0
+    )?;
     writeln!(out, "    drbdadm up RESOURCE    (everything is sent to it)")
 }
