@@ -331,7 +331,7 @@ impl Plan for Adopted<'_> {
                 let beside = format!("; `meta-disk {file};` beside `disk {name};` in the resource");
                 bring_up(file, &beside)
             }
-            Way::Relocate(_) | Way::Truncate(_) => bring_up(name, ""),
+            Way::Relocate(_) | Way::Truncate(_) => bring_up(self.look.typed(), ""),
         }]
     }
 }

@@ -141,7 +141,7 @@ impl Plan for Applied<'_> {
     }
 
     fn next(&self) -> Vec<String> {
-        vec![bring_up(self.look.name(), "")]
+        vec![bring_up(self.look.typed(), "")]
     }
 }
 

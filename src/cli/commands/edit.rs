@@ -177,6 +177,6 @@ impl Plan for Planned<'_> {
     }
 
     fn next(&self) -> Vec<String> {
-        vec![bring_up(self.look.name(), "")]
+        vec![bring_up(self.look.typed(), "")]
     }
 }

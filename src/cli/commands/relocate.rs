@@ -312,7 +312,7 @@ impl Plan for Relocated<'_> {
             Way::Inside(_) => vec![format!(
                 "mdtool check {file}; in the resource, `meta-disk internal;` in the place of what names {name}"
             )],
-            Way::Nowhere | Way::Here(_) => vec![format!("mdtool check {name}")],
+            Way::Nowhere | Way::Here(_) => vec![format!("mdtool check {}", self.look.typed())],
         }
     }
 }

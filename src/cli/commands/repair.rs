@@ -245,6 +245,6 @@ impl Plan for Mended<'_> {
     }
 
     fn next(&self) -> Vec<String> {
-        vec![format!("mdtool check {}", self.look.name())]
+        vec![format!("mdtool check {}", self.look.typed())]
     }
 }

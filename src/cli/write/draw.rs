@@ -79,6 +79,10 @@ impl Drawing {
         let draft = |drafting: &mut transaction::Draft<'_>| plan.draft(drafting);
         let blame = |error: Error| blame(error, first.path, asked.dump, Vec::new());
         let (summary, prepared) = if asked.dry_run {
+            // What the real run could not make it could not write. Nothing of it stays: it has no name yet.
+            if let Some(undo) = asked.undo {
+                undo_name::begin(Some(undo), first.path, first.block_device)?;
+            }
             (
                 preview_all(&targets, &mut show, draft).map_err(blame)?,
                 None,

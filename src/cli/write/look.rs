@@ -6,11 +6,13 @@ use anyhow::Context;
 
 use crate::cli::args::{ImageArgs, LevelChoice};
 use crate::cli::outcome::Declined;
+use crate::cli::output::story::shell_word;
 use crate::cli::output::traces;
 use crate::cli::session::open::Opened;
 use crate::cli::session::select::{
     Trust, choose, find, refuse_damaged_inner, refuse_trace, refuse_unsure,
 };
+use crate::cli::size::Size;
 use crate::cli::write::target::Target;
 use crate::image::ReadAt;
 use crate::survey::locate::{IndexChoice, Level, LocateOptions, Located, ScanMode, locate};
@@ -49,6 +51,8 @@ impl Aim<'_> {
 /// The targets as they were found.
 pub(crate) struct Look {
     pub(crate) path: PathBuf,
+    /// The options that say which part of it was looked at.
+    window: String,
     pub(crate) opened: Opened,
     /// The levels that were found, where a resource is meant.
     pub(crate) located: Located,
@@ -113,8 +117,13 @@ impl Look {
             let reader = target.reader(path);
             reader.with_context(|| path.display().to_string())
         });
+        let option = |name: &str, size: Option<Size>| {
+            size.map_or_else(String::new, |size| format!(" --{name} {}", size.0.get()))
+        };
+        let window = option("offset", args.offset) + &option("size", args.size);
         Ok(Self {
             path: path.to_owned(),
+            window,
             opened,
             located,
             number,
@@ -126,6 +135,11 @@ impl Look {
     /// The target's name, for messages.
     pub(crate) fn name(&self) -> String {
         self.path.display().to_string()
+    }
+
+    /// The target as it is typed for a command that looks at the same part of it.
+    pub(crate) fn typed(&self) -> String {
+        format!("{}{}", shell_word(&self.path), self.window)
     }
 
     /// The resource that is meant, where one is.

@@ -6,6 +6,7 @@ use mdtool::builder::Level;
 
 use super::{Disk, OUTER, ok, some_bits, text};
 use crate::adopt::MIB;
+use crate::import::save;
 use crate::support::{Run, cut, lengthen, mdtool, patch, peek, require_tool};
 
 /// A command under strace, to one of whose calls something happens.
@@ -175,4 +176,41 @@ fn a_cut_is_undone_over_what_came_since_whatever_the_file_is_long() {
         ok(&["undo", text(&again), "--yes"]);
         assert!(disk.bytes() == since, "{more}");
     }
+}
+
+#[test]
+fn a_dry_run_refuses_the_undo_file_that_the_real_run_could_not_make() {
+    let disk = Disk::grown(single());
+    let there = disk.file("there");
+    save(&there, b"mine");
+    let nowhere = disk.file("no directory/undo");
+    for undo in [&there, &nowhere] {
+        for dry in [&["--dry-run"][..], &["--yes"]] {
+            let words = ["adopt", disk.name(), "--undo", text(undo)];
+            let run = mdtool([&words[..], dry].concat());
+            assert_eq!(run.status, 2, "{run:?}");
+        }
+    }
+    let names = std::fs::read_dir(disk.dir.path()).unwrap().count();
+    assert_eq!(names, 2, "the disk, and what was there");
+}
+
+/// What looked at a part of an image says so of the next command, too.
+#[test]
+fn the_next_command_looks_at_the_same_part() {
+    let disk = Disk::of(&[single()]);
+    let image = disk.bytes();
+    let whole = [&vec![0; 1 << 20][..], &image, &[0; 4096]].concat();
+    cut(&disk.path, 0);
+    lengthen(&disk.path, &whole);
+    let window = ["--offset", "1048576", "--size", "16777216"];
+    let words = ["edit", disk.name(), "--flag", "+FULL_SYNC", "--yes"];
+    let run = ok(&[&words[..], &window].concat());
+    let next = run
+        .stderr
+        .lines()
+        .find_map(|line| line.strip_prefix("next: mdtool "));
+    let next = next.unwrap().split(", then").next().unwrap();
+    let check = mdtool(next.split(' '));
+    assert!(check.stdout.contains("single"), "{next}: {check:?}");
 }

@@ -222,8 +222,9 @@ impl<'l> Report<'l> {
     pub(super) fn next(&self) -> Vec<String> {
         let name = self.look.name();
         if self.toward.header.is_some() {
+            let typed = self.look.typed();
             return vec![format!(
-                "mdtool check {name}, then `drbdadm up` on both sides: they connect, this one is SyncSource and sends what is marked; when both are UpToDate, their contents are equal there"
+                "mdtool check {typed}, then `drbdadm up` on both sides: they connect, this one is SyncSource and sends what is marked; when both are UpToDate, their contents are equal there"
             )];
         }
         let mut levels = self.look.located.levels.iter();
