@@ -115,6 +115,13 @@ struct Word<'t> {
     text: &'t str,
 }
 
+impl Word<'_> {
+    /// What it takes on a line.
+    fn columns(&self) -> usize {
+        self.gap.saturating_add(self.text.chars().count())
+    }
+}
+
 /// The words of a line; what stands in backticks is one, where it is no longer than `most`.
 fn words(line: &str, most: usize) -> Vec<Word<'_>> {
     let mut words = Vec::new();
@@ -183,12 +190,18 @@ fn folded(line: &str, width: usize) -> String {
     let mut at = 0_usize;
     for (number, word) in words.iter().enumerate() {
         // A gap ends what is to be typed.
-        typed &= number < 2 || word.gap == 1;
+        let remark = typed && number > 1 && word.gap > 1;
+        typed &= !remark;
         let following = words.get(number.saturating_add(1));
         let goes_on = typed && following.is_some_and(|next| next.gap == 1);
         let len = word.text.chars().count();
         let needed = len.saturating_add(if goes_on { 2 } else { 0 });
-        let beside = at.saturating_add(word.gap).saturating_add(needed);
+        let beside = if remark {
+            // What is said of it stands whole, or on lines of its own.
+            at.saturating_add(words.iter().skip(number).map(Word::columns).sum())
+        } else {
+            at.saturating_add(word.gap).saturating_add(needed)
+        };
         if number > 0 && beside > width {
             text.push_str(if typed { " \\\n" } else { "\n" });
             let start = hang.min(width.saturating_sub(needed));
@@ -256,7 +269,7 @@ mod tests {
     proptest! {
         /// Nothing is lost, and only what cannot be folded is wider.
         #[test]
-        fn no_line_is_wider_but_for_a_word(line in "( {0,3}[a-z:`|é]{1,12}){0,30}", width in 40_usize..100) {
+        fn no_line_is_wider_but_for_a_word(line in "( {1,3}[a-z:`|é]{1,12}){0,30}", width in 40_usize..100) {
             let text = folded(&line, width);
             let plain = |text: &str| text.replace(" \\\n", " ").split_whitespace().collect::<Vec<_>>().join(" ");
             prop_assert_eq!(plain(&text), plain(&line));
