@@ -2,7 +2,7 @@
 
 use crate::cli::args::ImageArgs;
 use crate::cli::output::story::shell_word;
-use crate::cli::write::undo_name::of_interrupted;
+use crate::cli::write::undo_name::{moved_to, of_interrupted};
 use crate::format::superblock::AlState;
 use crate::survey::locate::{FoundBy, Level};
 use crate::survey::traces::{Trace, TraceKind};
@@ -30,9 +30,16 @@ pub(crate) fn line(args: &ImageArgs, trace: &Trace) -> String {
             format!("{named}: magic is 0x{found:08X}, everything else is a superblock's")
         }
         TraceKind::UnderWay => format!("{named}: a change by mdtool was interrupted here"),
-        TraceKind::Retired => {
-            format!("{named}: retired by mdtool, its metadata was moved elsewhere")
-        }
+        TraceKind::Retired => moved_to(&args.image, at).map_or_else(
+            || format!("{named}: retired by mdtool, its metadata was moved elsewhere"),
+            |(path, to)| {
+                format!(
+                    "{named}: retired by mdtool, its metadata was moved to {} of {}",
+                    to,
+                    path.display()
+                )
+            },
+        ),
         TraceKind::LogAlone { log } => format!(
             "the superblock at {at} is gone, its activity log is there, at {}",
             image_pos(args, log)
@@ -51,7 +58,10 @@ pub(crate) fn hints(args: &ImageArgs, trace: &Trace) -> Vec<String> {
         }
         TraceKind::UnderWay => vec![undo(args)],
         TraceKind::Retired => vec![
-            "give the device that its metadata was moved to; mdtool named it then".to_owned(),
+            moved_to(&args.image, image_pos(args, trace.at)).map_or_else(
+                || "give the device that its metadata was moved to; mdtool named it then".to_owned(),
+                |(path, to)| format!("its metadata was moved to {to} of {}: give that", path.display()),
+            ),
             format!("`mdtool show {image} --at {at}` shows what the retired superblock said"),
         ],
         TraceKind::LogAlone { .. } => vec![

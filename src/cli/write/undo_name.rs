@@ -8,8 +8,8 @@ use anyhow::Context;
 use crate::cli::write::undoing::strays;
 use crate::error::{Error, Refused};
 use crate::image::{ImageFile, NewFile, ReadAt, names_in};
-use crate::transaction::{TargetIdentity, UndoFile, UndoState};
-use crate::units::Bytes;
+use crate::transaction::{Phase, TargetIdentity, UndoFile, UndoState};
+use crate::units::{Bytes, ImagePos};
 
 /// Tries in one second; scripts are fast.
 const TRIES: u32 = 100;
@@ -54,12 +54,40 @@ fn name(target: &Path, block_device: bool, seconds: i64, number: u32) -> PathBuf
 /// The undo file of the change that was interrupted on this target, if it lies where one is put unless a name is given: the newest that knows all
 /// that is there now.
 pub(crate) fn of_interrupted(target: &Path) -> Option<PathBuf> {
+    all_of(target)
+        .into_iter()
+        .find(|file| fits(file, target) == Some(true))
+}
+
+/// Undo files of a target where they are put unless a name is given: beside it, then where we are.
+fn all_of(target: &Path) -> Vec<PathBuf> {
     let beside = target.parent().filter(|parent| *parent != Path::new(""));
     let here = Path::new(".");
     let mut all = all_in(beside.unwrap_or(here), target);
     all.extend(all_in(here, target));
-    all.into_iter()
-        .find(|file| fits(file, target) == Some(true))
+    all
+}
+
+/// Where the metadata went whose superblock at `at` of this target was retired, if the undo file of that lies where one is put unless a name is given.
+pub(crate) fn moved_to(target: &Path, at: ImagePos) -> Option<(PathBuf, ImagePos)> {
+    let whole = std::path::absolute(target).ok()?;
+    all_of(target).into_iter().find_map(|file| {
+        let undo = UndoFile::open(ImageFile::open(&file).ok()?).ok()?;
+        let targets = &undo.identity().targets;
+        let of_this = |number: usize| targets.get(number).is_some_and(|one| one.path == whole);
+        let retired = undo.regions().any(|region| {
+            matches!(region.phase, Phase::Retire | Phase::Cleanup)
+                && of_this(region.target)
+                && region.range.start == at
+        });
+        let mut placed = undo
+            .regions()
+            .filter(|region| region.phase == Phase::Commit);
+        let placed = placed.find(|region| !of_this(region.target) || region.range.start != at);
+        let placed = placed.filter(|_| retired)?;
+        let path = &targets.get(placed.target)?.path;
+        Some((path.clone(), placed.range.start))
+    })
 }
 
 /// Whether what an undo file tells of a change is what was interrupted there; `None` where it cannot be read.

@@ -214,3 +214,26 @@ fn the_next_command_looks_at_the_same_part() {
     let check = mdtool(next.split(' '));
     assert!(check.stdout.contains("single"), "{next}: {check:?}");
 }
+
+/// Where the undo file is in its usual place, it knows.
+#[test]
+fn it_is_said_where_retired_metadata_went() {
+    let disk = Disk::of(&[single()]);
+    let meta = disk.file("meta");
+    let words = ["adopt", disk.name(), "--strategy", "external"];
+    ok(&[&words[..], &["--meta", text(&meta), "--yes"]].concat());
+    let says = format!("its metadata was moved to byte 0 of {}", text(&meta));
+    for command in ["probe", "locate", "show", "check", "export"] {
+        let run = mdtool([command, disk.name()]);
+        let said = format!("{}{}", run.stdout, run.stderr);
+        assert!(said.contains(&says), "{command}: {run:?}");
+    }
+    // Without it nobody knows.
+    let names = std::fs::read_dir(disk.dir.path()).unwrap();
+    let undo = names
+        .map(|name| name.unwrap().path())
+        .find(|path| text(path).contains("mdtool-undo"));
+    std::fs::remove_file(undo.unwrap()).unwrap();
+    let run = mdtool(["probe", disk.name()]);
+    assert!(run.stderr.contains("mdtool named it then"), "{run:?}");
+}
