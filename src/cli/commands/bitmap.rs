@@ -4,6 +4,8 @@ pub(crate) mod args;
 pub(crate) mod change;
 pub(crate) mod view;
 
+use std::io::{BufWriter, Write};
+
 use anyhow::Context;
 
 use crate::cli::Streams;
@@ -21,6 +23,9 @@ use crate::surgery::apply_al::{Applied, Marking};
 use crate::survey::locate::ScanMode;
 use crate::units::{BitmapIndex, Sectors};
 use crate::verdict::handshake::Log;
+
+/// Output that is gathered before it is written.
+const OUTPUT: usize = 64 << 10;
 
 /// What `bitmap --help` says of its statuses.
 pub(crate) const STATUSES: &str = "Exit status: 0 shown, or done; 1 there is no metadata, or no such level; 2 could not look, or refused: the disk is as it was, or the message names the undo file.";
@@ -89,7 +94,9 @@ fn show_slots(
     out: &mut Streams<'_>,
 ) -> anyhow::Result<()> {
     let slots = meant(args.slots, header)?;
-    let mut view = View::new(args, scale, level, slots.len(), out.stdout);
+    // Standard output is written line by line: ranges may be hundreds of millions of lines.
+    let mut buffered = BufWriter::with_capacity(OUTPUT, &mut *out.stdout);
+    let mut view = View::new(args, scale, level, slots.len(), &mut buffered);
     view.begin()?;
     for index in slots {
         let mut slot = Slot::new(index, node_of(index, header));
@@ -101,7 +108,8 @@ fn show_slots(
         }
         view.end_slot(&slot)?;
     }
-    view.finish()
+    view.finish()?;
+    buffered.flush().context("cannot write the output")
 }
 
 /// The peer that a slot belongs to.

@@ -216,6 +216,17 @@ fn a_list_is_written_in_large_pieces() {
     std::fs::remove_file(&sums).unwrap();
     count(&["copy", stack.source(), text(&target), "--sums", text(&sums)]);
     assert_eq!(list(&sums).lines().count(), 4098);
+    // A quarter of a million ranges, 16 bytes or so each.
+    let dump = mdtool(["export", stack.source()]).stdout;
+    let bitmap = dump
+        .lines()
+        .find_map(|line| line.strip_prefix("# bm_offset "));
+    patch(
+        &stack.image,
+        bitmap.unwrap().parse().unwrap(),
+        &[0xAA; 65_536],
+    );
+    count(&["bitmap", "show", stack.source(), "--ranges"]);
 }
 
 #[test]
