@@ -269,6 +269,8 @@ pub enum Note {
     Hangs {
         /// Which.
         side: usize,
+        /// Whether `discard-my-data` makes it the target: the other is consistent, and this resync can be turned around.
+        turns: bool,
     },
     /// The common bitmap UUID is 4, `JUST_CREATED`: both were made Primary by force, and the data has nothing in common (8.4).
     ForcedBoth,

@@ -247,7 +247,12 @@ fn of_size(remarks: &mut Remarks, meeting: &Meeting<'_>, sizes: &Sizes, one: &On
 fn of_source(remarks: &mut Remarks, one: &One<'_>) {
     let sends = one.node.family == Family::V9 && one.answer.settled.decision.is_source();
     if sends && one.node.disk == Disk::Inconsistent {
-        remarks.notes.push(Note::Hangs { side: one.side });
+        let turns =
+            one.peer.disk > Disk::Inconsistent && one.answer.settled.strategy.reversed().is_some();
+        remarks.notes.push(Note::Hangs {
+            side: one.side,
+            turns,
+        });
     }
 }
 

@@ -96,14 +96,7 @@ fn of_decision(note: &Note, names: Names) -> Sentence {
             "uncounted",
             "no bitmap counts from a generation that both have: what either wrote since is not known, and with discard-my-data DRBD 9 sends everything".to_owned(),
         ),
-        Note::Hangs { side } => say(
-            "hangs",
-            format!(
-                "{} sends though it is Inconsistent: {} becomes Inconsistent too, and both stay in PausedSync",
-                names.side(*side),
-                names.other(*side)
-            ),
-        ),
+        Note::Hangs { side, turns } => say("hangs", hangs(&names.side(*side), &names.other(*side), *turns)),
         Note::ForcedBoth => say(
             "forced-both",
             "the common generation is 4, JUST_CREATED: both were made Primary by force, and their data may have nothing in common; discard-my-data or a policy would sync it by bitmap all the same".to_owned(),
@@ -156,6 +149,15 @@ fn full_sync(why: WhyFull, names: Names) -> Sentence {
         ),
     };
     say(code, format!("everything is sent: {why}"))
+}
+
+fn hangs(source: &str, target: &str, turns: bool) -> String {
+    let what = format!("{source} sends though it is Inconsistent: {target} becomes Inconsistent too, and both stay in PausedSync");
+    if turns {
+        format!("{what}; make {source} the target instead: `drbdadm connect --discard-my-data RESOURCE` on {source}, before {target} connects")
+    } else {
+        format!("{what}; do not connect them: whoever is consistent has to send to {source} first")
+    }
 }
 
 fn never_sized(whose: &str, bitmap: NeverSized) -> String {
