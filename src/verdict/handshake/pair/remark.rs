@@ -3,7 +3,7 @@
 use crate::format::superblock::Uuid;
 use crate::terms::Format;
 use crate::units::Sectors;
-use crate::verdict::check::Kernel;
+use crate::verdict::check::{AttachRefusal, Kernel};
 use crate::verdict::handshake::Family;
 use crate::verdict::handshake::disk::Disk;
 use crate::verdict::handshake::node::{NeverSized, Whole};
@@ -34,6 +34,13 @@ pub enum Obstacle {
         kernel: Kernel,
         /// Which format.
         format: Format,
+    },
+    /// The kernel refuses to attach it.
+    Attach {
+        /// Whose.
+        side: usize,
+        /// Which kernel, and why.
+        refusal: AttachRefusal,
     },
     /// Both say that they are the same node.
     SameNodeId {
@@ -176,6 +183,13 @@ pub enum Note {
     Unclean {
         /// Whose.
         side: usize,
+    },
+    /// The dump says flags 0, as some drbd-utils do of every disk.
+    FlagsNotInDump {
+        /// Whose.
+        side: usize,
+        /// It is taken to be `UpToDate` and not to have crashed, since that cannot be true; else it is taken at its word.
+        assumed: bool,
     },
     /// Its log is not here.
     LogMissing {

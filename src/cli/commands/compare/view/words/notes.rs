@@ -22,6 +22,7 @@ fn of_metadata(note: &Note, names: Names) -> Option<Sentence> {
             "unclean",
             format!("{} is unclean: apply-al has to run before it is attached, as drbdadm does", names.side(*side)),
         ),
+        Note::FlagsNotInDump { side, assumed } => say("flags-not-in-dump", flags_not_in_dump(&names.side(*side), *assumed)),
         Note::LogMissing { side } => say(
             "log-missing",
             format!("the activity log of {} is not here: what it names is out of sync as well, and is not counted", names.side(*side)),
@@ -149,6 +150,15 @@ fn full_sync(why: WhyFull, names: Names) -> Sentence {
         ),
     };
     say(code, format!("everything is sent: {why}"))
+}
+
+fn flags_not_in_dump(whose: &str, assumed: bool) -> String {
+    let what = format!("the dump of {whose} says flags 0, as drbd-utils from 2012 to 9.32 print them whatever the disk says");
+    if assumed {
+        format!("{what}: disk state and crash flags are not in it, and {whose} is taken to be UpToDate and not to have crashed; the disk itself, or a dump of mdtool or of newer drbd-utils, tells")
+    } else {
+        format!("{what}; an unclean one may say so truly, and {whose} is taken to be Inconsistent; the disk itself, or a dump of mdtool or of newer drbd-utils, tells")
+    }
 }
 
 fn hangs(source: &str, target: &str, turns: bool) -> String {
