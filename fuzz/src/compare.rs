@@ -1,10 +1,11 @@
 //! Any two dumps that parse have a decision, and the other order has its mirror.
 
-use mdtool::dump::DumpReader;
+use mdtool::dump::{DumpReader, Note};
 use mdtool::format::bitmap::count_set;
 use mdtool::format::metadata::Bitmap;
+use mdtool::surgery::described::refusals;
 use mdtool::units::{BitmapIndex, Sectors};
-use mdtool::verdict::handshake::{Log, Mark, Options, Replica, compare};
+use mdtool::verdict::handshake::{FlagsTold, Log, Mark, Options, Replica, compare};
 
 use super::input::Input;
 
@@ -59,13 +60,21 @@ fn replica(text: &[u8]) -> Option<Replica> {
         let slot = BitmapIndex::new(u8::try_from(slot).ok()?);
         slots.push(count_set(&mut *reader.slot(slot).ok()?, bits).ok()?);
     }
-    let capacity = reader.places().usable();
+    let places = reader.places();
+    let doubtful = reader.notes().contains(&Note::FlagsZero);
     reader.finish().ok()?;
-    Some(Replica {
+    let refusals = refusals(&header, &places);
+    let mut replica = Replica {
         log: Log::unseen(&header),
         last_bits: slots.first().copied()?.min(64),
         header,
-        capacity,
+        capacity: places.usable(),
         slots,
-    })
+        refusals,
+        flags: FlagsTold::Known,
+    };
+    if doubtful {
+        replica.doubt_flags();
+    }
+    Some(replica)
 }

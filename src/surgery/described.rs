@@ -16,6 +16,7 @@ use crate::image::{ReadAt, check_within, visit_by_reading};
 use crate::surgery::place::PlaceRefusal;
 use crate::surgery::place::spool::{Spool, SpoolReader};
 use crate::units::{BitmapIndex, Bytes, DevPos, ImagePos, MD_BLOCK, SECTOR_SIZE, Sectors};
+use crate::verdict::check::{self, AttachRefusal, Subject};
 use crate::verdict::fit::{LEAST_DISK, Shape};
 
 /// Bytes of a word.
@@ -127,6 +128,42 @@ fn place_of(word: u64, slots: usize) -> (u64, usize) {
     let slot = word.checked_rem(width).unwrap_or(0);
     let row = word.checked_div(width).unwrap_or(0);
     (row, usize::try_from(slot).unwrap_or(usize::MAX))
+}
+
+/// What kernels would answer to the superblock that a dump describes, once its log is applied.
+///
+/// Where its comments tell the disk, it is judged there, whether the size fits that or not; else only what does not depend on the place.
+#[must_use]
+pub fn refusals(header: &Header, places: &Places) -> Vec<AttachRefusal> {
+    let lay = |(index, size)| {
+        let layout = MdLayout::planned(index, header.geometry, size).ok()?;
+        let there = (Some(layout.md), Some(layout.bm.start)) == (places.md, places.bm);
+        there.then_some((size, layout))
+    };
+    let told = told(places).into_iter().find_map(lay);
+    let assumed = || {
+        place(header, &Places::default())
+            .ok()
+            .map(|(size, layout, _)| (size, layout))
+    };
+    told.or_else(assumed)
+        .map_or_else(Vec::new, |(size, layout)| judged(header, &layout, size))
+}
+
+/// What kernels would answer to a header on a disk of that size.
+#[must_use]
+pub fn judged(header: &Header, layout: &MdLayout, device: Bytes) -> Vec<AttachRefusal> {
+    header.compose(layout).map_or_else(
+        |_| Vec::new(),
+        |superblock| {
+            check::refusals(&Subject {
+                superblock: &superblock,
+                at: layout.md,
+                index: layout.index,
+                device,
+            })
+        },
+    )
 }
 
 /// The disk's size, where its metadata is on it, and whether the comments say so.

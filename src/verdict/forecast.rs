@@ -41,6 +41,21 @@ pub enum Forecast {
     NotCounted,
 }
 
+impl Forecast {
+    /// Whether the peer has a say in it: once that is known, [`crate::verdict::handshake`] tells what comes of it.
+    #[must_use]
+    pub const fn is_of_connecting(&self) -> bool {
+        match self {
+            Self::Unclean | Self::NodeId { .. } | Self::Outdated => false,
+            Self::MayGrow
+            | Self::JustCreated
+            | Self::Inconsistent
+            | Self::OutOfSync { .. }
+            | Self::NotCounted => true,
+        }
+    }
+}
+
 impl fmt::Display for Forecast {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -28,13 +28,14 @@ pub use options::{
     AfterSplitBrain, BadSetting, NetOptions, Options, Protocol, RrConflict, SideOptions,
 };
 pub use pair::{Counted, Loss, Mark, Marks, Note, Obstacle, Pair, SideView, WhyFull};
-pub use replica::{Log, Replica};
+pub use replica::{FlagsTold, Log, Replica};
 pub use settle::Step;
 pub use sizes::{Sizes, TooSmall, may_grow};
 
 use std::fmt;
 
 use crate::terms::Format;
+use crate::verdict::check::Kernel;
 
 /// The kernels that decide alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,15 @@ impl Family {
         match format {
             Format::V07 | Format::V08 => Self::V8,
             Format::V09 => Self::V9,
+        }
+    }
+
+    /// The newest kernel among them.
+    #[must_use]
+    pub const fn newest(self) -> Kernel {
+        match self {
+            Self::V8 => Kernel::V8_4,
+            Self::V9 => Kernel::V9_3,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `compare`: decisions of real kernels, images and dumps together, what is said.
 
+mod advice;
 mod never_sized;
 mod sentences;
 mod untrue;

@@ -219,6 +219,54 @@ fn what_a_dump_is_in_is_said() {
     }
 }
 
+/// The copy's DRBD device is as large as the disk that it is adopted on leaves it, and what is guessed without the peer is not said beside
+/// what is known with it.
+#[test]
+fn plan_asks_the_handshake_about_the_disk_that_is_planned_for() {
+    let copy = kernel_image("v08-stack-live-copy");
+    let peer = format!("{}@inner", kernel_image("v08-stack-down").display());
+    let copy = copy.to_str().unwrap();
+    let plan = |more: &[&str]| {
+        let words = ["plan", copy, "--stacked", "--json", "--peer", &peer];
+        json(&[&words[..], more].concat())
+    };
+    let fit = |disk: &str| json(&["fit", "--format", "v08", "--disk", disk, "--json"]);
+    let found = plan(&["--target-size", "512MiB"]);
+    let usable = &found["peer"]["replicas"][0]["usable_sect"];
+    assert_eq!(*usable, fit("512MiB")["disks"][0]["usable_sect"]);
+    // As large as the image where nothing is said.
+    let size = std::fs::metadata(copy).unwrap().len().to_string();
+    let usable = &plan(&[])["peer"]["replicas"][0]["usable_sect"];
+    assert_eq!(*usable, fit(&size)["disks"][0]["usable_sect"]);
+    let small = plan_of(copy, &peer);
+    assert_eq!(small["peer"]["pairs"][0]["refused_by"][0]["code"], "attach");
+    let kinds = |plan: &Value| -> Vec<String> {
+        let all = plan["on_connect"].as_array().unwrap().iter();
+        all.map(|one| one["kind"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let alone = json(&["plan", copy, "--stacked", "--json"]);
+    assert_eq!(kinds(&alone), ["unclean", "out-of-sync"]);
+    assert_eq!(kinds(&found), ["unclean"]);
+    let text = mdtool(["plan", copy, "--stacked", "--peer", &peer]).stdout;
+    assert!(!text.contains("are marked out of sync here"), "{text}");
+}
+
+/// The plan for a disk that is too small for what the copy has.
+fn plan_of(copy: &str, peer: &str) -> Value {
+    let run = mdtool([
+        "plan",
+        copy,
+        "--stacked",
+        "--json",
+        "--peer",
+        peer,
+        "--target-size",
+        "64MiB",
+    ]);
+    serde_json::from_str(&run.stdout).unwrap()
+}
+
 /// What connecting an adopted copy to its source will decide, as a user asks.
 #[test]
 fn plan_tells_what_connecting_to_a_peer_decides() {

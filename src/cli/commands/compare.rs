@@ -10,9 +10,11 @@ use crate::cli::commands::compare::args::{CompareArgs, OnOff, PairArgs};
 use crate::cli::commands::compare::view::{Comparison, Facts};
 use crate::cli::outcome::Outcome;
 use crate::cli::session::source::{Meant, Source};
+use crate::format::layout::{MdIndex, MdLayout};
 use crate::format::metadata::{Bitmap, Generation, SlotWords};
 use crate::format::superblock::Uuid;
 use crate::image::random_u64;
+use crate::surgery::described::judged;
 use crate::surgery::edit::begin_generation;
 use crate::units::{Bytes, NodeId, Sectors};
 use crate::verdict::handshake::{
@@ -151,8 +153,9 @@ fn words<'b>(bitmap: &'b mut (dyn Bitmap + '_), mark: Mark) -> crate::error::Res
     }
 }
 
-/// What connecting an adopted copy to a peer will decide: its log applied, and where it has the peer's node id, another one.
-pub(crate) fn after_adoption(copy: Source, peer: &Path) -> anyhow::Result<Comparison> {
+/// What connecting a copy, adopted on a disk of that size, to a peer will decide: its log applied, and where it has the peer's node id,
+/// another one.
+pub(crate) fn after_adoption(copy: Source, disk: Bytes, peer: &Path) -> anyhow::Result<Comparison> {
     let mut replica = copy.replica()?;
     replica.header = replica.header.with_log_applied();
     let peer = Source::open(peer, Meant::default())?;
@@ -165,7 +168,18 @@ pub(crate) fn after_adoption(copy: Source, peer: &Path) -> anyhow::Result<Compar
         replica.header.move_to_node(target)?;
         replica.header.note_disk_seen(source);
     }
+    move_to_disk(&mut replica, disk);
     all_pairs(&[(copy, replica), (peer, other)], &PairArgs::default())
+}
+
+/// Internal metadata lies at the end of the disk that it is adopted on, whatever disk it comes from.
+fn move_to_disk(replica: &mut Replica, disk: Bytes) {
+    let planned = MdLayout::planned(MdIndex::FlexInternal, replica.header.geometry, disk);
+    let Some(layout) = planned.ok().filter(|_| replica.capacity.is_some()) else {
+        return;
+    };
+    replica.capacity = Some(layout.usable);
+    replica.refusals = judged(&replica.header, &layout, disk);
 }
 
 /// What the handshake decides when a copy, made between the two `new-current-uuid` of a departure and adopted as `node`, meets its source.

@@ -44,6 +44,9 @@ pub(crate) fn run(args: &PlanArgs, _command_line: &str, out: &mut Streams<'_>) -
     if let Some(obstacle) = occupied {
         ways = ways.but(obstacle);
     }
+    let mut forecast = forecast(level, opened.window()).with_context(name)?;
+    // What one disk's metadata tells of connecting is guessed; with the peer at hand it is known.
+    forecast.retain(|one| args.peer.is_none() || !one.is_of_connecting());
     let plan = Plan {
         opened,
         image: &args.image,
@@ -52,8 +55,7 @@ pub(crate) fn run(args: &PlanArgs, _command_line: &str, out: &mut Streams<'_>) -
         level,
         site,
         ways,
-        forecast: forecast(level, opened.window())
-            .with_context(|| args.image.image.display().to_string())?,
+        forecast,
         utils: args.compat.or_else(installed_utils),
         names: Names {
             device: args.device.as_deref(),
@@ -80,7 +82,7 @@ fn print(plan: &Plan<'_>, args: &PlanArgs, out: &mut Streams<'_>) -> anyhow::Res
     let peer = match &args.peer {
         Some(peer) => {
             let copy = Source::of_image(&args.image, args.level)?;
-            Some(after_adoption(copy, peer)?)
+            Some(after_adoption(copy, plan.site.size, peer)?)
         }
         None => None,
     };

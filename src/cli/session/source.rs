@@ -8,19 +8,21 @@ use anyhow::Context;
 use crate::cli::args::{ImageArgs, LevelChoice};
 use crate::cli::session::open::Opened;
 use crate::cli::session::select::{choose, find, nothing_found};
-use crate::dump::{DumpReader, is_dump};
+use crate::dump::{DumpReader, Note, is_dump};
 use crate::error::{Error, Refused};
 use crate::format::bitmap::count_set;
 use crate::format::metadata::{Bitmap, Header};
 use crate::format::superblock::{AlState, Format};
 use crate::image::{Scratch, is_pipe, is_regular_file, is_there, open_source};
 use crate::surgery::apply_al::{Applied, Marking};
+use crate::surgery::described;
 use crate::survey::bitmap::OnDiskBitmap;
 use crate::survey::file_form::BEGINNING;
 use crate::survey::locate::{IndexChoice, Level, Located, ScanMode};
 use crate::survey::log::LogState;
 use crate::units::{BitmapIndex, Bytes, ImagePos, Sectors};
-use crate::verdict::handshake::{Log, Replica};
+use crate::verdict::check::{Subject, refusals};
+use crate::verdict::handshake::{FlagsTold, Log, Replica};
 
 /// A source, and one resource in it.
 pub(crate) struct Source {
@@ -230,6 +232,14 @@ impl Disk {
         Ok(disk)
     }
 
+    /// The size of the device on which DRBD would look for the level: the image, or the DRBD device of the level around it.
+    fn holder(&self) -> Bytes {
+        let outer = self.number.checked_sub(1);
+        let outer = outer.and_then(|outer| self.located.levels.get(outer));
+        let around = outer.and_then(|outer| outer.drbd_device().to_bytes());
+        around.unwrap_or_else(|| self.opened.window().size())
+    }
+
     fn level(&self) -> &Level {
         // OK to expect: the number was chosen among these levels, which do not change.
         self.located.levels.get(self.number).expect("a level")
@@ -278,6 +288,8 @@ impl Disk {
         }
         let mut again = Applied::new(bitmap, &self.marking);
         Ok(Replica {
+            refusals: refusals(&Subject::of_level(level, self.holder())),
+            flags: FlagsTold::Known,
             last_bits: last_bits(&header, &mut again, &slots)?,
             header,
             capacity: layout.index.is_internal().then_some(layout.usable),
@@ -307,8 +319,9 @@ impl Text {
     fn replica(&self) -> anyhow::Result<Replica> {
         let mut reader = self.reader()?;
         let header = reader.header().clone();
-        let capacity = reader.places().usable();
+        let places = reader.places();
         let bits = bits(&header);
+        let flags_zero = reader.notes().contains(&Note::FlagsZero);
         let mut slots = Vec::new();
         for slot in each_slot(&header) {
             slots.push(count_set(&mut *reader.slot(slot)?, bits)?);
@@ -318,13 +331,20 @@ impl Text {
             slots.clear();
         }
         reader.finish()?;
-        Ok(Replica {
+        let mut replica = Replica {
             last_bits: last_bits(&header, &mut self.reader()?, &slots)?,
             log: Log::unseen(&header),
             header,
-            capacity,
+            capacity: places.usable(),
             slots,
-        })
+            refusals: Vec::new(),
+            flags: FlagsTold::Known,
+        };
+        if flags_zero {
+            replica.doubt_flags();
+        }
+        replica.refusals = described::refusals(&replica.header, &places);
+        Ok(replica)
     }
 }
 

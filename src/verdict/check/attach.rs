@@ -98,6 +98,45 @@ pub fn first_refusals(format: Format, findings: &[Finding]) -> Attach {
     })
 }
 
+/// A kernel that does not attach a superblock even once its log is applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttachRefusal {
+    /// Which kernel.
+    pub kernel: Kernel,
+    /// Which rule it follows, by its name.
+    pub rule: &'static str,
+    /// What is wrong, in a few words.
+    pub title: &'static str,
+    /// Its reason.
+    pub code: Code,
+}
+
+/// Which kernels, of those that read the format, would not attach a superblock once its log is applied, each with its first reason.
+#[must_use]
+pub fn refusals(subject: &Subject<'_>) -> Vec<AttachRefusal> {
+    let format = subject.superblock.format();
+    let findings = attach(subject);
+    let lasting = || {
+        findings
+            .iter()
+            .filter(|one| one.rule.id != "apply-al-needed")
+    };
+    let kernels = Kernel::ALL
+        .into_iter()
+        .filter(|kernel| kernel.knows(format));
+    let first = |kernel: Kernel| {
+        let answers = lasting().filter_map(|one| Some((one.rule, one.attach?.of(kernel)?)));
+        let (rule, code) = answers.min_by_key(|(rule, _)| rule.row)?;
+        Some(AttachRefusal {
+            kernel,
+            rule: rule.id,
+            title: rule.title,
+            code,
+        })
+    };
+    kernels.filter_map(first).collect()
+}
+
 /// Row 6: asked by the magic, before that is found to be one that the kernel reads.
 fn apply_al_needed(subject: &Subject<'_>, kernel: Kernel) -> Option<Refusal> {
     let asks = match subject.superblock.format() {

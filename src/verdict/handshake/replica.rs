@@ -1,9 +1,11 @@
 //! A replica as a value: what its metadata says, and what was counted in it.
 
+use super::at_attach::is_fresh;
 use super::node::flags;
-use crate::format::metadata::Header;
+use crate::format::metadata::{Generation, Header};
 use crate::format::superblock::{AlState, DeviceFlags};
 use crate::units::Sectors;
+use crate::verdict::check::AttachRefusal;
 
 /// A replica.
 #[derive(Clone, Debug)]
@@ -19,6 +21,22 @@ pub struct Replica {
     pub last_bits: u64,
     /// What is known of its log.
     pub log: Log,
+    /// Kernels that would not attach it once its log is applied; v07 and granularity are asked about apart from that.
+    pub refusals: Vec<AttachRefusal>,
+    /// Whether its device flags are known.
+    pub flags: FlagsTold,
+}
+
+/// Whether what a replica says of its flags is so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FlagsTold {
+    /// It is.
+    #[default]
+    Known,
+    /// A dump does not tell them: they are taken for those of a disk that was detached in good order while it was `UpToDate`.
+    Assumed,
+    /// A dump says 0, which may be so or not: it is taken at its word.
+    Doubtful,
 }
 
 /// What is known of a replica's activity log.
@@ -33,6 +51,26 @@ pub enum Log {
 }
 
 impl Replica {
+    /// Judges v08's flags of a dump that says 0, as drbd-utils from 2012 to 9.32 do whatever the disk says.
+    ///
+    /// No kernel or tool leaves clean metadata without `MDF_AL_CLEAN`, so that a clean dump does not tell the truth: the flags are taken
+    /// for those of a disk that was detached in good order while it was `UpToDate`. An unclean one may. One that never had data is
+    /// Inconsistent in either case.
+    pub fn doubt_flags(&mut self) {
+        if is_fresh(&self.header) {
+            return;
+        }
+        let Generation::V08(generation) = &mut self.header.generation else {
+            return;
+        };
+        if self.header.al_state == AlState::Clean {
+            generation.flags.0 |= DeviceFlags::CONSISTENT.0 | DeviceFlags::WAS_UP_TO_DATE.0;
+            self.flags = FlagsTold::Assumed;
+        } else {
+            self.flags = FlagsTold::Doubtful;
+        }
+    }
+
     /// Whether its bitmap is here.
     pub(super) const fn has_bitmap(&self) -> bool {
         !self.slots.is_empty()

@@ -47,6 +47,9 @@ pub(crate) struct Comparison {
     pairs: Vec<PairView>,
     /// Who has the newest data, where it can be told.
     newest: Vec<usize>,
+    /// Those of which none can have the newest data: Inconsistent ones.
+    #[serde(skip)]
+    unusable: Vec<usize>,
     /// Two that cannot be held against each other, so that nobody can be named.
     #[serde(skip)]
     unknown: Option<[usize; 2]>,
@@ -106,12 +109,15 @@ impl Comparison {
             None => Family::of(header.format()),
         };
         let replicas = known.iter().map(|one| ReplicaView::of(one, family(&one.1.header))).collect();
-        let (newest, unknown) = newest(known.len(), &facts);
+        let unusable = unusable(known.len(), &facts);
+        let usable: Vec<usize> = (0..known.len()).filter(|one| !unusable.contains(one)).collect();
+        let (newest, unknown) = newest(&usable, &facts);
         Self {
             kernel: args.kernel.map(crate::verdict::check::Kernel::name),
             replicas,
             pairs: facts.into_iter().map(|facts| PairView::of(facts, known)).collect(),
             newest,
+            unusable,
             unknown,
             rate: args.rate,
         }
@@ -199,10 +205,20 @@ impl PairView {
     }
 }
 
-/// Who is nobody's target; nobody where two of them wrote apart, or cannot be held against each other, which are named.
-fn newest(count: usize, facts: &[Facts]) -> (Vec<usize>, Option<[usize; 2]>) {
+/// Those that are Inconsistent, whatever their generations say: nobody can use what they have.
+fn unusable(count: usize, facts: &[Facts]) -> Vec<usize> {
+    let is = |one: &usize| {
+        let sides = facts.iter().flat_map(|facts| [facts.a, facts.b].into_iter().zip(&facts.pair.sides));
+        sides.filter(|(place, _)| place == one).any(|(_, side)| side.disk == Disk::Inconsistent)
+    };
+    (0..count).filter(is).collect()
+}
+
+/// Who of them is nobody's target; nobody where two of them wrote apart, or cannot be held against each other, which are named.
+fn newest(usable: &[usize], facts: &[Facts]) -> (Vec<usize>, Option<[usize; 2]>) {
+    let facts = || facts.iter().filter(|facts| usable.contains(&facts.a) && usable.contains(&facts.b));
     let behind = |one: usize| {
-        facts.iter().filter(|facts| !facts.pair.arbitrary).any(|facts| {
+        facts().filter(|facts| !facts.pair.arbitrary).any(|facts| {
             let decision = if facts.a == one {
                 facts.pair.decision
             } else if facts.b == one {
@@ -213,10 +229,10 @@ fn newest(count: usize, facts: &[Facts]) -> (Vec<usize>, Option<[usize; 2]>) {
             decision.is_target()
         })
     };
-    let ahead: Vec<usize> = (0..count).filter(|one| !behind(*one)).collect();
+    let ahead: Vec<usize> = usable.iter().copied().filter(|one| !behind(*one)).collect();
     let both = |facts: &&Facts| ahead.contains(&facts.a) && ahead.contains(&facts.b);
     let unclear = |facts: &Facts| facts.pair.arbitrary || facts.pair.decision == Decision::Refused;
-    let mut meeting = facts.iter().filter(both);
+    let mut meeting = facts().filter(both);
     if let Some(facts) = meeting.clone().find(|facts| unclear(facts)) {
         return (Vec::new(), Some([facts.a, facts.b]));
     }

@@ -132,10 +132,12 @@ impl Plan<'_> {
         for (number, way) in (1..).zip(&ways) {
             way.print(number, out)?;
         }
-        writeln!(
-            out,
-            "\non attaching and connecting, as far as the metadata tells:"
-        )?;
+        if !self.forecast.is_empty() {
+            writeln!(
+                out,
+                "\non attaching and connecting, as far as the metadata tells:"
+            )?;
+        }
         for forecast in &self.forecast {
             writeln!(out, "   - {forecast}")?;
         }

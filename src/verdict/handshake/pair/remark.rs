@@ -3,7 +3,7 @@
 use crate::format::superblock::Uuid;
 use crate::terms::Format;
 use crate::units::Sectors;
-use crate::verdict::check::Kernel;
+use crate::verdict::check::{AttachRefusal, Kernel};
 use crate::verdict::handshake::Family;
 use crate::verdict::handshake::disk::Disk;
 use crate::verdict::handshake::node::{NeverSized, Whole};
@@ -34,6 +34,13 @@ pub enum Obstacle {
         kernel: Kernel,
         /// Which format.
         format: Format,
+    },
+    /// The kernel refuses to attach it.
+    Attach {
+        /// Whose.
+        side: usize,
+        /// Which kernel, and why.
+        refusal: AttachRefusal,
     },
     /// Both say that they are the same node.
     SameNodeId {
@@ -177,6 +184,13 @@ pub enum Note {
         /// Whose.
         side: usize,
     },
+    /// The dump says flags 0, as some drbd-utils do of every disk.
+    FlagsNotInDump {
+        /// Whose.
+        side: usize,
+        /// It is taken to be `UpToDate` and not to have crashed, since that cannot be true; else it is taken at its word.
+        assumed: bool,
+    },
     /// Its log is not here.
     LogMissing {
         /// Whose.
@@ -269,6 +283,8 @@ pub enum Note {
     Hangs {
         /// Which.
         side: usize,
+        /// Whether `discard-my-data` makes it the target: the other is consistent, and this resync can be turned around.
+        turns: bool,
     },
     /// The common bitmap UUID is 4, `JUST_CREATED`: both were made Primary by force, and the data has nothing in common (8.4).
     ForcedBoth,

@@ -8,13 +8,13 @@ use crate::format::metadata::Generation;
 use crate::format::superblock::{AlState, Uuid};
 use crate::terms::{Format, MdGeometry};
 use crate::units::Sectors;
-use crate::verdict::check::Kernel;
+use crate::verdict::check::{Code, Kernel};
 use crate::verdict::handshake::Family;
 use crate::verdict::handshake::decision::Decision;
 use crate::verdict::handshake::disk::Disk;
 use crate::verdict::handshake::node::{Node, same};
 use crate::verdict::handshake::options::{AfterSplitBrain as Policy, Options};
-use crate::verdict::handshake::replica::{Log, Replica};
+use crate::verdict::handshake::replica::{FlagsTold, Log, Replica};
 use crate::verdict::handshake::settle::Drop;
 use crate::verdict::handshake::sizes::{Sizes, TooSmall};
 
@@ -30,8 +30,26 @@ pub(super) struct Remarks {
 pub(super) fn formats(replicas: [&Replica; 2], options: &Options) -> Vec<Obstacle> {
     let sides = replicas.iter().enumerate();
     sides
-        .filter_map(|(side, replica)| not_attached(side, replica, options.kernel))
+        .filter_map(|(side, replica)| {
+            not_attached(side, replica, options.kernel).or_else(|| refused(side, replica, options))
+        })
         .collect()
+}
+
+/// What the kernel that is meant finds wrong at attach: without one the newest that the format is of.
+fn refused(side: usize, replica: &Replica, options: &Options) -> Option<Obstacle> {
+    let kernel = options
+        .kernel
+        .unwrap_or_else(|| Family::of(replica.header.format()).newest());
+    // A size that is configured lets a disk that shrank be attached; whether it fits the other is asked later.
+    let sized = options.configured_size().is_some();
+    let mut refusals = replica.refusals.iter();
+    let refusal = refusals
+        .find(|one| one.kernel == kernel && !(sized && one.code == Code::ImplicitShrink))?;
+    Some(Obstacle::Attach {
+        side,
+        refusal: *refusal,
+    })
 }
 
 fn not_attached(side: usize, replica: &Replica, kernel: Option<Kernel>) -> Option<Obstacle> {
@@ -152,6 +170,10 @@ fn of_disk(remarks: &mut Remarks, one: &One<'_>) {
     if header.al_state == AlState::Unclean {
         notes.push(Note::Unclean { side });
     }
+    if node.replica.flags != FlagsTold::Known {
+        let assumed = node.replica.flags == FlagsTold::Assumed;
+        notes.push(Note::FlagsNotInDump { side, assumed });
+    }
     if node.replica.log == Log::Missing {
         notes.push(Note::LogMissing { side });
     }
@@ -247,7 +269,12 @@ fn of_size(remarks: &mut Remarks, meeting: &Meeting<'_>, sizes: &Sizes, one: &On
 fn of_source(remarks: &mut Remarks, one: &One<'_>) {
     let sends = one.node.family == Family::V9 && one.answer.settled.decision.is_source();
     if sends && one.node.disk == Disk::Inconsistent {
-        remarks.notes.push(Note::Hangs { side: one.side });
+        let turns =
+            one.peer.disk > Disk::Inconsistent && one.answer.settled.strategy.reversed().is_some();
+        remarks.notes.push(Note::Hangs {
+            side: one.side,
+            turns,
+        });
     }
 }
 

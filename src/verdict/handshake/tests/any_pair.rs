@@ -123,6 +123,8 @@ fn replica(generation: impl Strategy<Value = Generation> + 'static) -> BoxedStra
             capacity,
             last_bits: slots.first().map_or(0, |bits| *bits.min(&1)),
             slots,
+            refusals: Vec::new(),
+            flags: crate::verdict::handshake::FlagsTold::Known,
             log: if unclean { Log::Missing } else { Log::Applied },
         })
         .boxed()

@@ -62,6 +62,8 @@ fn replica(dump: &str) -> Replica {
         header,
         capacity,
         slots,
+        refusals: Vec::new(),
+        flags: crate::verdict::handshake::FlagsTold::Known,
     }
 }
 

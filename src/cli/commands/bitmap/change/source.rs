@@ -13,7 +13,7 @@ use crate::format::superblock::Uuid;
 use crate::image::random_u64;
 use crate::surgery::edit::make_source;
 use crate::units::{BitmapIndex, NodeId};
-use crate::verdict::handshake::{Decision, Log, Options, Pair, Replica, compare};
+use crate::verdict::handshake::{Decision, FlagsTold, Log, Options, Pair, Replica, compare};
 
 /// What was decided of the generations.
 #[derive(Default)]
@@ -185,6 +185,8 @@ impl Meeting<'_> {
             slots,
             last_bits: 0,
             log: Log::Applied,
+            refusals: Vec::new(),
+            flags: FlagsTold::Known,
         };
         compare(&ours, theirs, &Options::default())
     }

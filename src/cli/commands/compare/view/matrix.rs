@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::io;
 
-use super::Comparison;
 use super::words::letter;
+use super::{Comparison, PairView};
+use crate::verdict::handshake::Note;
 
 /// Prints the decisions, each row from its own side.
 pub(super) fn print(comparison: &Comparison, out: &mut dyn io::Write) -> io::Result<()> {
@@ -41,14 +42,35 @@ fn decision(comparison: &Comparison, row: usize, column: usize) -> Option<String
     })
 }
 
-/// Whose data is the newest.
+/// Whose data is the newest, and who has none that could be.
 pub(super) fn newest(comparison: &Comparison) -> String {
+    let mut text = of_usable(comparison);
+    let sends = |one: &usize| comparison.pairs.iter().any(|pair| hangs(pair, *one));
+    for one in comparison.unusable.iter().filter(|one| sends(one)) {
+        let one = letter(*one);
+        text += &format!("\n{one} is Inconsistent, so that its data is not usable, however new its generation: it must not be the source, see the notes of its pairs");
+    }
+    text
+}
+
+/// Whether it is the source there and should not be.
+fn hangs(view: &PairView, one: usize) -> bool {
+    view.pair.notes.iter().any(|note| match note {
+        Note::Hangs { side, .. } => one == if *side == 0 { view.a } else { view.b },
+        _ => false,
+    })
+}
+
+fn of_usable(comparison: &Comparison) -> String {
     if let Some([a, b]) = comparison.unknown {
         let (a, b) = (letter(a), letter(b));
         return format!("which has the newest data cannot be told: {a} and {b} cannot be held against each other, see there");
     }
     let letters: Vec<String> = comparison.newest.iter().map(|one| letter(*one)).collect();
     match letters.as_slice() {
+        [] if comparison.unusable.len() == comparison.replicas.len() => {
+            "all are Inconsistent: no replica has data that could be used".to_owned()
+        }
         [] => "no replica has all that the others wrote: whichever is kept, something is lost".to_owned(),
         [one] => format!("{one} has the newest data: connect the others to it first"),
         [all @ .., last] => format!("{} and {last} have the newest data, of one generation", all.join(", ")),

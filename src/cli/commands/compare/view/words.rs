@@ -75,6 +75,17 @@ pub(super) fn obstacle(why: &Obstacle, names: Names) -> Sentence {
             "kernel",
             format!("{} is {format}, which DRBD {} does not read", names.side(*side), kernel.name()),
         ),
+        Obstacle::Attach { side, refusal } => say(
+            "attach",
+            format!(
+                "DRBD {} does not attach {}: {} ({}), {}; `mdtool check` says what to do",
+                refusal.kernel.name(),
+                names.side(*side),
+                refusal.title,
+                refusal.rule,
+                refusal.code
+            ),
+        ),
         Obstacle::SameNodeId { id } => say(
             "node-ids",
             format!("both say that they are node {id}: the metadata of one has to become that of another node, `mdtool edit --node-id N`"),

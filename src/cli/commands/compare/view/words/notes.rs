@@ -22,6 +22,7 @@ fn of_metadata(note: &Note, names: Names) -> Option<Sentence> {
             "unclean",
             format!("{} is unclean: apply-al has to run before it is attached, as drbdadm does", names.side(*side)),
         ),
+        Note::FlagsNotInDump { side, assumed } => say("flags-not-in-dump", flags_not_in_dump(&names.side(*side), *assumed)),
         Note::LogMissing { side } => say(
             "log-missing",
             format!("the activity log of {} is not here: what it names is out of sync as well, and is not counted", names.side(*side)),
@@ -96,14 +97,7 @@ fn of_decision(note: &Note, names: Names) -> Sentence {
             "uncounted",
             "no bitmap counts from a generation that both have: what either wrote since is not known, and with discard-my-data DRBD 9 sends everything".to_owned(),
         ),
-        Note::Hangs { side } => say(
-            "hangs",
-            format!(
-                "{} sends though it is Inconsistent: {} becomes Inconsistent too, and both stay in PausedSync",
-                names.side(*side),
-                names.other(*side)
-            ),
-        ),
+        Note::Hangs { side, turns } => say("hangs", hangs(&names.side(*side), &names.other(*side), *turns)),
         Note::ForcedBoth => say(
             "forced-both",
             "the common generation is 4, JUST_CREATED: both were made Primary by force, and their data may have nothing in common; discard-my-data or a policy would sync it by bitmap all the same".to_owned(),
@@ -156,6 +150,24 @@ fn full_sync(why: WhyFull, names: Names) -> Sentence {
         ),
     };
     say(code, format!("everything is sent: {why}"))
+}
+
+fn flags_not_in_dump(whose: &str, assumed: bool) -> String {
+    let what = format!("the dump of {whose} says flags 0, as drbd-utils from 2012 to 9.32 print them whatever the disk says");
+    if assumed {
+        format!("{what}: disk state and crash flags are not in it, and {whose} is taken to be UpToDate and not to have crashed; the disk itself, or a dump of mdtool or of newer drbd-utils, tells")
+    } else {
+        format!("{what}; an unclean one may say so truly, and {whose} is taken to be Inconsistent; the disk itself, or a dump of mdtool or of newer drbd-utils, tells")
+    }
+}
+
+fn hangs(source: &str, target: &str, turns: bool) -> String {
+    let what = format!("{source} sends though it is Inconsistent: {target} becomes Inconsistent too, and both stay in PausedSync");
+    if turns {
+        format!("{what}; make {source} the target instead: `drbdadm connect --discard-my-data RESOURCE` on {source}, before {target} connects")
+    } else {
+        format!("{what}; do not connect them: whoever is consistent has to send to {source} first")
+    }
 }
 
 fn never_sized(whose: &str, bitmap: NeverSized) -> String {

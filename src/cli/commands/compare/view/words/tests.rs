@@ -20,6 +20,15 @@ fn what_stands_in_the_way_is_said() {
         Obstacle::BytesPerBit { side: 0, format: Format::V09, bytes: 65536 },
         Obstacle::BytesPerBit { side: 1, format: Format::V08, bytes: 65536 },
         Obstacle::NotRead { side: 0, kernel: Kernel::V8_4, format: Format::V09 },
+        Obstacle::Attach {
+            side: 1,
+            refusal: crate::verdict::check::AttachRefusal {
+                kernel: Kernel::V9_3,
+                rule: "own-bitmap-slot",
+                title: "the node has a bitmap slot toward itself",
+                code: crate::verdict::check::Code::MdInvalid,
+            },
+        },
         Obstacle::SameNodeId { id: 3 },
         Obstacle::NoSlot { side: 0, slots: 1 },
         Obstacle::TooSmall {
@@ -81,6 +90,8 @@ fn what_else_there_is_to_know_is_said() {
     let (from, to) = (Sectors::new(16384), Sectors::new(32768));
     let all = [
         Note::Unclean { side: 0 },
+        Note::FlagsNotInDump { side: 0, assumed: true },
+        Note::FlagsNotInDump { side: 1, assumed: false },
         Note::LogMissing { side: 1 },
         Note::Clone { uuid: Uuid(0xAB) },
         Note::NeverSized { side: 0, bitmap: NeverSized::AllSet8 },
@@ -107,7 +118,8 @@ fn what_else_there_is_to_know_is_said() {
         full(WhyFull::Marked { side: 1, why: Whole::CrashedWithoutLog }),
         Note::Uncounted { family: Family::V8 },
         Note::Uncounted { family: Family::V9 },
-        Note::Hangs { side: 0 },
+        Note::Hangs { side: 0, turns: false },
+        Note::Hangs { side: 1, turns: true },
         Note::ForcedBoth,
         Note::EmptyHistory,
         Note::NotMirrored,
@@ -132,6 +144,8 @@ fn what_had_a_say_is_said() {
         slots: vec![0],
         last_bits: 0,
         log: crate::verdict::handshake::Log::Applied,
+        refusals: Vec::new(),
+        flags: crate::verdict::handshake::FlagsTold::Known,
     };
     let mut pair = compare(&replica, &replica, &crate::verdict::handshake::Options::default());
     pair.steps = vec![
