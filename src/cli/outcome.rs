@@ -221,16 +221,7 @@ fn hint_of(error: &Error) -> Option<&'static str> {
         Error::Refused(Refused::Edit(
             EditRefusal::OtherTarget | EditRefusal::TargetSize { .. },
         )) => Some("--target PATH names the disk where it has another name now"),
-        Error::Refused(Refused::ActivityLogChanged { .. }) => {
-            Some("look at a snapshot of it, or when the resource is down")
-        }
-        Error::Refused(Refused::FileKind { .. }) => {
-            Some("`lsblk` lists the block devices of this machine")
-        }
-        Error::Refused(Refused::NotNew { .. }) => Some(
-            "what is put there has to be read again: give the name of a file that is not there yet",
-        ),
-        Error::Refused(Refused::Exists) => Some("choose another name, or remove the file first"),
+        Error::Refused(refused) => hint_of_refused(refused),
         Error::Unsupported(Unsupported::FileForm(form)) => Some(hint_of_form(*form)),
         Error::Unsupported(Unsupported::CompatFormat { .. } | Unsupported::CompatField { .. }) => {
             Some("without --compat the dump is for the newest drbd-utils")
@@ -238,6 +229,26 @@ fn hint_of(error: &Error) -> Option<&'static str> {
         Error::Corrupt(_) => Some(
             "without --at, `mdtool locate --scan full` lists every superblock and why it does not count",
         ),
+        _ => None,
+    }
+}
+
+/// What helps where a promise would have been broken.
+const fn hint_of_refused(refused: &Refused) -> Option<&'static str> {
+    match refused {
+        Refused::ActivityLogChanged { .. } => {
+            Some("look at a snapshot of it, or when the resource is down")
+        }
+        Refused::FileKind { .. } => {
+            Some("`lsblk` lists the block devices of this machine")
+        }
+        Refused::NotNew { .. } => Some(
+            "what is put there has to be read again: give the name of a file that is not there yet",
+        ),
+        Refused::NoDevice => Some(
+            "`lsblk` lists the block devices of this machine; a logical volume may have to be activated first: lvchange -ay",
+        ),
+        Refused::Exists => Some("choose another name, or remove the file first"),
         _ => None,
     }
 }
@@ -334,6 +345,9 @@ const fn hint_of_truck(refusal: &TruckRefusal) -> Option<&'static str> {
         TruckRefusal::NotState => {
             Some("--state FILE names another file for it, which need not exist")
         }
+        TruckRefusal::OtherDisk { .. } => Some(
+            "find the disk that it began on; without --resume the copy begins afresh, after asking",
+        ),
         TruckRefusal::NoCopy => Some("without --ranges and --changed a whole copy is made"),
         TruckRefusal::Gap { .. } => Some(
             "the sender was given the state of another target: fetch this target's, or send without --resume and --state",
@@ -347,6 +361,10 @@ const fn hint_of_truck(refusal: &TruckRefusal) -> Option<&'static str> {
         TruckRefusal::LogDisabled => Some("make a whole copy, without --changed"),
         TruckRefusal::NoGeneration => {
             Some("new-current-uuid starts a generation: `mdtool plan --departure` prints the order")
+        }
+        TruckRefusal::Adopted => Some("make a whole copy, without --changed, and adopt that"),
+        TruckRefusal::NoSlot { .. } => {
+            Some("without --peer it is the only one; `mdtool show` lists them")
         }
         TruckRefusal::Peer => Some("--peer NODE chooses one; `mdtool show` lists them"),
         TruckRefusal::Live => Some(

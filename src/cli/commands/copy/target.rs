@@ -11,7 +11,9 @@ use crate::cli::write::blame::Blamed;
 use crate::cli::write::confirm::{Kept, confirm};
 use crate::error::{Error, Result};
 use crate::format::superblock::{AlState, Format, Uuid};
-use crate::image::{ReadAt, Window, WritableFile, small_file};
+use crate::image::{
+    ImageFile, ReadAt, Window, WritableFile, refuse_among_devices, small_file,
+};
 use crate::survey::locate::{Level, LocateOptions, ScanMode, locate};
 use crate::survey::occupants::occupants;
 use crate::truck::TruckRefusal;
@@ -81,7 +83,7 @@ pub(crate) fn sent_before(args: &CopyArgs, header: &Header) -> anyhow::Result<De
         return Ok(DevPos::START);
     };
     let state = read_state(path, header)?;
-    Ok(state.map_or(DevPos::START, |state| state.verified))
+    Ok(state.map_or(DevPos::START, |state| state.goes_on_at()))
 }
 
 impl Arriving {
@@ -106,7 +108,8 @@ impl Arriving {
         let state_path = state_path(args, block_device);
         refuse_foreign(&state_path)?;
         let known = if args.resume {
-            read_state(&state_path, header)?
+            // Where nothing has arrived by which the target could be known again, this is a new copy, to be asked about as one.
+            read_state(&state_path, header)?.filter(|state| state.goes_on_at() > DevPos::START)
         } else {
             None
         };
@@ -115,6 +118,7 @@ impl Arriving {
             let same = state.must_be_for(&full_name(path), found);
             same.map_err(Error::from)
                 .with_context(|| state_path.display().to_string())?;
+            state.must_be_on(&file).with_context(name)?;
             state
         } else {
             refuse_generation(&file, header).with_context(name)?;
@@ -138,12 +142,15 @@ impl Arriving {
         if !header.contents.is_whole() {
             return Err(Error::from(TruckRefusal::NoCopy)).with_context(name);
         }
+        refuse_among_devices(&args.target).with_context(name)?;
         let state = State::begin(header, full_name(&args.target), header.size);
         refuse_gap(&state, header).with_context(name)?;
         let state_path = state_path(args, false);
         refuse_foreign(&state_path)?;
-        // Before the target, so that whoever goes on need not ask what that is.
-        save(&state_path, &state)?;
+        // Before the target, so that whoever goes on need not ask what that is. Where that cannot be, neither can the target beside it.
+        let noted = if args.state.is_some() { &state_path } else { &args.target };
+        small_file::replace(&state_path, state.to_text().as_bytes())
+            .with_context(|| noted.display().to_string())?;
         let file = match WritableFile::create_new(&args.target, header.size) {
             Ok(file) => file,
             Err(error) => {
@@ -312,6 +319,41 @@ fn refuse_mixture(file: &WritableFile, header: &Header) -> Result<()> {
     }
 }
 
+/// Refuses a delta for a copy whose metadata was moved to where DRBD looks: the delta's would be written into data.
+fn refuse_adopted(file: &WritableFile, header: &Header, of_copy: Uuid) -> Result<()> {
+    let located = locate(Window::whole(file), &quick())?;
+    let is_adopted = located.levels.first().is_some_and(|level| {
+        let current = level.superblock.current_uuid().unwrap_or(Uuid::NONE);
+        current.same_generation(of_copy)
+            && level.layout.index.is_internal()
+            && level.layout.whole.end > DevPos::at(header.size)
+    });
+    if is_adopted {
+        return Err(TruckRefusal::Adopted.into());
+    }
+    Ok(())
+}
+
+/// Whether a target has all of a delta already: its generation is the source's, and no copy to it was cut off.
+pub(crate) fn has_all(args: &CopyArgs, header: &Header) -> anyhow::Result<bool> {
+    let path = &args.target;
+    if header.contents != Contents::Changed || !path.exists() {
+        return Ok(false);
+    }
+    let name = || path.display().to_string();
+    let file = ImageFile::open(path).with_context(name)?;
+    let is_device = file.is_block_device().with_context(name)?;
+    if state_path(args, is_device).exists() {
+        return Ok(false);
+    }
+    let located = locate(Window::whole(&file), &LocateOptions::default()).with_context(name)?;
+    let of_source = Uuid(header.current_uuid);
+    Ok(located.levels.iter().any(|level| {
+        let current = level.superblock.current_uuid();
+        current.is_some_and(|current| current.same_generation(of_source))
+    }))
+}
+
 /// Refuses a delta for another generation than the target has.
 fn refuse_generation(file: &WritableFile, header: &Header) -> Result<()> {
     match header.contents {
@@ -320,6 +362,7 @@ fn refuse_generation(file: &WritableFile, header: &Header) -> Result<()> {
         Contents::Level | Contents::Data => return Ok(()),
     }
     let expected = Uuid(header.since_uuid);
+    refuse_adopted(file, header, expected)?;
     let located = locate(Window::whole(file), &LocateOptions::default())?;
     let mut found = Uuid::NONE;
     for level in &located.levels {
