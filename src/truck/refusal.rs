@@ -52,7 +52,9 @@ pub enum TruckRefusal {
         expected: String,
     },
     /// A target that has not what the copy has put on it.
-    #[error("is not the disk that the copy began on: the {len} at {at} differ from what had arrived")]
+    #[error(
+        "is not the disk that the copy began on: the {len} at {at} differ from what had arrived"
+    )]
     OtherDisk {
         /// Where it differs.
         at: DevPos,

@@ -207,7 +207,10 @@ impl State {
         };
         let check = loop {
             let (number, line) = lines.next().unwrap_or((0, ""));
-            let (line, number) = (line.strip_suffix('\n').unwrap_or(""), number.saturating_add(1));
+            let (line, number) = (
+                line.strip_suffix('\n').unwrap_or(""),
+                number.saturating_add(1),
+            );
             let Some(value) = line.strip_prefix("mark ") else {
                 let check = line.strip_prefix("check ");
                 break check.ok_or_else(|| wrong(number, "check "))?;

@@ -1,6 +1,7 @@
 //! `mdtool copy`: a pipeline of its own, since what it overwrites is not kept.
 
 pub(crate) mod args;
+mod generation;
 mod origin;
 mod pace;
 mod target;
@@ -69,7 +70,7 @@ fn local(args: &CopyArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
         return Err(refusal).with_context(|| args.target.display().to_string());
     }
     let header = origin.header(DevPos::START);
-    if target::has_all(args, &header)? {
+    if generation::has_all(args, &header)? {
         return nothing_to_do(args, &header, out);
     }
     let sums = begin_sums(args, &header)?;
@@ -127,7 +128,7 @@ fn receive(args: &CopyArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
         "--sums: the stream goes on at {}, and what came before is not in it: expected --sums at the sender, or neither --resume nor --state there",
         header.first
     );
-    if target::has_all(args, &header)? {
+    if generation::has_all(args, &header)? {
         // To its end, which the sender waits for.
         overlapped(|emitter| unpack(&mut reader, emitter), |_| Ok(())).with_context(name)?;
         return nothing_to_do(args, &header, out);

@@ -129,17 +129,17 @@ fn a_delta_is_for_a_copy_that_lacks_it_and_was_not_adopted() {
     assert!(content(&copy) == arrived);
 
     // A copy on a larger disk, before and after adopt.
-    cut(&adopted, std::fs::metadata(&adopted).unwrap().len() + 8 * MIB);
+    cut(
+        &adopted,
+        std::fs::metadata(&adopted).unwrap().len() + 8 * MIB,
+    );
     let larger = dir.path().join("larger");
     std::fs::copy(&adopted, &larger).unwrap();
-    assert_eq!(feed(&["copy", "-", text(&larger), "--yes"], &stream).status, 0);
-    ok(&[
-        "adopt",
-        text(&adopted),
-        "--stacked",
-        "--apply-al",
-        "--yes",
-    ]);
+    assert_eq!(
+        feed(&["copy", "-", text(&larger), "--yes"], &stream).status,
+        0
+    );
+    ok(&["adopt", text(&adopted), "--stacked", "--apply-al", "--yes"]);
     let before = content(&adopted);
     let run = feed(&["copy", "-", text(&adopted), "--yes"], &stream);
     assert_eq!(run.status, 2, "{run:?}");
@@ -170,10 +170,22 @@ fn a_configuration_that_was_cut_off_is_refused_with_the_line() {
     let stack = stack(&[Level::v08()], 40 * MIB);
     let config = stack.file("drbd.conf");
     let whole = "# a resource\nresource r0 {\n  device minor 0;\n  on alice {\n    disk \"/dev/a\";\n  }\n}\n";
-    let words = ["plan", "--departure", stack.source(), "--config", text(&config)];
+    let words = [
+        "plan",
+        "--departure",
+        stack.source(),
+        "--config",
+        text(&config),
+    ];
     put(&config, whole.as_bytes());
     ok(&words);
-    for (end, line) in [("  }\n}", 4), (";\n  }", 5), ("a\";", 5), ("  on", 2), ("minor", 3)] {
+    for (end, line) in [
+        ("  }\n}", 4),
+        (";\n  }", 5),
+        ("a\";", 5),
+        ("  on", 2),
+        ("minor", 3),
+    ] {
         let cut = whole.find(end).unwrap();
         put(&config, &whole.as_bytes()[..cut]);
         let says = format!("line {line}: what begins here does not end");
@@ -198,7 +210,13 @@ fn what_is_refused_is_named_as_it_was_given() {
         2,
         "--chunk: expected a power of two from 1024 bytes on for blake3, not 3145728 bytes",
     );
-    let plan = ["plan", "--departure", stack.source(), "--target-size", "1MiB"];
+    let plan = [
+        "plan",
+        "--departure",
+        stack.source(),
+        "--target-size",
+        "1MiB",
+    ];
     let run = mdtool(plan);
     assert_eq!(run.status, 2, "{run:?}");
     let says = "--target-size: 1048576 bytes is too small, the copy has";

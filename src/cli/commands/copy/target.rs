@@ -7,12 +7,13 @@ use anyhow::Context;
 
 use crate::cli::Streams;
 use crate::cli::commands::copy::args::CopyArgs;
+use crate::cli::commands::copy::generation::refuse_generation;
 use crate::cli::write::blame::Blamed;
 use crate::cli::write::confirm::{Kept, confirm};
 use crate::error::{Error, Result};
-use crate::format::superblock::{AlState, Format, Uuid};
+use crate::format::superblock::{AlState, Format};
 use crate::image::{
-    ImageFile, ReadAt, Window, WritableFile, refuse_among_devices, small_file,
+    ReadAt, Window, WritableFile, refuse_among_devices, small_file,
 };
 use crate::survey::locate::{Level, LocateOptions, ScanMode, locate};
 use crate::survey::occupants::occupants;
@@ -31,7 +32,7 @@ pub(crate) struct Arriving {
 }
 
 /// Where the state of a target is, unless it was said: beside a regular file, and for a block device where we are.
-fn state_path(args: &CopyArgs, block_device: bool) -> PathBuf {
+pub(crate) fn state_path(args: &CopyArgs, block_device: bool) -> PathBuf {
     if let Some(path) = &args.state {
         return path.clone();
     }
@@ -278,7 +279,7 @@ impl Arriving {
 }
 
 /// Without a search.
-fn quick() -> LocateOptions {
+pub(crate) fn quick() -> LocateOptions {
     LocateOptions {
         scan: ScanMode::Never,
         ..LocateOptions::default()
@@ -298,81 +299,6 @@ fn refuse_gap(state: &State, header: &Header) -> Result<()> {
         return Err(TruckRefusal::Gap { first, verified }.into());
     }
     Ok(())
-}
-
-/// Refuses parts of another generation than the target has: with the metadata among them, its data would be taken for what it is not.
-fn refuse_mixture(file: &WritableFile, header: &Header) -> Result<()> {
-    let of_source = Uuid(header.current_uuid);
-    let located = locate(Window::whole(file), &LocateOptions::default())?;
-    let mut found = None;
-    for level in &located.levels {
-        let current = level.superblock.current_uuid().unwrap_or(Uuid::NONE);
-        if current.same_generation(of_source) {
-            return Ok(());
-        }
-        found = Some(current);
-    }
-    // Where the target's metadata is broken, it is among what is sent again.
-    match found {
-        Some(found) => Err(TruckRefusal::MixedGenerations { found, of_source }.into()),
-        None => Ok(()),
-    }
-}
-
-/// Refuses a delta for a copy whose metadata was moved to where DRBD looks: the delta's would be written into data.
-fn refuse_adopted(file: &WritableFile, header: &Header, of_copy: Uuid) -> Result<()> {
-    let located = locate(Window::whole(file), &quick())?;
-    let is_adopted = located.levels.first().is_some_and(|level| {
-        let current = level.superblock.current_uuid().unwrap_or(Uuid::NONE);
-        current.same_generation(of_copy)
-            && level.layout.index.is_internal()
-            && level.layout.whole.end > DevPos::at(header.size)
-    });
-    if is_adopted {
-        return Err(TruckRefusal::Adopted.into());
-    }
-    Ok(())
-}
-
-/// Whether a target has all of a delta already: its generation is the source's, and no copy to it was cut off.
-pub(crate) fn has_all(args: &CopyArgs, header: &Header) -> anyhow::Result<bool> {
-    let path = &args.target;
-    if header.contents != Contents::Changed || !path.exists() {
-        return Ok(false);
-    }
-    let name = || path.display().to_string();
-    let file = ImageFile::open(path).with_context(name)?;
-    let is_device = file.is_block_device().with_context(name)?;
-    if state_path(args, is_device).exists() {
-        return Ok(false);
-    }
-    let located = locate(Window::whole(&file), &LocateOptions::default()).with_context(name)?;
-    let of_source = Uuid(header.current_uuid);
-    Ok(located.levels.iter().any(|level| {
-        let current = level.superblock.current_uuid();
-        current.is_some_and(|current| current.same_generation(of_source))
-    }))
-}
-
-/// Refuses a delta for another generation than the target has.
-fn refuse_generation(file: &WritableFile, header: &Header) -> Result<()> {
-    match header.contents {
-        Contents::Changed => {}
-        Contents::Ranges => return refuse_mixture(file, header),
-        Contents::Level | Contents::Data => return Ok(()),
-    }
-    let expected = Uuid(header.since_uuid);
-    refuse_adopted(file, header, expected)?;
-    let located = locate(Window::whole(file), &LocateOptions::default())?;
-    let mut found = Uuid::NONE;
-    for level in &located.levels {
-        let current = level.superblock.current_uuid().unwrap_or(Uuid::NONE);
-        if current.same_generation(expected) {
-            return Ok(());
-        }
-        found = current;
-    }
-    Err(TruckRefusal::Generation { found, expected }.into())
 }
 
 /// Whether nothing was ever written to a regular file.
