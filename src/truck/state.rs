@@ -370,7 +370,7 @@ mod tests {
 
     #[test]
     fn a_target_is_known_by_a_bounded_number_of_marks() {
-        let mut image = crate::image::MemImage::from_bytes(&[7; 100_000]);
+        let mut image = crate::image::MemImage::from_bytes(&vec![7; 100_000]);
         let mut state = State {
             marks: Vec::new(),
             ..state()

@@ -219,7 +219,7 @@ fn what_is_refused_is_named_as_it_was_given() {
     ];
     let run = mdtool(plan);
     assert_eq!(run.status, 2, "{run:?}");
-    let says = "--target-size: 1048576 bytes is too small, the copy has";
+    let says = "--target-size: has 1048576 bytes, expected at least";
     assert!(run.stderr.contains(says), "{run:?}");
     assert!(!run.stderr.contains("remove the file"), "{run:?}");
 }

@@ -64,7 +64,7 @@ fn departing(args: &PlanArgs) -> anyhow::Result<Departure> {
     let size = size.with_context(name)?;
     let target_size = args.target_size.map(|size| size.0);
     if let Some(found) = target_size.filter(|target| *target < size) {
-        anyhow::bail!("--target-size: {found} is too small, the copy has {size}");
+        anyhow::bail!("--target-size: has {found}, expected at least {size}");
     }
     let own = nodes::own(&level.superblock);
     let names = Names::of(args, chosen.number > 0, own)?;
