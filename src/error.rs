@@ -347,6 +347,9 @@ pub enum Refused {
     /// Something has this name already.
     #[error("exists already, expected a new name")]
     Exists,
+    /// A new file in the directory of the devices, which is in memory: nothing of it would be there after the next boot.
+    #[error("there is no such device")]
+    NoDevice,
     /// The activity log changed between two reads.
     #[error(
         "activity log: {place} changed while it was read, expected an image that nothing writes to"

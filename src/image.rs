@@ -32,11 +32,11 @@ use crate::units::{Bytes, ImagePos};
 
 pub use counted::Counted;
 pub use file::ImageFile;
-pub use in_use::{InUse, Process, Use, User, is_same};
+pub use in_use::{InUse, Process, Use, User, is_same, overlap};
 pub use map::{MappedImage, open_for_scan};
 pub use mem::MemImage;
 pub use names::names_in;
-pub use new_file::{NewFile, create_directory};
+pub use new_file::{NewFile, create_directory, refuse_among_devices};
 pub use page_buffer::PageBuffer;
 pub use random::random_u64;
 pub use scratch::Scratch;

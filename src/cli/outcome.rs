@@ -1,6 +1,7 @@
 //! How a command ends: the exit status, and what to say of an error.
 
 mod surgery;
+mod truck;
 
 use std::fmt;
 use std::io;
@@ -14,7 +15,6 @@ use crate::error::{Cause, EditRefusal, Error, IoError, IoOp, Refused, Unsupporte
 use crate::format::superblock::Format;
 use crate::image::{InUse, Use};
 use crate::survey::file_form::FileForm;
-use crate::truck::TruckRefusal;
 use crate::truck::stream::{StreamFault, StreamProblem};
 use crate::verdict::probe::Status;
 
@@ -196,7 +196,7 @@ fn hint_of(error: &Error) -> Option<&'static str> {
         return hint_of_in_use(refusal);
     }
     if let Some(refusal) = error.refusal() {
-        return hint_of_truck(refusal);
+        return truck::refusal(refusal);
     }
     if let Some(fault) = error.refusal() {
         return Some(hint_of_stream(fault));
@@ -221,16 +221,7 @@ fn hint_of(error: &Error) -> Option<&'static str> {
         Error::Refused(Refused::Edit(
             EditRefusal::OtherTarget | EditRefusal::TargetSize { .. },
         )) => Some("--target PATH names the disk where it has another name now"),
-        Error::Refused(Refused::ActivityLogChanged { .. }) => {
-            Some("look at a snapshot of it, or when the resource is down")
-        }
-        Error::Refused(Refused::FileKind { .. }) => {
-            Some("`lsblk` lists the block devices of this machine")
-        }
-        Error::Refused(Refused::NotNew { .. }) => Some(
-            "what is put there has to be read again: give the name of a file that is not there yet",
-        ),
-        Error::Refused(Refused::Exists) => Some("choose another name, or remove the file first"),
+        Error::Refused(refused) => hint_of_refused(refused),
         Error::Unsupported(Unsupported::FileForm(form)) => Some(hint_of_form(*form)),
         Error::Unsupported(Unsupported::CompatFormat { .. } | Unsupported::CompatField { .. }) => {
             Some("without --compat the dump is for the newest drbd-utils")
@@ -238,6 +229,24 @@ fn hint_of(error: &Error) -> Option<&'static str> {
         Error::Corrupt(_) => Some(
             "without --at, `mdtool locate --scan full` lists every superblock and why it does not count",
         ),
+        _ => None,
+    }
+}
+
+/// What helps where a promise would have been broken.
+const fn hint_of_refused(refused: &Refused) -> Option<&'static str> {
+    match refused {
+        Refused::ActivityLogChanged { .. } => {
+            Some("look at a snapshot of it, or when the resource is down")
+        }
+        Refused::FileKind { .. } => Some("`lsblk` lists the block devices of this machine"),
+        Refused::NotNew { .. } => Some(
+            "what is put there has to be read again: give the name of a file that is not there yet",
+        ),
+        Refused::NoDevice => Some(
+            "`lsblk` lists the block devices of this machine; a logical volume may have to be activated first: lvchange -ay",
+        ),
+        Refused::Exists => Some("choose another name, or remove the file first"),
         _ => None,
     }
 }
@@ -320,39 +329,6 @@ const fn hint_of_stream(fault: &StreamFault) -> &'static str {
         _ => {
             "something between the two changed the stream: nothing of it was written from there on"
         }
-    }
-}
-
-const fn hint_of_truck(refusal: &TruckRefusal) -> Option<&'static str> {
-    match refusal {
-        TruckRefusal::External => {
-            Some("copy the data disk as it is, and the metadata with `mdtool export` and import")
-        }
-        TruckRefusal::TooSmall { .. } => {
-            Some("take a larger disk, or remove the file: a new one gets exactly the right size")
-        }
-        TruckRefusal::NotState => {
-            Some("--state FILE names another file for it, which need not exist")
-        }
-        TruckRefusal::NoCopy => Some("without --ranges and --changed a whole copy is made"),
-        TruckRefusal::Gap { .. } => Some(
-            "the sender was given the state of another target: fetch this target's, or send without --resume and --state",
-        ),
-        TruckRefusal::MixedGenerations { .. } => Some(
-            "send them from the snapshot that the copy was made of; where that is gone, copy the whole level again",
-        ),
-        TruckRefusal::Generation { .. } => {
-            Some("this delta is for another copy: a whole one is made without --changed")
-        }
-        TruckRefusal::LogDisabled => Some("make a whole copy, without --changed"),
-        TruckRefusal::NoGeneration => {
-            Some("new-current-uuid starts a generation: `mdtool plan --departure` prints the order")
-        }
-        TruckRefusal::Peer => Some("--peer NODE chooses one; `mdtool show` lists them"),
-        TruckRefusal::Live => Some(
-            "copy from a snapshot that was made while the resource was down, or from the disk while it is down",
-        ),
-        _ => None,
     }
 }
 

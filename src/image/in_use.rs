@@ -16,6 +16,7 @@ mod devices;
 mod locks;
 mod mounts;
 mod processes;
+mod same;
 mod search;
 mod users;
 
@@ -82,6 +83,16 @@ impl System {
 pub fn is_same(one: &Path, other: &Path) -> bool {
     let (one, other) = (Object::at(one), Object::at(other));
     one.is_some() && one == other
+}
+
+/// Whether two paths lead to the same bytes, by whatever names and by whatever lies between: a loop device over the other, a partition of
+/// it, something built on it.
+#[must_use]
+pub fn overlap(one: &Path, other: &Path) -> bool {
+    match (Object::at(one), Object::at(other)) {
+        (Some(one), Some(other)) => same::overlap(&System::here(), one, other),
+        _ => false,
+    }
 }
 
 /// Opens an image with an access, a block device exclusively; where somebody has claimed that, the answer names who.

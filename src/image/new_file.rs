@@ -66,6 +66,7 @@ impl NewFile {
 
     /// Begins it without a name, or under a temporary one where it must have one.
     fn begin(path: &Path, mode: Mode) -> Result<Self> {
+        refuse_among_devices(path)?;
         let path = path.to_owned();
         if let Some(file) = nameless(&path, mode) {
             let temporary = None;
@@ -203,6 +204,23 @@ fn rename(from: &Path, to: &Path) -> Result<()> {
 /// Where an open file that has no name can be named.
 fn open_file(file: &OwnedFd) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}
+
+/// Refuses to make a file where devices are: that is the name of a disk which is not there, and the file would be in memory.
+///
+/// # Errors
+///
+/// [`Refused::NoDevice`].
+pub fn refuse_among_devices(path: &Path) -> Result<()> {
+    let devices = Path::new("/dev");
+    let directory = directory_of(path);
+    let is_below = std::fs::canonicalize(directory).is_ok_and(|full| full.starts_with(devices));
+    // Not what is mounted below it, as /dev/shm is.
+    let system = |path: &Path| rustix::fs::stat(path).ok().map(|stat| stat.st_dev);
+    if is_below && system(directory) == system(devices) {
+        return Err(Refused::NoDevice.into());
+    }
+    Ok(())
 }
 
 /// The directory that a name is in.

@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::new_file::{name, nameless, sync_directory};
+use super::new_file::{name, nameless, refuse_among_devices, sync_directory};
 use super::{ImageFile, ReadAt, WriteAt, advanced, check_within, in_use, room};
 use crate::error::{Error, IoError, IoOp, Refused, Result};
 use crate::units::{Bytes, ImagePos};
@@ -32,6 +32,7 @@ impl WritableFile {
     /// [`IoError`] where the system refuses, `AlreadyExists` among it; a dangling symbolic link exists too; `FileTooLarge` where the
     /// file system cannot hold `size`. No file is left then.
     pub fn create_new(path: &Path, size: Bytes) -> Result<Self> {
+        refuse_among_devices(path)?;
         let refused = |error: Errno| IoError::whole(IoOp::Create, error.into());
         // What a shell's redirection gives: the umask takes its part.
         let mode = Mode::from_raw_mode(0o666);

@@ -34,6 +34,8 @@ pub struct Arrival<'a, T, S> {
     /// How far pieces came; what is durable of them is in the state.
     reached: DevPos,
     since: Bytes,
+    /// The data that was written last, since the state was saved.
+    last: Option<(DevPos, Bytes)>,
     totals: Totals,
 }
 
@@ -48,6 +50,7 @@ impl<'a, T: Zeroing, S: FnMut(&State) -> Result<()>> Arrival<'a, T, S> {
             putting,
             zeros: None,
             since: Bytes::ZERO,
+            last: None,
             totals: Totals::default(),
         }
     }
@@ -87,6 +90,7 @@ impl<'a, T: Zeroing, S: FnMut(&State) -> Result<()>> Arrival<'a, T, S> {
         self.target.write_all_at(place(at), bytes)?;
         let len = Bytes::of_len(bytes.len());
         self.totals.add_data(len);
+        self.last = Some((at, len));
         self.since = self.since.checked_add(len).unwrap_or(self.since);
         Ok(())
     }
@@ -123,6 +127,9 @@ impl<'a, T: Zeroing, S: FnMut(&State) -> Result<()>> Arrival<'a, T, S> {
     pub fn keep(&mut self) -> Result<()> {
         self.flush_zeros()?;
         self.target.sync()?;
+        if let Some((at, len)) = self.last.take() {
+            self.state.add_mark(self.target, at, len)?;
+        }
         self.target
             .let_go(place(self.state.verified)..place(self.reached));
         self.state.verified = self.reached;

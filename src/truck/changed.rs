@@ -56,6 +56,9 @@ impl Changed {
         let (slot, since, full) = match &metadata.generation {
             Generation::V07(_) => return Err(TruckRefusal::NoGeneration),
             Generation::V08(generation) => {
+                if let Some(peer) = peer {
+                    return Err(TruckRefusal::NoSlot { peer });
+                }
                 let [_, bitmap, ..] = generation.uuids;
                 let full = generation.flags.contains(DeviceFlags::FULL_SYNC);
                 (BitmapIndex::new(0), bitmap, full)
@@ -70,7 +73,9 @@ impl Changed {
                     Some(peer) => assigned.find(|(node, _)| *node == usize::from(peer.get())),
                     None => assigned.next().filter(|_| assigned.next().is_none()),
                 }
-                .ok_or(TruckRefusal::Peer)?;
+                .ok_or_else(|| {
+                    peer.map_or(TruckRefusal::Peer, |peer| TruckRefusal::NoSlot { peer })
+                })?;
                 let slot = u8::try_from(entry.bitmap_index);
                 let slot = slot.map_err(|_| TruckRefusal::Peer)?;
                 let full = entry.flags.0 & PeerFlags::FULL_SYNC.0 != 0;

@@ -2,7 +2,7 @@
 
 use crate::error::Refusal;
 use crate::format::superblock::Uuid;
-use crate::units::{Bytes, DevPos};
+use crate::units::{Bytes, DevPos, NodeId};
 
 /// A copy that is not made, or not gone on with.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +51,16 @@ pub enum TruckRefusal {
         /// What this copy has.
         expected: String,
     },
+    /// A target that has not what the copy has put on it.
+    #[error(
+        "is not the disk that the copy began on: the {len} at {at} differ from what had arrived"
+    )]
+    OtherDisk {
+        /// Where it differs.
+        at: DevPos,
+        /// Of how much that was noted.
+        len: Bytes,
+    },
     /// A stream that goes on behind the place up to which the target has all.
     #[error(
         "the stream begins at {first} of the copy, but the target has it only up to {verified}"
@@ -90,6 +100,11 @@ pub enum TruckRefusal {
         /// What the delta is for.
         expected: Uuid,
     },
+    /// A delta for a copy whose metadata was moved.
+    #[error(
+        "this copy was adopted: its metadata is at the end of the disk by now, and a delta comes before adopt"
+    )]
+    Adopted,
     /// Parts of a source that is of another generation than the copy that they are for.
     #[error(
         "the source's current UUID is {of_source}, and the target's is {found}: parts of two generations make no copy"
@@ -105,6 +120,12 @@ pub enum TruckRefusal {
         "the activity log was disabled (AL_DISABLED): the bitmap does not show all that was written"
     )]
     LogDisabled,
+    /// A peer that has no bitmap.
+    #[error("--peer: no slot is assigned to node {}", peer.get())]
+    NoSlot {
+        /// Its node id.
+        peer: NodeId,
+    },
     /// No peer, or several, whose bitmap could be meant.
     #[error("expected the node id of a peer that has a bitmap slot")]
     Peer,

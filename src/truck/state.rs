@@ -11,22 +11,50 @@
 //! target-size 67108864
 //! target /dev/vg/copy
 //! verified 33554432
+//! mark 0 65536 af13…, the BLAKE3 value of so many verified bytes that begin there
 //! check 6e0c…, the BLAKE3 value of all lines before
 //! ```
 //!
 //! A copy goes from its first byte to its last, so that one position says it all: what lies before it was verified, written and synced.
+//! The marks say on which disk: names are given anew, also to other disks of the same size.
 
 use std::fmt::Write as _;
 
 use super::TruckRefusal;
+use super::pieces::PIECE;
 use super::stream::{Contents, Header};
 use crate::error::Result;
-use crate::units::{Bytes, DevPos};
+use crate::image::ReadAt;
+use crate::units::{Bytes, DevPos, ImagePos};
 
 /// What every state begins with.
 pub const FIRST_LINE: &str = "mdtool copy state 1";
 /// The longest state that is read: a path has 4096 bytes at most.
 pub const LONGEST: Bytes = Bytes::new(16 << 10);
+/// As many marks are kept, so that little is read back before a copy goes on.
+const MOST_MARKS: usize = 16;
+
+/// Bytes by which a target is known again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Where they begin.
+    at: DevPos,
+    /// How many there are, [`PIECE`] at most.
+    len: Bytes,
+    /// Their BLAKE3 value.
+    hash: String,
+}
+
+impl Mark {
+    /// The mark of what a target has there.
+    fn read(target: &(impl ReadAt + ?Sized), at: DevPos, len: Bytes) -> Result<Self> {
+        let len = len.min(PIECE);
+        let mut bytes = vec![0; len.to_usize().unwrap_or(0)];
+        target.read_exact_at(ImagePos::at(at.from_start()), &mut bytes)?;
+        let hash = blake3::hash(&bytes).to_string();
+        Ok(Self { at, len, hash })
+    }
+}
 
 /// How far a copy is, and which copy it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +77,8 @@ pub struct State {
     pub target: String,
     /// How far it is.
     pub verified: DevPos,
+    /// Some of what was verified, the first data and the last among it.
+    pub marks: Vec<Mark>,
 }
 
 impl State {
@@ -65,7 +95,56 @@ impl State {
             target_size,
             target,
             verified: DevPos::START,
+            marks: Vec::new(),
         }
+    }
+
+    /// Where to go on: the start where nothing by which the target could be known again has arrived.
+    #[must_use]
+    pub const fn goes_on_at(&self) -> DevPos {
+        if self.marks.is_empty() {
+            DevPos::START
+        } else {
+            self.verified
+        }
+    }
+
+    /// Notes what the target has there as a mark.
+    ///
+    /// # Errors
+    ///
+    /// What reading it back says.
+    pub fn add_mark(
+        &mut self,
+        target: &(impl ReadAt + ?Sized),
+        at: DevPos,
+        len: Bytes,
+    ) -> Result<()> {
+        if self.marks.len() >= MOST_MARKS {
+            // Every second one, with the first.
+            let mut is_kept = false;
+            self.marks.retain(|_| {
+                is_kept = !is_kept;
+                is_kept
+            });
+        }
+        self.marks.push(Mark::read(target, at, len)?);
+        Ok(())
+    }
+
+    /// Refuses a target that has not what the copy has put there.
+    ///
+    /// # Errors
+    ///
+    /// [`TruckRefusal::OtherDisk`]; what reading says.
+    pub fn must_be_on(&self, target: &(impl ReadAt + ?Sized)) -> Result<()> {
+        for mark in &self.marks {
+            if Mark::read(target, mark.at, mark.len)? != *mark {
+                let (at, len) = (mark.at, mark.len);
+                return Err(TruckRefusal::OtherDisk { at, len }.into());
+            }
+        }
+        Ok(())
     }
 
     /// Its text.
@@ -89,6 +168,9 @@ impl State {
         // A name with a line break is still one line; it is compared with one that is printed the same way.
         let _ = writeln!(text, "target {}", self.target.replace('\n', "\\n"));
         let _ = writeln!(text, "verified {}", self.verified.get());
+        for Mark { at, len, hash } in &self.marks {
+            let _ = writeln!(text, "mark {} {} {hash}", at.get(), len.get());
+        }
         let check = blake3::hash(text.as_bytes());
         let _ = writeln!(text, "check {check}");
         text
@@ -110,7 +192,7 @@ impl State {
             value.ok_or_else(|| wrong(number.saturating_add(1), name))
         };
         next(FIRST_LINE).and_then(nothing(FIRST_LINE))?;
-        let state = Self {
+        let mut state = Self {
             contents: Contents::of_word(next("contents ")?)
                 .ok_or_else(|| wrong(2, "level, data, ranges or changed"))?,
             level: decimal(next("level ")?, 3)?,
@@ -121,10 +203,22 @@ impl State {
             target_size: Bytes::new(decimal(next("target-size ")?, 8)?),
             target: next("target ")?.to_owned(),
             verified: DevPos::new(decimal(next("verified ")?, 10)?),
+            marks: Vec::new(),
         };
-        let check = next("check ")?;
-        if lines.next().is_some() {
-            return Err(wrong(12, "no more lines"));
+        let check = loop {
+            let (number, line) = lines.next().unwrap_or((0, ""));
+            let (line, number) = (
+                line.strip_suffix('\n').unwrap_or(""),
+                number.saturating_add(1),
+            );
+            let Some(value) = line.strip_prefix("mark ") else {
+                let check = line.strip_prefix("check ");
+                break check.ok_or_else(|| wrong(number, "check "))?;
+            };
+            state.marks.push(mark(value, number, state.verified)?);
+        };
+        if let Some((number, _)) = lines.next() {
+            return Err(wrong(number.saturating_add(1), "no more lines"));
         }
         let said = text.rfind("check ").and_then(|at| text.get(..at));
         let found = blake3::hash(said.unwrap_or_default().as_bytes());
@@ -219,6 +313,22 @@ fn decimal<N: std::str::FromStr>(value: &str, line: usize) -> Result<N, TruckRef
     })
 }
 
+fn mark(value: &str, line: usize, verified: DevPos) -> Result<Mark, TruckRefusal> {
+    let mut words = value.split(' ');
+    let mut next = || words.next().unwrap_or("");
+    let (at, len, hash) = (next(), next(), next());
+    let mark = Mark {
+        at: DevPos::new(decimal(at, line)?),
+        len: Bytes::new(decimal(len, line)?),
+        hash: hash.to_owned(),
+    };
+    let end = mark.at.checked_add(mark.len);
+    let within = mark.len <= PIECE && end.is_some_and(|end| end <= verified);
+    let expected = "a position and a length within what was verified, and a checksum";
+    let mark = Some(mark).filter(|_| within && words.next().is_none());
+    mark.ok_or(TruckRefusal::State { line, expected })
+}
+
 fn uuid(value: &str, line: usize) -> Result<u64, TruckRefusal> {
     let digits = value.strip_prefix("0x").filter(|digits| digits.len() == 16);
     let number = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
@@ -243,7 +353,42 @@ mod tests {
             target_size: Bytes::new(2 << 30),
             target: "/tmp/a\nb check ".to_owned(),
             verified: DevPos::new(12_345_678),
+            marks: vec![
+                Mark {
+                    at: DevPos::new(4096),
+                    len: Bytes::new(512),
+                    hash: "ab".repeat(32),
+                },
+                Mark {
+                    at: DevPos::new(12_345_000),
+                    len: Bytes::new(678),
+                    hash: "cd".repeat(32),
+                },
+            ],
         }
+    }
+
+    #[test]
+    fn a_target_is_known_by_a_bounded_number_of_marks() {
+        let mut image = crate::image::MemImage::from_bytes(&vec![7; 100_000]);
+        let mut state = State {
+            marks: Vec::new(),
+            ..state()
+        };
+        assert_eq!(state.goes_on_at(), DevPos::START);
+        for part in 0..90 {
+            let at = DevPos::new(part * 1000);
+            state.add_mark(&image, at, Bytes::new(1000)).unwrap();
+            assert!(state.marks.len() <= MOST_MARKS);
+            assert_eq!(state.marks[0].at, DevPos::START);
+            assert_eq!(state.marks.last().unwrap().at, at);
+        }
+        assert_eq!(state.goes_on_at(), state.verified);
+        let read = State::parse(state.to_text().as_bytes()).unwrap();
+        assert_eq!(read.marks, state.marks);
+        read.must_be_on(&image).unwrap();
+        image.write_at(ImagePos::new(89_999), &[8]).unwrap();
+        read.must_be_on(&image).unwrap_err();
     }
 
     #[test]

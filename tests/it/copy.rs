@@ -3,6 +3,7 @@
 mod departed;
 mod guarded;
 mod killed;
+mod known;
 mod nodes;
 mod random;
 mod resumed;

@@ -1,6 +1,7 @@
 //! `mdtool copy`: a pipeline of its own, since what it overwrites is not kept.
 
 pub(crate) mod args;
+mod generation;
 mod origin;
 mod pace;
 mod target;
@@ -22,7 +23,7 @@ use crate::cli::outcome::Outcome;
 use crate::cli::output::progress::Progress;
 use crate::cli::write::blame::Blamed;
 use crate::error::{Error, Result};
-use crate::image::{StandardInput, StandardOutput, is_same};
+use crate::image::{StandardInput, StandardOutput, overlap};
 use crate::truck::TruckRefusal;
 use crate::truck::pieces::{Data, Emitter, Piece, Span, Stop, overlapped};
 use crate::truck::stream::{Header, Record, StreamReader, StreamWriter, Totals};
@@ -45,6 +46,14 @@ pub(crate) fn run(
         args.rate.as_ref().is_none_or(|rate| rate.0 > Bytes::ZERO),
         "--rate: 0 would never end, expected 1 byte or more; without it there is no limit"
     );
+    let full = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    if let Some(state) = args.state.as_ref().filter(|_| !is_stream(&args.target)) {
+        anyhow::ensure!(
+            full(state) != full(&args.target),
+            "--state: {} is TARGET, expected another file",
+            state.display()
+        );
+    }
     match (is_stream(&args.image.image), is_stream(&args.target)) {
         (true, true) => anyhow::bail!("SOURCE and TARGET are both -, expected a disk at one end"),
         (true, false) => receive(args, out),
@@ -56,11 +65,14 @@ pub(crate) fn run(
 /// From a disk to a disk.
 fn local(args: &CopyArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     let origin = Origin::open(args, out)?;
-    if is_same(&args.image.image, &args.target) {
+    if overlap(&args.image.image, &args.target) {
         let refusal = Error::from(TruckRefusal::SameFile);
         return Err(refusal).with_context(|| args.target.display().to_string());
     }
     let header = origin.header(DevPos::START);
+    if generation::has_all(args, &header)? {
+        return nothing_to_do(args, &header, out);
+    }
     let sums = begin_sums(args, &header)?;
     let mut arriving = Arriving::prepare(args, &header, out)?;
     let first = arriving.first();
@@ -116,6 +128,11 @@ fn receive(args: &CopyArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
         "--sums: the stream goes on at {}, and what came before is not in it: expected --sums at the sender, or neither --resume nor --state there",
         header.first
     );
+    if generation::has_all(args, &header)? {
+        // To its end, which the sender waits for.
+        overlapped(|emitter| unpack(&mut reader, emitter), |_| Ok(())).with_context(name)?;
+        return nothing_to_do(args, &header, out);
+    }
     let sums = begin_sums(args, &header)?;
     let mut arriving = Arriving::prepare(args, &header, out)?;
     let way = Way {
@@ -126,6 +143,30 @@ fn receive(args: &CopyArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     arriving.arrive(args, &header, way, out, move |emitter| {
         unpack(&mut reader, emitter)
     })
+}
+
+/// What was to be copied had arrived before.
+fn nothing_to_do(
+    args: &CopyArgs,
+    header: &Header,
+    out: &mut Streams<'_>,
+) -> anyhow::Result<Outcome> {
+    if args.json {
+        let report = Report {
+            args,
+            header,
+            totals: Totals::default(),
+            from: DevPos::START,
+            first: DevPos::START,
+            target_size: None,
+            next: Vec::new(),
+        };
+        report.print(out)?;
+    } else {
+        let target = args.target.display();
+        writeln!(out.stdout, "{target}: has this generation already: nothing to do")?;
+    }
+    Ok(Outcome::Done)
 }
 
 /// Gives each record away as it was verified.

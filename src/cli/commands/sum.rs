@@ -45,11 +45,14 @@ pub(crate) fn run(
         chunk: args.chunk.map_or(CHUNK, |chunk| chunk.0),
         hash_zeros: args.whole,
     };
+    let expected = match summing.algorithm {
+        Algorithm::Blake3 => "a power of two from 1024 bytes on for blake3",
+        _ => "1 byte or more",
+    };
     anyhow::ensure!(
         summing.algorithm.takes(summing.chunk),
-        "--chunk: {} is {}, expected a power of two from 1024 on for blake3, and 1 byte or more for the others",
-        summing.chunk,
-        summing.algorithm
+        "--chunk: expected {expected}, not {}",
+        summing.chunk
     );
     let output = args.output.as_deref();
     match output.filter(|path| *path != Path::new("-")) {

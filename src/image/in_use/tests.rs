@@ -148,6 +148,56 @@ fn what_a_loop_device_is_over_is_asked_as_well_where_the_bytes_are_the_same() {
 }
 
 #[test]
+fn what_lies_on_the_same_bytes_overlaps_and_neighbours_do_not() {
+    let fake = Fake::new();
+    let disk = fake.device("sda", 0, &[]);
+    let one = fake.device("sda/sda1", 1, &part("2048\n", "2048\n"));
+    let two = fake.device("sda/sda2", 2, &part("4096\n", "2048\n"));
+    let (first, second) = (fake.device("dm-0", 4, &[]), fake.device("dm-1", 5, &[]));
+    let array = fake.device("md0", 6, &[]);
+    fake.built("dm-0", "sda/sda2");
+    fake.built("dm-1", "sda/sda2");
+    fake.built("md0", "dm-1");
+    fake.write("image", "");
+    let image = fake.path("image");
+    let backing = image.to_str().unwrap().to_owned();
+    let over = |offset, limit| {
+        [
+            ("loop/backing_file", backing.as_str()),
+            ("loop/offset", offset),
+            ("loop/sizelimit", limit),
+        ]
+    };
+    let low = fake.device("loop0", 10, &over("0\n", "1048576\n"));
+    let high = fake.device("loop1", 11, &over("1048576\n", "0\n"));
+    let file = Object::at(&image).unwrap();
+    let system = fake.system();
+    let pairs = [
+        (disk, disk, true),
+        (disk, one, true),
+        (one, two, false),
+        (disk, first, true),
+        (disk, array, true),
+        (two, first, true),
+        (two, array, true),
+        (one, first, false),
+        (first, second, false),
+        (second, array, true),
+        (first, array, false),
+        (file, low, true),
+        (file, high, true),
+        (low, high, false),
+        (file, disk, false),
+    ];
+    for (number, (one, other, expected)) in pairs.into_iter().enumerate() {
+        for (one, other) in [(one, other), (other, one)] {
+            let found = same::overlap(&system, one, other);
+            assert_eq!(found, expected, "{number}");
+        }
+    }
+}
+
+#[test]
 fn swap_and_partitions_of_what_is_below_are_users() {
     let fake = Fake::new();
     fake.write("a swap", "");

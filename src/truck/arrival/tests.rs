@@ -96,6 +96,7 @@ fn begin() -> State {
         target_size: Bytes::new(SIZE + 8192),
         target: "target".to_owned(),
         verified: DevPos::START,
+        marks: Vec::new(),
     }
 }
 

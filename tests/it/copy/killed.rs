@@ -27,6 +27,8 @@ fn a_copy_killed_at_any_moment_goes_on_and_says_no_more_than_is_there() {
         stack.source(),
         text(&copy),
         "--stacked",
+        // Killed before anything was noted, it is a target that is there.
+        "--yes",
         "--resume",
         "--rate",
         "2MiB",
@@ -54,7 +56,8 @@ fn a_copy_killed_at_any_moment_goes_on_and_says_no_more_than_is_there() {
         if round % 3 == 2 {
             // It may have come to its end before it was killed.
             if state.exists() || !copy.exists() {
-                ok(&["copy", stack.source(), text(&copy), "--stacked", "--resume"]);
+                let words = ["copy", stack.source(), text(&copy), "--stacked"];
+                ok(&[&words[..], &["--resume", "--yes"]].concat());
             }
             assert!(content(&copy) == expected, "{round}");
             assert!(!state.exists());
@@ -82,7 +85,8 @@ fn a_sender_that_is_killed_and_a_receiver_that_goes_away_are_told() {
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{stderr}");
     assert!(stderr.contains("the stream ends here"), "{stderr}");
-    ok(&["copy", stack.source(), text(&copy), "--stacked", "--resume"]);
+    let words = ["copy", stack.source(), text(&copy), "--stacked"];
+    ok(&[&words[..], &["--resume", "--yes"]].concat());
     assert!(content(&copy) == peek(&stack.image, 0, stack.inner as usize));
     // The receiver goes away: that is no success, as a closed pipe is elsewhere.
     let mut child = mdtool_command(["copy", stack.source(), "-", "--stacked"])

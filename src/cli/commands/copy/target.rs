@@ -7,11 +7,14 @@ use anyhow::Context;
 
 use crate::cli::Streams;
 use crate::cli::commands::copy::args::CopyArgs;
+use crate::cli::commands::copy::generation::refuse_generation;
 use crate::cli::write::blame::Blamed;
 use crate::cli::write::confirm::{Kept, confirm};
 use crate::error::{Error, Result};
-use crate::format::superblock::{AlState, Format, Uuid};
-use crate::image::{ReadAt, Window, WritableFile, small_file};
+use crate::format::superblock::{AlState, Format};
+use crate::image::{
+    ReadAt, Window, WritableFile, refuse_among_devices, small_file,
+};
 use crate::survey::locate::{Level, LocateOptions, ScanMode, locate};
 use crate::survey::occupants::occupants;
 use crate::truck::TruckRefusal;
@@ -29,7 +32,7 @@ pub(crate) struct Arriving {
 }
 
 /// Where the state of a target is, unless it was said: beside a regular file, and for a block device where we are.
-fn state_path(args: &CopyArgs, block_device: bool) -> PathBuf {
+pub(crate) fn state_path(args: &CopyArgs, block_device: bool) -> PathBuf {
     if let Some(path) = &args.state {
         return path.clone();
     }
@@ -81,7 +84,7 @@ pub(crate) fn sent_before(args: &CopyArgs, header: &Header) -> anyhow::Result<De
         return Ok(DevPos::START);
     };
     let state = read_state(path, header)?;
-    Ok(state.map_or(DevPos::START, |state| state.verified))
+    Ok(state.map_or(DevPos::START, |state| state.goes_on_at()))
 }
 
 impl Arriving {
@@ -106,7 +109,8 @@ impl Arriving {
         let state_path = state_path(args, block_device);
         refuse_foreign(&state_path)?;
         let known = if args.resume {
-            read_state(&state_path, header)?
+            // Where nothing has arrived by which the target could be known again, this is a new copy, to be asked about as one.
+            read_state(&state_path, header)?.filter(|state| state.goes_on_at() > DevPos::START)
         } else {
             None
         };
@@ -115,6 +119,7 @@ impl Arriving {
             let same = state.must_be_for(&full_name(path), found);
             same.map_err(Error::from)
                 .with_context(|| state_path.display().to_string())?;
+            state.must_be_on(&file).with_context(name)?;
             state
         } else {
             refuse_generation(&file, header).with_context(name)?;
@@ -138,12 +143,15 @@ impl Arriving {
         if !header.contents.is_whole() {
             return Err(Error::from(TruckRefusal::NoCopy)).with_context(name);
         }
+        refuse_among_devices(&args.target).with_context(name)?;
         let state = State::begin(header, full_name(&args.target), header.size);
         refuse_gap(&state, header).with_context(name)?;
         let state_path = state_path(args, false);
         refuse_foreign(&state_path)?;
-        // Before the target, so that whoever goes on need not ask what that is.
-        save(&state_path, &state)?;
+        // Before the target, so that whoever goes on need not ask what that is. Where that cannot be, neither can the target beside it.
+        let noted = if args.state.is_some() { &state_path } else { &args.target };
+        small_file::replace(&state_path, state.to_text().as_bytes())
+            .with_context(|| noted.display().to_string())?;
         let file = match WritableFile::create_new(&args.target, header.size) {
             Ok(file) => file,
             Err(error) => {
@@ -271,7 +279,7 @@ impl Arriving {
 }
 
 /// Without a search.
-fn quick() -> LocateOptions {
+pub(crate) fn quick() -> LocateOptions {
     LocateOptions {
         scan: ScanMode::Never,
         ..LocateOptions::default()
@@ -291,45 +299,6 @@ fn refuse_gap(state: &State, header: &Header) -> Result<()> {
         return Err(TruckRefusal::Gap { first, verified }.into());
     }
     Ok(())
-}
-
-/// Refuses parts of another generation than the target has: with the metadata among them, its data would be taken for what it is not.
-fn refuse_mixture(file: &WritableFile, header: &Header) -> Result<()> {
-    let of_source = Uuid(header.current_uuid);
-    let located = locate(Window::whole(file), &LocateOptions::default())?;
-    let mut found = None;
-    for level in &located.levels {
-        let current = level.superblock.current_uuid().unwrap_or(Uuid::NONE);
-        if current.same_generation(of_source) {
-            return Ok(());
-        }
-        found = Some(current);
-    }
-    // Where the target's metadata is broken, it is among what is sent again.
-    match found {
-        Some(found) => Err(TruckRefusal::MixedGenerations { found, of_source }.into()),
-        None => Ok(()),
-    }
-}
-
-/// Refuses a delta for another generation than the target has.
-fn refuse_generation(file: &WritableFile, header: &Header) -> Result<()> {
-    match header.contents {
-        Contents::Changed => {}
-        Contents::Ranges => return refuse_mixture(file, header),
-        Contents::Level | Contents::Data => return Ok(()),
-    }
-    let expected = Uuid(header.since_uuid);
-    let located = locate(Window::whole(file), &LocateOptions::default())?;
-    let mut found = Uuid::NONE;
-    for level in &located.levels {
-        let current = level.superblock.current_uuid().unwrap_or(Uuid::NONE);
-        if current.same_generation(expected) {
-            return Ok(());
-        }
-        found = current;
-    }
-    Err(TruckRefusal::Generation { found, expected }.into())
 }
 
 /// Whether nothing was ever written to a regular file.

@@ -26,7 +26,7 @@ use crate::cli::session::source::Source;
 use crate::error::Error;
 use crate::format::superblock::Format;
 use crate::survey::locate::ScanMode;
-use crate::truck::{TruckRefusal, extent};
+use crate::truck::extent;
 use crate::units::{Bytes, NodeId};
 
 pub(crate) fn run(args: &PlanArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
@@ -64,8 +64,7 @@ fn departing(args: &PlanArgs) -> anyhow::Result<Departure> {
     let size = size.with_context(name)?;
     let target_size = args.target_size.map(|size| size.0);
     if let Some(found) = target_size.filter(|target| *target < size) {
-        let refusal = Error::from(TruckRefusal::TooSmall { found, least: size });
-        return Err(refusal).context("--target-size");
+        anyhow::bail!("--target-size: has {found}, expected at least {size}");
     }
     let own = nodes::own(&level.superblock);
     let names = Names::of(args, chosen.number > 0, own)?;

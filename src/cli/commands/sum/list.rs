@@ -7,7 +7,7 @@ use anyhow::Context;
 use serde_json::Value;
 
 use crate::truck::hash::Algorithm;
-use crate::truck::sums::{ChunkSum, Summing};
+use crate::truck::sums::{ChunkSum, Summing, chunk_range};
 use crate::units::{Bytes, DevPos};
 
 /// The longest line that is read: the first has the image's path.
@@ -137,6 +137,13 @@ impl<R: BufRead> List<R> {
                 self.number
             )
         })?;
+        let (chunk, size) = (self.summing.chunk, self.size);
+        let number = range.start.from_start().whole_units(chunk);
+        anyhow::ensure!(
+            chunk_range(number, chunk, size).as_ref() == Some(&range),
+            "line {}: expected a chunk of {chunk}, as line 1 says, which only the last may be shorter than",
+            self.number
+        );
         let value = line.get("value").and_then(Value::as_str);
         self.next = Some(Listed {
             range,

@@ -120,6 +120,44 @@ pub(crate) fn parse(text: &str) -> Vec<Resource> {
     resources
 }
 
+/// The line of what has no end: a section, a statement, or what is in quotes.
+pub(crate) fn unfinished(text: &str) -> Option<usize> {
+    let mut line = 1_usize;
+    let (mut sections, mut statement) = (Vec::new(), None);
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\n' => line = line.saturating_add(1),
+            '#' => {
+                if chars.by_ref().any(|c| c == '\n') {
+                    line = line.saturating_add(1);
+                }
+            }
+            '"' => {
+                let begins = *statement.get_or_insert(line);
+                let quoted = chars.as_str().split_once('"');
+                let Some((quoted, rest)) = quoted else {
+                    return Some(begins);
+                };
+                line = line.saturating_add(quoted.matches('\n').count());
+                chars = rest.chars();
+            }
+            '{' => sections.push(statement.take().unwrap_or(line)),
+            '}' => {
+                sections.pop();
+                statement = None;
+            }
+            ';' => statement = None,
+            c if c.is_whitespace() => {}
+            _ => {
+                statement.get_or_insert(line);
+            }
+        }
+    }
+    // The innermost is what the cut went through.
+    statement.or(sections.pop())
+}
+
 /// A section begins.
 fn begin(words: &[String], open: &[Section], resources: &mut Vec<Resource>) -> Section {
     let Some((kind, names)) = words.split_first() else {

@@ -41,7 +41,14 @@ impl Names {
                 let mut text = Vec::new();
                 let source = open_source(path).with_context(name)?;
                 source.take(LONGEST).read_to_end(&mut text).with_context(name)?;
-                let resources = config::parse(&String::from_utf8_lossy(&text));
+                let text = String::from_utf8_lossy(&text);
+                if let Some(line) = config::unfinished(&text) {
+                    anyhow::bail!(
+                        "{}: line {line}: what begins here does not end: the file was cut off",
+                        path.display()
+                    );
+                }
+                let resources = config::parse(&text);
                 Found::of(&resources, args, stacked, own).with_context(name)?
             }
         };
