@@ -10,7 +10,7 @@ use crate::format::superblock::Format;
 use crate::image::Window;
 use crate::surgery::adopt::{AdoptOptions, AdoptRefusal, Adoption, Obstacle, data};
 use crate::surgery::place::PlaceRefusal;
-use crate::surgery::stakes::{AtStake, at_stake, first_data};
+use crate::surgery::stakes::{AtStake, at_stake, first_data, foreign};
 use crate::survey::locate::{Level, Located};
 use crate::units::{Bytes, DevPos, SECTOR_SIZE, Sectors, range_len};
 
@@ -57,6 +57,14 @@ pub enum RelocateRefusal {
         "another resource's metadata has its superblock at {at}: flexible metadata takes all of a meta device"
     )]
     Shared {
+        /// Where that is.
+        at: DevPos,
+    },
+    /// A disk with metadata that this one does not come from.
+    #[error(
+        "another resource's metadata has its superblock at {at}, expected none, or an older state of the metadata that is relocated"
+    )]
+    ForeignDisk {
         /// Where that is.
         at: DevPos,
     },
@@ -129,12 +137,16 @@ pub fn for_size(level: &Level, disk: Bytes, size: Bytes) -> Result<MdLayout> {
     Ok(layout)
 }
 
-/// Where internal metadata goes on the disk of `size` that has the data of external metadata.
+/// Where internal metadata goes on the disk that has the data of external metadata.
 ///
 /// # Errors
 ///
-/// [`RelocateRefusal`]; [`PlaceRefusal`] where the DRBD device and its metadata do not fit.
-pub fn inside(level: &Level, header: &Header, size: Bytes) -> Result<MdLayout> {
+/// [`RelocateRefusal`]; [`PlaceRefusal`] where the DRBD device and its metadata do not fit; what reading the disk met.
+pub fn inside(level: &Level, header: &Header, disk: Window<'_>) -> Result<MdLayout> {
+    if let Some(at) = foreign(disk, header)? {
+        return Err(RelocateRefusal::ForeignDisk { at }.into());
+    }
+    let size = disk.size();
     if header.format() == Format::V07 {
         return Err(RelocateRefusal::V07.into());
     }

@@ -3,8 +3,12 @@
 //! [`unknown_ends`] refuses what would certainly destroy somebody's end, and notes what is doubtful; [`at_stake`] is what a question names.
 //! Nobody should go on without having asked it.
 
+mod neighbours;
+
 use std::fmt;
 use std::ops::{ControlFlow, Range};
+
+pub(super) use neighbours::foreign;
 
 use crate::error::Result;
 use crate::format::layout::MdLayout;
@@ -79,7 +83,7 @@ impl fmt::Display for AtStake {
 ///
 /// # Errors
 ///
-/// [`PlaceRefusal::Occupied`]; what reading the device met.
+/// [`PlaceRefusal::Occupied`], [`PlaceRefusal::Disk`], [`PlaceRefusal::Shared`]; what reading the device met.
 pub fn unknown_ends(device: Window<'_>, layout: &MdLayout) -> Result<Vec<Note>> {
     let first = layout.whole.start;
     let mut notes = Vec::new();
@@ -100,6 +104,7 @@ pub fn unknown_ends(device: Window<'_>, layout: &MdLayout) -> Result<Vec<Note>> 
             })),
         }
     }
+    neighbours::refuse(device, layout)?;
     Ok(notes)
 }
 

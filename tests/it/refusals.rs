@@ -248,7 +248,7 @@ fn a_plan_says_why_a_way_is_none() {
 }
 
 /// Each reason, and the test that comes to it: the file, and a part of it that only that test has.
-const TESTED: [(&str, &str, &str); 50] = [
+const TESTED: [(&str, &str, &str); 53] = [
     ("ChangeRefusal::OnlyV09", "it/edit.rs", "--format v09"),
     (
         "ChangeRefusal::V07",
@@ -364,6 +364,21 @@ const TESTED: [(&str, &str, &str); 50] = [
         "RelocateRefusal::Shared",
         "it/relocate.rs",
         "another resource's metadata",
+    ),
+    (
+        "RelocateRefusal::ForeignDisk",
+        "it/relocate/neighbours.rs",
+        "or an older state of the metadata",
+    ),
+    (
+        "PlaceRefusal::Disk",
+        "it/relocate/neighbours.rs",
+        "DRBD device of the v09 metadata",
+    ),
+    (
+        "PlaceRefusal::Shared",
+        "it/relocate/neighbours.rs",
+        "has its superblock at byte 134217728",
     ),
     (
         "PlaceRefusal::Layout",

@@ -1,5 +1,7 @@
 //! `relocate`: the place changes and nothing that the metadata says, as drbdmeta reads it before and after.
 
+mod neighbours;
+
 use std::path::{Path, PathBuf};
 
 use mdtool::builder::{External, Level, build, build_external};
@@ -209,7 +211,7 @@ fn internal_metadata_goes_to_a_meta_device_and_back() {
     assert_eq!((probed(&meta), probed(&image)), (0, 5));
     // Whoever says yes beforehand is told who loses something.
     let (used, more) = (file("used"), file("more"));
-    std::fs::copy(&before, &used).unwrap();
+    std::fs::copy(&meta, &used).unwrap();
     let run = relocate(&before, &["--meta", text(&used), "--undo", text(&more)]);
     let warned = format!("warning: {}: v09 metadata with its superblock", text(&used));
     assert!(run.stderr.contains(&warned), "{run:?}");

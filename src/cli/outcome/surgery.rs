@@ -99,6 +99,9 @@ pub(super) const fn relocate(refusal: &RelocateRefusal) -> &'static str {
             "nothing has to be done before the disk is cut, as long as la-size fits; --data DISK makes the metadata internal"
         }
         RelocateRefusal::V07 => "`mdtool export` and `mdtool import --index` move it as a dump",
+        RelocateRefusal::ForeignDisk { .. } => {
+            "--data names the disk whose data the metadata is about; where it is this one, `mdtool show` tells what its own metadata says, and `mdtool wipe` takes that away"
+        }
         RelocateRefusal::Shared { .. } => {
             "--meta FILE names another meta device; `mdtool wipe --index indexed:N` takes metadata away that nobody needs"
         }
@@ -112,6 +115,12 @@ pub(super) const fn place(refusal: &PlaceRefusal) -> Option<&'static str> {
         ),
         PlaceRefusal::Occupied { .. } => Some(
             "shrink it first, take a larger disk or external metadata; wipefs removes the traces of what is no longer used",
+        ),
+        PlaceRefusal::Disk { .. } => Some(
+            "name another meta device, or a file that is not there yet; `mdtool wipe` takes metadata away that nobody needs",
+        ),
+        PlaceRefusal::Shared { .. } => Some(
+            "name another meta device, or a file that is not there yet; `mdtool wipe --index indexed:N` takes metadata away that nobody needs",
         ),
         PlaceRefusal::OwnSlot { .. } => {
             Some("--node-id takes the target's node id; the dump's is its source's")

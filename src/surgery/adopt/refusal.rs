@@ -31,7 +31,7 @@ pub enum AdoptRefusal {
         behind: Bytes,
     },
     /// A meta device that is too small.
-    #[error("meta device has {found}, expected at least {least}")]
+    #[error("meta device has {found}, expected at least {least}: {} are missing", least.saturating_sub(*found))]
     MetaSize {
         /// What it has.
         found: Bytes,

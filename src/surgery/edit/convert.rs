@@ -155,6 +155,8 @@ impl Edited {
         // Nothing is known of what peers to come lack: all of it.
         let slots = usize::try_from(max_peers).unwrap_or(usize::MAX);
         self.recipes.resize(slots.min(NODE_IDS), Recipe::all());
+        // v08 does not say whether its peer had a disk.
+        self.note(Note::NotSeen { node: peer });
         Ok(())
     }
 }

@@ -30,6 +30,28 @@ pub enum PlaceRefusal {
         /// The first byte that would be overwritten.
         first: DevPos,
     },
+    /// Another resource's data is where external metadata would be.
+    #[error(
+        "DRBD device of the {format} metadata with its superblock at {at}: ends at {end}, expected to end by {first}, where metadata would begin"
+    )]
+    Disk {
+        /// What that metadata is.
+        format: Format,
+        /// Where its superblock is.
+        at: DevPos,
+        /// Where its data ends.
+        end: DevPos,
+        /// The first byte that would be overwritten.
+        first: DevPos,
+    },
+    /// A meta device that others use as well.
+    #[error(
+        "another resource's metadata has its superblock at {at}: flexible metadata takes all of a meta device"
+    )]
+    Shared {
+        /// Where that is.
+        at: DevPos,
+    },
     /// A node id for metadata that has none.
     #[error("metadata is {format}, expected v09: no other has node ids")]
     NoNodeIds {

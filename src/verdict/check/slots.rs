@@ -15,7 +15,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
     title: "free bitmap slots differ",
     meaning: "every free slot has to mark all writes since day 0; drbdmeta's forget-peer leaves the bits of the peer that it forgets, and DRBD gives the \
         lowest free slot to the next peer, which then misses changes",
-    remedy: "sync the next peer that is added in full: `drbdadm invalidate` on it",
+    remedy: "`mdtool repair IMAGE free-slots-differ` sets every bit of the free slots, with an undo file; or sync the next peer that is added in full: `drbdadm invalidate` on it",
     source: "meta_forget_peer (drbdmeta.c), drbd_unallocated_index (drbd_main.c)",
     judge: Judge::Read(free_slots_differ),
 }];

@@ -17,8 +17,8 @@ pub(super) static RULES: &[Rule] = &[
         row: Some(7),
         title: "only the superblock's magic is missing",
         meaning: "wipefs, pvcreate, mkswap and lvcreate erase these four bytes and nothing else; DRBD finds no metadata, and all else is whole",
-        remedy: "`mdtool export IMAGE --at BYTE` takes it out, and `mdtool import` puts it back, with an undo file; find out first who erased it, and whether that \
-            wrote to the disk since",
+        remedy: "find out first who erased it, and whether that wrote to the disk since; then `mdtool repair IMAGE magic-erased` puts it back, with an undo file; \
+            `mdtool export IMAGE --at BYTE` and `mdtool import` move the metadata as a dump",
         source: "drbd_md_decode (drbd_nl.c)",
         judge: Judge::Case(magic_erased),
     },

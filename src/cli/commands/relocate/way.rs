@@ -177,7 +177,7 @@ impl Disk {
         let device = Window::whole(there);
         let size = device.size();
         let placed = || -> Result<(MdLayout, Vec<AtStake>)> {
-            let layout = inside(level, adoption.header(), size)?;
+            let layout = inside(level, adoption.header(), device)?;
             // Who ends behind the metadata's first byte is refused, and so there is nobody to be told of.
             unknown_ends(device, &layout)?;
             let stakes = at_stake(device, &layout)?;
