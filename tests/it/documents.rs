@@ -79,7 +79,7 @@ fn run(pieces: &[Piece], dir: &Path) -> Vec<(String, i32)> {
     outputs.into_iter().zip(statuses).collect()
 }
 
-/// What is other in each run, made the same: seconds in names, generations begun at random, where and when a dump was made.
+/// What is other in each run, made the same: seconds in names, and how many bytes of superblocks differ, generations begun at random, where and when a dump was made.
 fn settled(text: &str) -> String {
     let mut lines = Vec::new();
     for line in text.lines() {
@@ -98,12 +98,18 @@ fn settled(text: &str) -> String {
             };
             let word = match word.split_once(".mdtool-undo-") {
                 Some((name, rest)) => {
-                    let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+                    let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-');
                     format!("{name}.mdtool-undo-N{rest}")
                 }
                 None => word,
             };
             words.push(word);
+        }
+        // How many bytes of a superblock differ depends on those of a random UUID.
+        if line.starts_with("commit ")
+            && let Some(count) = words.last_mut().filter(|word| word.parse::<u64>().is_ok())
+        {
+            "N".clone_into(count);
         }
         lines.push(words.join(" ").trim_end().to_owned());
     }
