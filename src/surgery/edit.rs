@@ -24,7 +24,7 @@ pub use bitmap::{EditedBitmap, SlotSource};
 pub use generation::{begin_generation, push_history};
 pub use note::{Dropped, Note};
 pub use recipe::Recipe;
-pub use refusal::ChangeRefusal;
+pub use refusal::{ChangeRefusal, LostBits};
 pub use source::make_source;
 pub use spooled::Spooled;
 

@@ -60,6 +60,14 @@ pub enum RelocateRefusal {
         /// Where that is.
         at: DevPos,
     },
+    /// A device larger than what is left of the disk.
+    #[error("la-size-sect is {la_size}, expected at most {usable}: no more fit here")]
+    LaSize {
+        /// The size that the metadata is of.
+        la_size: Sectors,
+        /// What fits.
+        usable: Sectors,
+    },
     /// A disk with metadata that this one does not come from.
     #[error(
         "another resource's metadata has its superblock at {at}, expected none, or an older state of the metadata that is relocated"
@@ -157,7 +165,7 @@ pub fn inside(level: &Level, header: &Header, disk: Window<'_>) -> Result<MdLayo
     let layout = MdLayout::planned(MdIndex::FlexInternal, geometry, size);
     let layout = layout.map_err(PlaceRefusal::Layout)?;
     if header.la_size > layout.usable {
-        return Err(PlaceRefusal::LaSize {
+        return Err(RelocateRefusal::LaSize {
             la_size: header.la_size,
             usable: layout.usable,
         }

@@ -57,6 +57,7 @@ mod documents;
 mod dump_parse;
 /// `edit` and `wipe`.
 mod edit;
+mod edit_notes;
 /// The examples of help and man pages.
 mod examples;
 /// What the dump of every resource looks like, held against `drbdmeta dump-md`.

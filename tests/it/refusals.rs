@@ -248,7 +248,7 @@ fn a_plan_says_why_a_way_is_none() {
 }
 
 /// Each reason, and the test that comes to it: the file, and a part of it that only that test has.
-const TESTED: [(&str, &str, &str); 53] = [
+const TESTED: [(&str, &str, &str); 54] = [
     ("ChangeRefusal::OnlyV09", "it/edit.rs", "--format v09"),
     (
         "ChangeRefusal::V07",
@@ -366,6 +366,11 @@ const TESTED: [(&str, &str, &str); 53] = [
         "another resource's metadata",
     ),
     (
+        "RelocateRefusal::LaSize",
+        "it/relocate.rs",
+        "leave the metadata on a meta device",
+    ),
+    (
         "RelocateRefusal::ForeignDisk",
         "it/relocate/neighbours.rs",
         "or an older state of the metadata",
@@ -387,8 +392,8 @@ const TESTED: [(&str, &str, &str); 53] = [
     ),
     (
         "PlaceRefusal::LaSize",
-        "it/relocate.rs",
-        "la-size-sect is 130000 sectors",
+        "../src/surgery/place/tests.rs",
+        "PlaceRefusal::LaSize",
     ),
     (
         "PlaceRefusal::Occupied",

@@ -221,7 +221,10 @@ fn internal_metadata_goes_to_a_meta_device_and_back() {
     refused(
         &meta,
         &["--data", text(&small)],
-        &["la-size-sect is 130000 sectors"],
+        &[
+            "la-size-sect is 130000 sectors",
+            "leave the metadata on a meta device",
+        ],
     );
 }
 
@@ -260,7 +263,10 @@ fn an_indexed_slot_becomes_flexible_metadata() {
         "--undo",
         text(&undo),
     ];
-    relocate(&slots, &there);
+    let run = relocate(&slots, &there);
+    let (was, is) = (text(&slots), text(&meta));
+    let says = format!("`meta-disk {is};` in the place of `meta-disk {was}[1];`");
+    assert!(run.stderr.contains(&says), "{run:?}");
     let theirs = drbdmeta.ok("v08", &meta, "flex-external", &["dump-md"]);
     assert_eq!(said(&theirs), said(&dump));
     assert_eq!(probed(&meta), 0);

@@ -4,6 +4,8 @@ pub(crate) mod args;
 
 mod way;
 
+use std::path::Path;
+
 use anyhow::Context;
 use serde_json::json;
 
@@ -18,6 +20,7 @@ use crate::cli::write::{
     self, Aim, Change, Job, Look, Part, Placed, Plan, Question, Request, show,
 };
 use crate::error::{Error, Result};
+use crate::format::layout::MdIndex;
 use crate::image::Window;
 use crate::surgery::adopt::Adoption;
 use crate::surgery::place::PlaceRefusal;
@@ -150,7 +153,7 @@ impl Relocated<'_> {
     }
 
     /// The file that has it then.
-    fn file(&self) -> &std::path::Path {
+    fn file(&self) -> &Path {
         match &self.way {
             Way::Meta(meta) => &meta.path,
             Way::Inside(disk) => &disk.path,
@@ -167,6 +170,25 @@ impl Relocated<'_> {
             Way::Meta(meta) => meta.size,
             Way::Inside(disk) => disk.size,
         }
+    }
+}
+
+impl Relocated<'_> {
+    /// What is to be said in the resource, and what was.
+    fn configured(&self) -> String {
+        let now = meta_disk(self.way.layout(self.level).index, self.file());
+        let before = meta_disk(self.level.layout.index, &self.look.path);
+        format!("in the resource, `{now}` in the place of `{before}`")
+    }
+}
+
+/// How `drbd.conf` names metadata of this kind on a device: it takes no relative path.
+fn meta_disk(index: MdIndex, device: &Path) -> String {
+    let device = std::path::absolute(device).unwrap_or_else(|_| device.to_owned());
+    match index {
+        MdIndex::Internal | MdIndex::FlexInternal => "meta-disk internal;".to_owned(),
+        MdIndex::FlexExternal => format!("meta-disk {};", device.display()),
+        MdIndex::Indexed(slot) => format!("meta-disk {}[{slot}];", device.display()),
     }
 }
 
@@ -306,12 +328,12 @@ impl Plan for Relocated<'_> {
                 ),
                 format!("mdtool check {name}, when it is cut"),
             ],
-            Way::Meta(_) => vec![format!(
-                "mdtool check {file}; in the resource, `meta-disk {file};` in the place of `meta-disk internal;`"
-            )],
-            Way::Inside(_) => vec![format!(
-                "mdtool check {file}; in the resource, `meta-disk internal;` in the place of what names {name}"
-            )],
+            Way::Meta(_) | Way::Inside(_) => {
+                vec![format!("mdtool check {file}; {}", self.configured())]
+            }
+            Way::Here(layout) if layout.index != self.level.layout.index => {
+                vec![format!("mdtool check {}; {}", self.look.typed(), self.configured())]
+            }
             Way::Nowhere | Way::Here(_) => vec![format!("mdtool check {}", self.look.typed())],
         }
     }

@@ -63,8 +63,11 @@ pub(super) const fn change(refusal: &ChangeRefusal) -> &'static str {
         ChangeRefusal::OwnNode { .. } => {
             "--node-id N makes it another node's metadata; name a peer here"
         }
+        ChangeRefusal::BitsLost { size: true, .. } => {
+            "with a size the bits stay; --force forgets them, and the peer is never sent what they mark"
+        }
         ChangeRefusal::BitsLost { .. } => {
-            "without --clear-bitmap the bits stay, and so they do with a size; --force forgets them, and the peer is never sent what they mark"
+            "without --clear-bitmap the bits stay; --force forgets them, and the peer is never sent what they mark"
         }
         ChangeRefusal::OtherSlots { .. } => {
             "--merge-slots adds their bits to the slot that is kept"
@@ -99,6 +102,9 @@ pub(super) const fn relocate(refusal: &RelocateRefusal) -> &'static str {
             "nothing has to be done before the disk is cut, as long as la-size fits; --data DISK makes the metadata internal"
         }
         RelocateRefusal::V07 => "`mdtool export` and `mdtool import --index` move it as a dump",
+        RelocateRefusal::LaSize { .. } => {
+            "take a larger disk, or leave the metadata on a meta device: `mdtool fit` tells what a disk has room for"
+        }
         RelocateRefusal::ForeignDisk { .. } => {
             "--data names the disk whose data the metadata is about; where it is this one, `mdtool show` tells what its own metadata says, and `mdtool wipe` takes that away"
         }

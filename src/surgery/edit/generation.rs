@@ -1,6 +1,6 @@
 //! A new generation of data, as `new-current-uuid` makes one.
 
-use super::{ChangeRefusal, Edited, Needs, Recipe, random_uuid};
+use super::{ChangeRefusal, Edited, LostBits, Needs, Note, Recipe, random_uuid};
 use crate::error::Result;
 use crate::format::bitmap::{bits_to_bytes, count_set};
 use crate::format::metadata::{Generation, GenerationV08, GenerationV09, Header};
@@ -38,9 +38,7 @@ impl Edited {
 
     /// Clears every slot, and declares the disk up to date where the kernel does.
     fn clear_bitmap(&mut self, needs: &mut Needs<'_>) -> Result<()> {
-        if !needs.force {
-            self.refuse_lost_bits(needs)?;
-        }
+        self.refuse_lost_bits(false, needs)?;
         for recipe in &mut self.recipes {
             *recipe = Recipe::clear();
         }
@@ -50,16 +48,24 @@ impl Edited {
         Ok(())
     }
 
-    /// Refuses to forget bits, naming the first slot that has any.
-    pub(super) fn refuse_lost_bits(&self, needs: &Needs<'_>) -> Result<()> {
-        let all = self.before.geometry.bits(self.before.la_size).unwrap_or(0);
-        for slot in 0..u8::try_from(self.before.geometry.max_peers).unwrap_or(u8::MAX) {
+    /// Refuses to forget bits, naming every slot that has any; notes them where that is forced.
+    pub(super) fn refuse_lost_bits(&mut self, size: bool, needs: &Needs<'_>) -> Result<()> {
+        let geometry = self.before.geometry;
+        let all = geometry.bits(self.before.la_size).unwrap_or(0);
+        let mut lost = Vec::new();
+        for slot in 0..u8::try_from(geometry.max_peers).unwrap_or(u8::MAX) {
             let slot = BitmapIndex::new(slot);
             let bits = count_set(&mut *needs.slots.open(slot)?, all)?;
             if bits > 0 {
-                let bytes = bits_to_bytes(bits, self.before.geometry.bytes_per_bit);
-                return Err(ChangeRefusal::BitsLost { slot, bits, bytes }.into());
+                let bytes = bits_to_bytes(bits, geometry.bytes_per_bit);
+                lost.push(LostBits { slot, bits, bytes });
             }
+        }
+        if !needs.force && !lost.is_empty() {
+            return Err(ChangeRefusal::BitsLost { lost, size }.into());
+        }
+        for lost in lost {
+            self.note(Note::Forgotten(lost));
         }
         Ok(())
     }

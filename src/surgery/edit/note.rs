@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::LostBits;
 use crate::format::superblock::DeviceFlags;
 use crate::units::{BitmapIndex, NodeId, Sectors};
 
@@ -36,6 +37,8 @@ pub enum Note {
         /// By how much.
         by: Sectors,
     },
+    /// Bits are forgotten, as that is forced.
+    Forgotten(LostBits),
     /// Only DRBD 9.3 and newer take this granularity.
     Only93,
     /// Something that the other format has no room for is gone.
@@ -92,6 +95,9 @@ impl fmt::Display for Note {
                 f,
                 "the device is {by} smaller: what lies behind its new end is no part of it any more, and the bits of that are gone"
             ),
+            Self::Forgotten(lost) => {
+                write!(f, "{lost}, which is forgotten: the peer is never sent it")
+            }
             Self::Only93 => {
                 f.write_str("only DRBD 9.3 and newer attach metadata of this granularity")
             }

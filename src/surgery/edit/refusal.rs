@@ -1,11 +1,13 @@
 //! Why an edit is refused.
 
+use std::fmt;
+
 use crate::error::{Misfit, Refusal};
 use crate::format::superblock::{DeviceFlags, Format, Uuid};
 use crate::units::{BitmapIndex, Bytes, NodeId, Sectors};
 
 /// A change that would break an invariant, or that this metadata has no place for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChangeRefusal {
     /// Something that only v09 has.
@@ -103,14 +105,12 @@ pub enum ChangeRefusal {
         node: NodeId,
     },
     /// Bits that would be cleared.
-    #[error("slot {} has {bits} bits set, {bytes} out of sync, which would be forgotten", slot.get())]
+    #[error("{}, which would be forgotten", listed(lost))]
     BitsLost {
-        /// Which slot.
-        slot: BitmapIndex,
-        /// How many.
-        bits: u64,
-        /// What they stand for.
-        bytes: Bytes,
+        /// Of each slot that has any.
+        lost: Vec<LostBits>,
+        /// Whether the size goes, and the bitmap with it; else the slots are cleared.
+        size: bool,
     },
     /// Bits of other slots that the one slot of v08 lacks.
     #[error("slot {} has bits set that the slot of node {} lacks, and v08 has one slot", slot.get(), peer.get())]
@@ -158,3 +158,30 @@ pub enum ChangeRefusal {
 }
 
 impl Refusal for ChangeRefusal {}
+
+/// Bits of one slot that an edit forgets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LostBits {
+    /// Which slot.
+    pub slot: BitmapIndex,
+    /// How many.
+    pub bits: u64,
+    /// What they stand for.
+    pub bytes: Bytes,
+}
+
+impl fmt::Display for LostBits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { slot, bits, bytes } = self;
+        write!(
+            f,
+            "slot {} has {bits} bits set, {bytes} out of sync",
+            slot.get()
+        )
+    }
+}
+
+fn listed(lost: &[LostBits]) -> String {
+    let each: Vec<String> = lost.iter().map(ToString::to_string).collect();
+    each.join("; ")
+}

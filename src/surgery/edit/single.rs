@@ -59,9 +59,9 @@ impl Edited {
 
     pub(super) fn la_size(&mut self, size: Sectors, needs: &Needs<'_>) -> Result<()> {
         let before = self.before.la_size;
-        if size == Sectors::ZERO && !needs.force {
+        if size == Sectors::ZERO {
             // Without a size there is no bitmap.
-            self.refuse_lost_bits(needs)?;
+            self.refuse_lost_bits(true, needs)?;
         }
         if let Some(by) = size.checked_sub(before).filter(|by| *by > Sectors::ZERO)
             && before > Sectors::ZERO

@@ -145,7 +145,8 @@ fn edit(header: &Header, slots: &Bits, changes: &[Change]) -> Result<Edited> {
 
 fn refused(answer: Result<Edited>) -> ChangeRefusal {
     let error: Error = answer.unwrap_err();
-    *error.refusal().unwrap_or_else(|| panic!("{error}"))
+    let refusal: Option<&ChangeRefusal> = error.refusal();
+    refusal.cloned().unwrap_or_else(|| panic!("{error}"))
 }
 
 fn generation(edited: &Edited) -> &GenerationV09 {
@@ -337,9 +338,12 @@ fn bits_are_not_cleared_unless_forced() {
     let change = [Change::NewGeneration { clear_bitmap: true }];
     let header = v09(1, 4096, 800);
     let expected = ChangeRefusal::BitsLost {
-        slot: BitmapIndex::new(0),
-        bits: 2,
-        bytes: crate::units::Bytes::new(8192),
+        lost: vec![LostBits {
+            slot: BitmapIndex::new(0),
+            bits: 2,
+            bytes: crate::units::Bytes::new(8192),
+        }],
+        size: false,
     };
     assert_eq!(refused(edit(&header, &slots, &change)), expected);
     let edited = edit_with(&header, &slots, true, &change).unwrap();
