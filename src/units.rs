@@ -285,7 +285,8 @@ impl fmt::Display for Bytes {
 
 impl fmt::Display for Sectors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} sectors", self.0)
+        let s = if self.0 == 1 { "" } else { "s" };
+        write!(f, "{} sector{s}", self.0)
     }
 }
 

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use rustix::io::Errno;
 
+use crate::cli::session::source::ReadBy;
 use crate::cli::write::blame::Blamed;
 use crate::cli::write::confirm::Unconfirmed;
 use crate::error::{Cause, EditRefusal, Error, IoError, IoOp, Refused, Unsupported};
@@ -168,14 +169,19 @@ fn hint_of_dump(error: &anyhow::Error) -> Option<String> {
         Error::Syntax(syntax) => Some((syntax.cause?, syntax.line)),
         _ => None,
     })?;
+    let with = error
+        .downcast_ref::<ReadBy>()
+        .map_or("mdtool import TARGET -", |read| read.command);
     Some(match cause {
         Cause::AnotherDump => format!(
-            "give one of the dumps alone: `sed '{line},$d' DUMP` prints the first, `sed -n '{line},$p' DUMP` those from the second on; `mdtool import TARGET -` reads it"
+            "give one of the dumps alone: `sed '{line},$d' DUMP` prints the first, `sed -n '{line},$p' DUMP` those from the second on; `{with}` reads it"
         ),
-        Cause::Utf16 => "`iconv -f UTF-16 -t UTF-8 DUMP | mdtool import TARGET -`".to_owned(),
-        Cause::ByteOrderMark => "`tail -c +4 DUMP | mdtool import TARGET -`".to_owned(),
-        Cause::Compressed { with } => format!("`{with} DUMP | mdtool import TARGET -`"),
-        _ => "delete what stands before the line that begins with `version`: `sed -n '/^version/,$p' DUMP | mdtool import TARGET -`".to_owned(),
+        Cause::Utf16 => format!("`iconv -f UTF-16 -t UTF-8 DUMP | {with}`"),
+        Cause::ByteOrderMark => format!("`tail -c +4 DUMP | {with}`"),
+        Cause::Compressed { with: unpack } => format!("`{unpack} DUMP | {with}`"),
+        _ => format!(
+            "delete what stands before the line that begins with `version`: `sed -n '/^version/,$p' DUMP | {with}`"
+        ),
     })
 }
 

@@ -192,3 +192,19 @@ fn a_disk_without_room_for_metadata_cannot_be_fitted() {
     assert_eq!(mdtool(["fit", "--disk=512KiB"]).status, 1);
     assert_eq!(mdtool(["fit", "--disk=1GiB", "--net=1GiB"]).status, 1);
 }
+
+#[test]
+fn what_drbd_does_not_make_is_said_by_the_option() {
+    for (option, said) in [
+        ("--max-peers=32", "--max-peers is 32, expected 1 to 31"),
+        (
+            "--bytes-per-bit=5000",
+            "--bytes-per-bit is 5000, expected a power of two",
+        ),
+        ("--al-stripes=0", "--al-stripes is 0, expected at least 1"),
+    ] {
+        let run = mdtool(["fit", "--disk=10MiB", option]);
+        assert_eq!(run.status, 2);
+        assert!(run.stderr.contains(said), "{}", run.stderr);
+    }
+}

@@ -5,11 +5,13 @@ pub(crate) mod view;
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
+
 use crate::cli::Streams;
 use crate::cli::commands::compare::args::{CompareArgs, OnOff, PairArgs};
 use crate::cli::commands::compare::view::{Comparison, Facts};
 use crate::cli::outcome::Outcome;
-use crate::cli::session::source::{Meant, Source};
+use crate::cli::session::source::{Meant, ReadBy, Source};
 use crate::format::layout::{MdIndex, MdLayout};
 use crate::format::metadata::{Bitmap, Generation, SlotWords};
 use crate::format::superblock::Uuid;
@@ -32,12 +34,17 @@ pub(crate) fn run(args: &CompareArgs, _command_line: &str, out: &mut Streams<'_>
     };
     let mut known = Vec::new();
     for path in &args.sources {
-        let source = Source::open(path, meant)?;
-        for warning in source.warnings()? {
-            out.tell(format_args!("mdtool: warning: {}: {warning}", source.name));
+        let read = || {
+            let source = Source::open(path, meant)?;
+            let (warnings, replica) = (source.warnings()?, source.replica()?);
+            anyhow::Ok((warnings, (source, replica)))
+        };
+        let mended = |error| ReadBy::note(error, path, "mdtool compare - OTHER");
+        let (warnings, one) = read().map_err(mended)?;
+        for warning in warnings {
+            out.tell(format_args!("mdtool: warning: {}: {warning}", one.0.name));
         }
-        let replica = source.replica()?;
-        known.push((source, replica));
+        known.push(one);
     }
     let comparison = all_pairs(&known, &args.pair)?;
     if args.json {
@@ -82,7 +89,10 @@ fn pair_of(
     let pair = compare(replica, other, &options);
     known_to(pair.family, &options)?;
     let bits = match &pair.marks {
-        Some(marks) => Some(count(marks, first, second)?),
+        Some(marks) => {
+            let names = || format!("{} and {}", first.name, second.name);
+            Some(count(marks, first, second).with_context(names)?)
+        }
         None => None,
     };
     Ok(Facts { a, b, pair, bits })
@@ -158,8 +168,13 @@ fn words<'b>(bitmap: &'b mut (dyn Bitmap + '_), mark: Mark) -> crate::error::Res
 pub(crate) fn after_adoption(copy: Source, disk: Bytes, peer: &Path) -> anyhow::Result<Comparison> {
     let mut replica = copy.replica()?;
     replica.header = replica.header.with_log_applied();
-    let peer = Source::open(peer, Meant::default())?;
-    let other = peer.replica()?;
+    let read = || {
+        let peer = Source::open(peer, Meant::default())?;
+        let other = peer.replica()?;
+        anyhow::Ok((peer, other))
+    };
+    let mended = |error| ReadBy::note(error, peer, "mdtool plan IMAGE --peer -");
+    let (peer, other) = read().map_err(mended)?;
     let ids = [replica.header.node_id(), other.header.node_id()];
     if let [Some(own), Some(source)] = ids
         && own == source

@@ -13,6 +13,7 @@ use crate::cli::commands::fit::args::FitArgs;
 use crate::cli::commands::fit::view::{Disk, DiskView, Fit, Lives};
 use crate::cli::outcome::Outcome;
 use crate::cli::session::open::Opened;
+use crate::error::{Expected, Field, Misfit};
 use crate::survey::locate::{IndexChoice, LocateOptions, ScanMode, locate};
 use crate::survey::occupants::occupants;
 use crate::terms::{AlStriping, Format, MdGeometry};
@@ -24,7 +25,7 @@ pub(crate) const STATUSES: &str = "Exit status: 0 it fits; 1 something does not 
 
 pub(crate) fn run(args: &FitArgs, _command_line: &str, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     let shape = shape(args)?;
-    shape.geometry.check(shape.format)?;
+    shape.geometry.check(shape.format).map_err(by_option)?;
     let unit = args.lv_extent.map_or(SECTOR_SIZE, |extent| extent.0);
     anyhow::ensure!(
         unit >= SECTOR_SIZE && unit.align_down(SECTOR_SIZE) == unit,
@@ -78,6 +79,23 @@ fn shape(args: &FitArgs) -> anyhow::Result<Shape> {
         },
         external: args.external,
     })
+}
+
+/// A field of the shape that DRBD does not allow, by the option that sets it.
+fn by_option(misfit: Misfit) -> anyhow::Error {
+    let option = match misfit.field {
+        Field::BmMaxPeers => "--max-peers",
+        Field::BmBytesPerBit => "--bytes-per-bit",
+        Field::AlStripes => "--al-stripes",
+        Field::AlStripeSize4k => "--al-stripe-size in blocks of 4096 bytes",
+        Field::AlBlocks => "--al-stripes times --al-stripe-size in blocks of 4096 bytes",
+        _ => return misfit.into(),
+    };
+    let Misfit { found, expected, .. } = misfit;
+    match expected {
+        Expected::ZeroWith(_) => anyhow::anyhow!("{option} is {found}, expected at least 1"),
+        expected => anyhow::anyhow!("{option} is {found}, expected {expected}"),
+    }
 }
 
 /// The size that is asked for, a started sector counted.

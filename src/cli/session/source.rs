@@ -1,5 +1,6 @@
 //! SOURCE: an image, a block device, one level of either as `PATH@LEVEL`, or a dump as text; `-` is standard input.
 
+use std::fmt;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -70,6 +71,13 @@ impl Source {
             ..meant
         };
         let kind = if let Some(text) = text(&path).with_context(|| name.clone())? {
+            anyhow::ensure!(
+                matches!(
+                    level,
+                    None | Some(LevelChoice::Outer | LevelChoice::Number(0))
+                ),
+                "{name}: is a dump, which holds one resource: expected its path without a level"
+            );
             Kind::Dump(text)
         } else {
             let image = ImageArgs {
@@ -144,6 +152,34 @@ impl Source {
         let reader = text.reader().with_context(|| self.name.clone())?;
         let notes = reader.notes().iter().filter(|note| note.is_warning());
         Ok(notes.map(ToString::to_string).collect())
+    }
+}
+
+/// A source that is no dump as it should be, and the command that reads it from standard input once it is mended.
+#[derive(Debug)]
+pub(crate) struct ReadBy {
+    name: String,
+    pub(crate) command: &'static str,
+}
+
+impl ReadBy {
+    /// Notes the command in what reading the source met.
+    pub(crate) fn note(error: anyhow::Error, named: &Path, command: &'static str) -> anyhow::Error {
+        let is_syntax = |cause: &Error| matches!(cause, Error::Syntax(_));
+        if !error.downcast_ref::<Error>().is_some_and(is_syntax) {
+            return error;
+        }
+        let name = named.display().to_string();
+        match error.downcast::<Error>() {
+            Ok(error) => anyhow::Error::from(error).context(Self { name, command }),
+            Err(error) => error,
+        }
+    }
+}
+
+impl fmt::Display for ReadBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
     }
 }
 

@@ -288,10 +288,7 @@ impl Meeting<'_> {
     fn decision(&self, a: &Answer, b: &Answer, sizes: &Sizes) -> Decision {
         let small = sizes.too_small.iter().any(Option::is_some);
         let slotless = self.nodes.iter().any(|node| node.slot.is_none());
-        // 8.4 drops the connection before it compares anything.
-        let mut each = self.nodes.iter().zip(sizes.too_small);
-        let drops = each.any(|(node, small)| node.family == Family::V8 && small.is_some());
-        if slotless || drops {
+        if slotless || self.drops_for_size(sizes) {
             return Decision::Refused;
         }
         let (own, peers) = (a.settled.decision, b.settled.decision);
@@ -306,6 +303,12 @@ impl Meeting<'_> {
         told
     }
 
+    /// 8.4 drops the connection before it compares anything, where it would have to shrink.
+    fn drops_for_size(&self, sizes: &Sizes) -> bool {
+        let mut each = self.nodes.iter().zip(sizes.too_small);
+        each.any(|(node, small)| node.family == Family::V8 && small.is_some())
+    }
+
     fn too_many_primaries(&self) -> bool {
         let allowed = self
             .options
@@ -316,9 +319,9 @@ impl Meeting<'_> {
     }
 
     fn mirrored(&self, [a, b]: &[Answer; 2], sizes: &Sizes) -> bool {
-        if self.family == Family::V8 && sizes.too_small[0].is_some() != sizes.too_small[1].is_some()
-        {
-            return false;
+        // 8.4's side that would have to shrink drops the connection: nothing is left for the other to settle.
+        if self.drops_for_size(sizes) {
+            return true;
         }
         let (own, peers) = (a.settled.decision, b.settled.decision);
         let alike = own.connects() == peers.connects();

@@ -18,17 +18,20 @@ fn v09(node: u32, [current, since]: [u64; 2], flags: u32) -> String {
         let index = if known { slot } else { -1 };
         let (since, flags) = if known { (since, 0x10010) } else { (0, 0) };
         slot += i32::from(known);
-        text += &format!(
+        let line = format!(
             "peer[{peer}] {{ bitmap-index {index}; bitmap-uuid 0x{since:016X}; bitmap-dagtag 0x0000000000000000; flags 0x{flags:08X}; }}\n"
         );
+        text.push_str(&line);
     }
-    text += &format!(
+    let rest = format!(
         "history-uuids {{ {} }}\nla-size-sect 32688;\nbm-byte-per-bit 4096;\ndevice-uuid 0x0000000000000000;\n\
          la-peer-max-bio-size 1048576;\nal-stripes 1;\nal-stripe-size-4k 8;\n",
         "0x0000000000000000; ".repeat(32)
     );
+    text.push_str(&rest);
     for slot in 0..2 {
-        text += &format!("bitmap[{slot}] {{ 64 times 0x0000000000000000; }}\n");
+        let bitmap = format!("bitmap[{slot}] {{ 64 times 0x0000000000000000; }}\n");
+        text.push_str(&bitmap);
     }
     text
 }
@@ -176,4 +179,59 @@ fn flags_that_are_not_in_the_dump_are_not_taken_for_an_inconsistent_disk() {
         assert!(note["text"].as_str().unwrap().contains(side));
     }
     assert_eq!(truth["pairs"][0]["notes"], Value::Array(Vec::new()));
+}
+
+/// 8.4's larger side drops the connection, and nothing else decides.
+#[test]
+fn a_size_that_8_4_refuses_is_all_that_is_said() {
+    let dir = scratch();
+    assert!(!super::cases("84", &dir).is_empty());
+    let [a, b] = ["a", "b"].map(|side| dir.path().join(format!("84-grown-a-{side}.md")));
+    let run = mdtool([
+        "compare",
+        a.to_str().unwrap(),
+        b.to_str().unwrap(),
+        "--json",
+        "--size=8MiB",
+    ]);
+    let pair = &json(&run)["pairs"][0];
+    assert_eq!(
+        (&pair["decision"], &pair["mirrored"]),
+        (&"refused".into(), &true.into())
+    );
+    assert_eq!(
+        (&pair["rule"], &pair["rule_b"]),
+        (&Value::Null, &"50".into())
+    );
+    assert_eq!(pair["refused_by"][0]["code"], "sizes");
+    let text = pair["notes"].to_string();
+    assert!(!text.contains("not-mirrored"), "{text}");
+}
+
+#[test]
+fn a_dump_that_does_not_parse_is_mended_for_the_command_that_reads_it() {
+    let dir = scratch();
+    let good = v09(1, [OLD, 0], 0x491);
+    let bad = written(&dir, "bad.md", &format!("\u{feff}{good}"));
+    let good = written(&dir, "good.md", &good);
+    let run = mdtool(["compare", &bad, &good]);
+    assert_eq!(run.status, 2);
+    let hint = "hint: `tail -c +4 DUMP | mdtool compare - OTHER`";
+    assert!(run.stderr.contains(hint), "{}", run.stderr);
+    assert!(run.stderr.starts_with(&format!("mdtool: {bad}: line 1")));
+    let copy = kernel_image("v09-pair-a-crashed");
+    let run = mdtool(["plan", copy.to_str().unwrap(), "--peer", &bad]);
+    let hint = "| mdtool plan IMAGE --peer -`";
+    assert!(run.stderr.contains(hint), "{}", run.stderr);
+}
+
+#[test]
+fn a_dump_has_no_levels() {
+    let dir = scratch();
+    let dump = written(&dir, "a.md", &v09(1, [OLD, 0], 0x491));
+    let peer = written(&dir, "b.md", &v09(0, [OLD, 0], 0x491));
+    let run = mdtool(["compare", &format!("{dump}@1"), &peer]);
+    assert_eq!((run.status, run.stdout.as_str()), (2, ""));
+    assert!(run.stderr.contains("holds one resource"), "{}", run.stderr);
+    assert_eq!(mdtool(["compare", &format!("{dump}@0"), &peer]).status, 0);
 }

@@ -224,7 +224,7 @@ fn a_list_is_written_in_large_pieces() {
     patch(
         &stack.image,
         bitmap.unwrap().parse().unwrap(),
-        &[0xAA; 65_536],
+        &vec![0xAA; 65_536],
     );
     count(&["bitmap", "show", stack.source(), "--ranges"]);
 }

@@ -44,13 +44,13 @@ fn decision(comparison: &Comparison, row: usize, column: usize) -> Option<String
 
 /// Whose data is the newest, and who has none that could be.
 pub(super) fn newest(comparison: &Comparison) -> String {
-    let mut text = of_usable(comparison);
     let sends = |one: &usize| comparison.pairs.iter().any(|pair| hangs(pair, *one));
-    for one in comparison.unusable.iter().filter(|one| sends(one)) {
+    let unusable = comparison.unusable.iter().filter(|one| sends(one)).map(|one| {
         let one = letter(*one);
-        text += &format!("\n{one} is Inconsistent, so that its data is not usable, however new its generation: it must not be the source, see the notes of its pairs");
-    }
-    text
+        format!("{one} is Inconsistent, so that its data is not usable, however new its generation: it must not be the source, see the notes of its pairs")
+    });
+    let lines: Vec<String> = std::iter::once(of_usable(comparison)).chain(unusable).collect();
+    lines.join("\n")
 }
 
 /// Whether it is the source there and should not be.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::cli::output::human::binary;
 use crate::terms::Format;
 use crate::units::Sectors;
+use crate::verdict::check::AttachRefusal;
 use crate::verdict::handshake::{Counted, Loss, Obstacle, Pair, Step};
 pub(super) use notes::note;
 pub(super) use rules::meaning;
@@ -75,17 +76,7 @@ pub(super) fn obstacle(why: &Obstacle, names: Names) -> Sentence {
             "kernel",
             format!("{} is {format}, which DRBD {} does not read", names.side(*side), kernel.name()),
         ),
-        Obstacle::Attach { side, refusal } => say(
-            "attach",
-            format!(
-                "DRBD {} does not attach {}: {} ({}), {}; `mdtool check` says what to do",
-                refusal.kernel.name(),
-                names.side(*side),
-                refusal.title,
-                refusal.rule,
-                refusal.code
-            ),
-        ),
+        Obstacle::Attach { side, refusal } => say("attach", not_attached(&names.side(*side), refusal)),
         Obstacle::SameNodeId { id } => say(
             "node-ids",
             format!("both say that they are node {id}: the metadata of one has to become that of another node, `mdtool edit --node-id N`"),
@@ -122,6 +113,11 @@ pub(super) fn obstacle(why: &Obstacle, names: Names) -> Sentence {
             format!("{} would be overwritten, and is Primary (rr-conflict): make it Secondary first", names.side(*side)),
         ),
     }
+}
+
+fn not_attached(whose: &str, refusal: &AttachRefusal) -> String {
+    let AttachRefusal { kernel, rule, title, code } = refusal;
+    format!("DRBD {} does not attach {whose}: {title} ({rule}), {code}; `mdtool check` says what to do", kernel.name())
 }
 
 /// Who is too small for the side that would have to shrink.
