@@ -17,6 +17,7 @@ use std::fmt;
 
 pub use adoption::{AdoptOptions, Adoption};
 pub use refusal::AdoptRefusal;
+pub(in crate::surgery) use way::missing;
 pub use way::{
     CheckResize, Extents, External, Relocation, Truncation, external, meta_device, record,
     relocate, truncate,

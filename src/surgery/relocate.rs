@@ -8,7 +8,7 @@ use crate::format::layout::{MdIndex, MdLayout};
 use crate::format::metadata::Header;
 use crate::format::superblock::Format;
 use crate::image::Window;
-use crate::surgery::adopt::{AdoptOptions, AdoptRefusal, Adoption, Obstacle, data};
+use crate::surgery::adopt::{AdoptOptions, AdoptRefusal, Adoption, Obstacle, data, missing};
 use crate::surgery::place::PlaceRefusal;
 use crate::surgery::stakes::{AtStake, at_stake, first_data, foreign};
 use crate::survey::locate::{Level, Located};
@@ -133,13 +133,17 @@ pub fn for_size(level: &Level, disk: Bytes, size: Bytes) -> Result<MdLayout> {
         let metadata = geometry.internal_size(size.to_sectors_floor());
         let needed = metadata.and_then(|metadata| data.checked_add(metadata));
         AdoptRefusal::Obstacle(match (metadata, needed) {
-            (Some(metadata), Some(needed)) => room(metadata, needed.saturating_sub(size)),
+            (Some(metadata), Some(needed)) => {
+                let lacks = missing(level, size, data);
+                room(metadata, lacks.unwrap_or(needed.saturating_sub(size)))
+            }
             _ => Obstacle::Layout(misfit),
         })
     })?;
-    let missing = data.saturating_sub(layout.whole.start.from_start());
-    if missing > Bytes::ZERO {
-        let obstacle = room(range_len(&layout.whole), missing);
+    let over = data.saturating_sub(layout.whole.start.from_start());
+    if over > Bytes::ZERO {
+        let lacks = missing(level, size, data).unwrap_or(over);
+        let obstacle = room(range_len(&layout.whole), lacks);
         return Err(AdoptRefusal::Obstacle(obstacle).into());
     }
     Ok(layout)

@@ -121,7 +121,7 @@ fn bits_are_not_lost_with_the_size() {
     let words = ["edit", text(&image), "--la-size", "0", "--yes"];
     let says = [
         "slot 0 has 2 bits set, 8192 bytes out of sync",
-        "they do with a size",
+        "with a size the bits stay",
     ];
     refused(&image, &words, &says);
     let smaller = ok(&["edit", text(&image), "--la-size", "1MiB", "--dry-run"]);

@@ -142,6 +142,9 @@ fn write_dump(
     )
 }
 
+/// What is said of a v09 dump in a file.
+pub(crate) const MEMBERS_HINT: &str = "hint: drbd-utils before 9.27 refuse the line `members`; for such a version add --compat VERSION";
+
 fn compat(args: &ExportArgs) -> Compat {
     args.compat.map_or(Compat::NEWEST, Compat::version)
 }
@@ -189,6 +192,6 @@ fn warn(level: &Level, args: &ExportArgs, out: &mut Streams<'_>) {
         ));
     }
     if level.superblock.format() == Format::V09 && args.compat.is_none() && args.output.is_some() {
-        out.tell("hint: drbd-utils before 9.27 refuse the line `members`; for such a version add --compat VERSION");
+        out.tell(MEMBERS_HINT);
     }
 }

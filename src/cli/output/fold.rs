@@ -238,7 +238,7 @@ mod tests {
         let line = "next: mdtool plan image.raw --stacked --target-size 9TB  (every way to adopt it here)\n";
         assert_eq!(
             folded(line, 40),
-            "next: mdtool plan image.raw --stacked \\\n  --target-size 9TB  (every way to adopt\n  it here)\n"
+            "next: mdtool plan image.raw --stacked \\\n  --target-size 9TB\n  (every way to adopt it here)\n"
         );
     }
 

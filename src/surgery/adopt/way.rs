@@ -4,7 +4,8 @@ use super::{Obstacle, Site, data};
 use crate::format::layout::{MdGeometry, MdIndex, MdLayout};
 use crate::format::superblock::{Format, Uuid};
 use crate::survey::locate::{FoundBy, Level, Located};
-use crate::units::{Bytes, DevPos, MD_BLOCK, Sectors, range_len};
+use crate::units::{Bytes, DevPos, MD_BLOCK, SECTOR_SIZE, Sectors, range_len};
+use crate::verdict::fit::Shape;
 
 /// The smallest meta device that a kernel takes: 2048 sectors (`drbd_adm_attach`).
 const LEAST_META_DEVICE: Bytes = Bytes::new(1 << 20);
@@ -40,11 +41,11 @@ pub fn relocate(level: &Level, size: Bytes) -> Result<Relocation, Obstacle> {
     }
     let (old, new) = (&level.layout.whole, &layout.whole);
     let slack = new.start.bytes_since(DevPos::at(data));
-    let slack = slack.ok_or(Obstacle::NoRoom {
+    let slack = slack.ok_or_else(|| Obstacle::NoRoom {
         data,
         metadata: range_len(new),
         size,
-        missing: data.saturating_sub(new.start.from_start()),
+        missing: missing(level, size, data).unwrap_or(data.saturating_sub(new.start.from_start())),
     })?;
     Ok(Relocation {
         overlaps: old.start < new.end && new.start < old.end,
@@ -65,8 +66,23 @@ fn no_place(level: &Level, size: Bytes, data: Bytes) -> Option<Obstacle> {
         data,
         metadata,
         size,
-        missing: needed.saturating_sub(size),
+        missing: missing(level, size, data).unwrap_or(needed.saturating_sub(size)),
     })
+}
+
+/// How much a disk of `size` lacks for the level's data and its metadata: what it is to grow by at least. `None` for v07's fixed place, and where no
+/// disk is large enough.
+pub(crate) fn missing(level: &Level, size: Bytes, data: Bytes) -> Option<Bytes> {
+    if level.layout.index != MdIndex::FlexInternal {
+        return None;
+    }
+    let shape = Shape {
+        format: level.superblock.format(),
+        geometry: level.layout.geometry,
+        external: false,
+    };
+    let needed = shape.needs(data.to_sectors_exact()?, SECTOR_SIZE)?;
+    needed.checked_sub(size)
 }
 
 /// The disk cut to what the metadata was laid out for.

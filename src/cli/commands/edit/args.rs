@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::args::{ImageArgs, LevelChoice, WritingArgs};
 use crate::cli::size::Size;
+use crate::error::UtilsVersion;
 use crate::format::superblock::{DeviceFlags, PeerFlags, Uuid};
 use crate::surgery::edit::{Change, NewSlots, NewUuid, Rebrand};
 use crate::units::{BitmapIndex, NodeId};
@@ -22,6 +23,9 @@ pub(crate) struct EditArgs {
     /// Leave the image as it is, and print the edited metadata as a dump to this new file; - is stdout
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["undo", "dry_run", "yes", "json"])]
     pub(crate) output: Option<PathBuf>,
+    /// With -o: write what this version of drbd-utils can read
+    #[arg(long, value_name = "VERSION", requires = "output")]
+    pub(crate) compat: Option<UtilsVersion>,
     #[command(flatten)]
     pub(crate) changes: ChangeArgs,
     #[command(flatten)]

@@ -8,14 +8,14 @@ use anyhow::Context;
 use crate::cli::Streams;
 use crate::cli::commands::edit::args::EditArgs;
 use crate::cli::commands::edit::{edited, tell_notes};
-use crate::cli::commands::export::preamble;
+use crate::cli::commands::export::{MEMBERS_HINT, preamble};
 use crate::cli::outcome::{Declined, Outcome};
 use crate::cli::session::select::Chosen;
 use crate::cli::session::source::Source;
 use crate::dump::{Compat, print};
 use crate::error::Refused;
 use crate::format::metadata::{Generation, Header, PeerV09};
-use crate::format::superblock::{AlState, DeviceFlags};
+use crate::format::superblock::{AlState, DeviceFlags, Format};
 use crate::format::layout::MdLayout;
 use crate::image::{NewFile, random_u64};
 use crate::surgery::edit::{Change, Edited, Needs, Recipe, SlotSource, Spooled};
@@ -47,7 +47,7 @@ pub(crate) fn run(
     let edited = edited(level, window, changes, args.writing.force).with_context(name)?;
     let layout = edited.layout(level).with_context(name)?;
     let slots = level.bitmap(window);
-    write(&edited, &slots, &layout, path, command_line, out).with_context(name)?;
+    write(args, &edited, &slots, &layout, path, command_line, out).with_context(name)?;
     tell_notes(&edited, &name(), out);
     Ok(Outcome::Done)
 }
@@ -90,13 +90,14 @@ fn of_dump(
     for warning in source.warnings()? {
         out.tell(format_args!("mdtool: warning: {}: {warning}", name()));
     }
-    write(&edited, &slots, &layout, path, command_line, out).with_context(name)?;
+    write(args, &edited, &slots, &layout, path, command_line, out).with_context(name)?;
     tell_notes(&edited, &name(), out);
     Ok(Outcome::Done)
 }
 
 /// Writes the edited metadata as a dump.
 fn write(
+    args: &EditArgs,
     edited: &Edited,
     slots: &dyn SlotSource,
     layout: &MdLayout,
@@ -104,10 +105,11 @@ fn write(
     command_line: &str,
     out: &mut Streams<'_>,
 ) -> anyhow::Result<()> {
+    let compat = args.compat.map_or(Compat::NEWEST, Compat::version);
     let write = |out: &mut dyn Write| {
         let mut bitmap = edited.bitmap(slots);
         let preamble = preamble(command_line);
-        print(out, &edited.header, layout, &mut bitmap, &preamble, Compat::NEWEST)
+        print(out, &edited.header, layout, &mut bitmap, &preamble, compat)
     };
     if path.as_os_str() == "-" {
         write(out.stdout)?;
@@ -117,6 +119,9 @@ fn write(
     let mut file = NewFile::create(path).with_context(target)?;
     write(&mut file)?;
     file.finish().with_context(target)?;
+    if edited.header.format() == Format::V09 && args.compat.is_none() {
+        out.tell(MEMBERS_HINT);
+    }
     Ok(())
 }
 
