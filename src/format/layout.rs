@@ -115,8 +115,9 @@ impl MdLayout {
                     .ok_or_else(|| too_small(index.least_device()))
             }
             MdIndex::FlexExternal => {
+                // One block of bitmap at least.
                 Self::after(index, md, geometry, device.align_down(SECTOR_SIZE), device)
-                    .ok_or_else(|| too_small(index.least_device()))
+                    .ok_or_else(|| too_small(geometry.internal_size(Sectors::new(1))))
             }
         }
     }

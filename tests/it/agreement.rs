@@ -248,7 +248,7 @@ fn lead(image: &Image, command: &str) -> Option<String> {
     }
     match words[0] {
         "locate" | "show" | "check" | "al" | "plan" | "probe" => {}
-        "apply-al" => words.push("--dry-run"),
+        "apply-al" | "repair" => words.push("--dry-run"),
         "export" => {
             words.retain(|word| *word != "-o" && *word != "metadata.md");
         }

@@ -35,7 +35,7 @@ pub(super) const fn change(refusal: &ChangeRefusal) -> &'static str {
             "docs/edit.md has the limits; `mdtool fit` tells what a disk has room for"
         }
         ChangeRefusal::NoRoom { .. } => {
-            "make the disk larger by what is missing and `mdtool relocate` it first, or take the metadata out with -o and put it on a meta device"
+            "make the disk larger by what is missing and `mdtool relocate` it first, or take the metadata out with -o and put it on a meta device that is large enough"
         }
         ChangeRefusal::Unclean => "`mdtool apply-al` first",
         ChangeRefusal::Inconsistent => {

@@ -3,7 +3,7 @@
 use crate::cli::args::ImageArgs;
 use crate::cli::output::story::shell_word;
 use crate::cli::write::undo_name::{moved_to, of_interrupted};
-use crate::format::superblock::AlState;
+use crate::format::superblock::{AlState, Format};
 use crate::survey::locate::{FoundBy, Level};
 use crate::survey::traces::{Trace, TraceKind};
 use crate::units::{Bytes, DevPos, ImagePos};
@@ -54,7 +54,12 @@ pub(crate) fn hints(args: &ImageArgs, trace: &Trace) -> Vec<String> {
     match trace.kind {
         TraceKind::Erased { .. } => {
             let show = format!("`mdtool show {image} --at {at}` shows what it says");
-            vec![show, put_back(args, trace, at)]
+            let mut hints = vec![show];
+            if is_mended(args, trace) {
+                hints.push(format!("`mdtool repair {image}` puts the magic back, with an undo file; it shows that first, and asks"));
+            }
+            hints.push(put_back(args, trace, at));
+            hints
         }
         TraceKind::UnderWay => vec![undo(args)],
         TraceKind::Retired => vec![
@@ -109,6 +114,16 @@ fn put_back(args: &ImageArgs, trace: &Trace, at: u64) -> String {
         }
         None => format!("`mdtool export {image} --at {at}` takes it out"),
     }
+}
+
+/// Whether `mdtool repair` of the whole image mends it.
+fn is_mended(args: &ImageArgs, trace: &Trace) -> bool {
+    let whole = args.offset.is_none() && args.size.is_none();
+    let level = trace.level.as_ref().filter(|level| !is_inner(level));
+    trace.kind == TraceKind::Erased { found: 0 }
+        && trace.in_place
+        && whole
+        && level.is_some_and(|level| level.superblock.format() != Format::V07)
 }
 
 /// Whether a trace's resource lies inside another: it was laid out for a smaller device than the image.
