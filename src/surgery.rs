@@ -12,5 +12,5 @@ mod node;
 pub mod place;
 pub mod relocate;
 pub mod repair;
-pub mod stakes;
+pub mod risks;
 pub mod wipe;

@@ -2,13 +2,13 @@
 //!
 //! Belongs here: what several commands print alike. Does not: a command's own report, which stands beside it as `view`.
 
+pub(crate) mod amounts;
 pub(crate) mod change;
 pub(crate) mod document;
+pub(crate) mod explain;
 pub(crate) mod fold;
-pub(crate) mod human;
 pub(crate) mod json;
 pub(crate) mod picture;
 pub(crate) mod progress;
-pub(crate) mod story;
 pub(crate) mod text;
 pub(crate) mod traces;

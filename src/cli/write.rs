@@ -173,9 +173,9 @@ fn tell_of_dry_run(plan: &dyn Plan, out: &mut Streams<'_>) {
     for line in plan.words() {
         out.tell(line);
     }
-    for stake in plan.question().stakes {
+    for threat in plan.question().at_risk {
         out.tell(format_args!(
-            "mdtool: note: {stake} would be overwritten; without --dry-run that takes --yes"
+            "mdtool: note: {threat} would be overwritten; without --dry-run that takes --yes"
         ));
     }
 }
@@ -189,7 +189,7 @@ fn ask(
     out: &mut Streams<'_>,
 ) -> anyhow::Result<()> {
     let question = plan.question();
-    if request.writing.yes || question.stakes.is_empty() && !question.always {
+    if request.writing.yes || question.at_risk.is_empty() && !question.always {
         return Ok(());
     }
     // Nobody can say yes to what is not shown; and that nobody reads it would be no error, with nothing written.

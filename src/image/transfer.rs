@@ -27,11 +27,11 @@ const SECTION: Bytes = Bytes::new(64 << 20);
 #[derive(Debug)]
 pub struct TransferFile {
     file: ImageFile,
-    way: Way,
+    method: Method,
 }
 
 #[derive(Debug)]
-enum Way {
+enum Method {
     /// With memory that has [`ALIGNMENT`] somewhere at its start.
     Direct(Mutex<Vec<u8>>),
     /// With what is known of the section that is read.
@@ -44,7 +44,7 @@ struct Section {
     cold: bool,
 }
 
-impl Default for Way {
+impl Default for Method {
     fn default() -> Self {
         Self::Cached(Mutex::default())
     }
@@ -65,13 +65,13 @@ impl TransferFile {
             Err(Error::Io(error)) if refuses_direct(&error) => (ImageFile::open(path)?, false),
             opened => (opened?, true),
         };
-        let way = if can_direct && file.is_block_device()? {
+        let method = if can_direct && file.is_block_device()? {
             let len = DIRECT.checked_add(ALIGNMENT).map_or(0, to_len);
-            Way::Direct(Mutex::new(vec![0; len]))
+            Method::Direct(Mutex::new(vec![0; len]))
         } else {
-            Way::default()
+            Method::default()
         };
-        Ok(Self { file, way })
+        Ok(Self { file, method })
     }
 
     /// Whether it is a block device.
@@ -157,14 +157,14 @@ impl ReadAt for TransferFile {
     }
 
     fn read_exact_at(&self, at: ImagePos, buf: &mut [u8]) -> Result<()> {
-        match &self.way {
-            Way::Direct(memory) => {
+        match &self.method {
+            Method::Direct(memory) => {
                 let len = Bytes::of_len(buf.len());
                 check_within(IoOp::Read, at, len, self.size())?;
                 let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
                 self.read_direct(at, buf, &mut memory)
             }
-            Way::Cached(section) => {
+            Method::Cached(section) => {
                 let cold = {
                     let mut section = section.lock().unwrap_or_else(PoisonError::into_inner);
                     section.enter(&self.file, at);
@@ -237,7 +237,7 @@ mod tests {
             return;
         };
         let image = TransferFile::open(device.path()).unwrap();
-        assert!(matches!(image.way, Way::Direct(_)));
+        assert!(matches!(image.method, Method::Direct(_)));
         assert_eq!(image.size(), bytes(3 * MIB + 1536));
         for (at, len) in [
             (0, 1 << 20),

@@ -11,14 +11,14 @@
 
 mod adoption;
 mod refusal;
-mod way;
+mod strategies;
 
 use std::fmt;
 
 pub use adoption::{AdoptOptions, Adoption};
 pub use refusal::AdoptRefusal;
-pub(in crate::surgery) use way::missing;
-pub use way::{
+pub(in crate::surgery) use strategies::missing;
+pub use strategies::{
     CheckResize, Extents, External, Relocation, Truncation, external, meta_device, record,
     relocate, truncate,
 };
@@ -40,7 +40,7 @@ pub struct Site {
 
 /// Each way to adopt a resource, or why it does not work here.
 #[derive(Clone, Debug)]
-pub struct Ways {
+pub struct Strategies {
     /// The metadata taken out as a dump, and put back at the end of the disk: also where cutting the disk destroys what is there now.
     pub import: Result<Relocation, Obstacle>,
     /// New metadata at the end of the disk, by this program or by drbdmeta's `restore-md`.
@@ -157,25 +157,28 @@ impl fmt::Display for Obstacle {
 
 /// Each way to adopt a level on a site; `located` is all that was found around it.
 #[must_use]
-pub fn ways(level: &Level, located: &Located, site: Site) -> Ways {
+pub fn strategies(level: &Level, located: &Located, site: Site) -> Strategies {
     let import = relocate(level, site.size);
-    let ways = Ways {
-        check_resize: way::check_resize(level, located, site.size, import.as_ref()),
+    let strategies = Strategies {
+        check_resize: strategies::check_resize(level, located, site.size, import.as_ref()),
         truncate: truncate(level, site),
-        external: way::external(level, site.size),
+        external: strategies::external(level, site.size),
         relocate: import.clone(),
         import: import.clone(),
     };
     let cut = level.layout.index.is_internal() && level.layout.whole.end > DevPos::at(site.size);
     if cut {
-        let ways = ways.but(Obstacle::CutOff { size: site.size });
-        Ways { import, ..ways }
+        let strategies = strategies.but(Obstacle::CutOff { size: site.size });
+        Strategies {
+            import,
+            ..strategies
+        }
     } else {
-        ways
+        strategies
     }
 }
 
-impl Ways {
+impl Strategies {
     /// None of those that would have worked, for one reason.
     #[must_use]
     pub fn but(self, obstacle: Obstacle) -> Self {

@@ -16,7 +16,7 @@ use crate::image::{ReadAt, check_within, visit_by_reading};
 use crate::surgery::place::PlaceRefusal;
 use crate::surgery::place::spool::{Spool, SpoolReader};
 use crate::units::{BitmapIndex, Bytes, DevPos, ImagePos, MD_BLOCK, SECTOR_SIZE, Sectors};
-use crate::verdict::check::{self, AttachRefusal, Subject};
+use crate::verdict::check::{self, AttachRefusal, Candidate};
 use crate::verdict::fit::{LEAST_DISK, Shape};
 
 /// Bytes of a word.
@@ -156,7 +156,7 @@ pub fn judged(header: &Header, layout: &MdLayout, device: Bytes) -> Vec<AttachRe
     header.compose(layout).map_or_else(
         |_| Vec::new(),
         |superblock| {
-            check::refusals(&Subject {
+            check::refusals(&Candidate {
                 superblock: &superblock,
                 at: layout.md,
                 index: layout.index,

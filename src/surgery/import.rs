@@ -10,7 +10,7 @@ use crate::format::metadata::Header;
 use crate::format::superblock::{DeviceFlags, Format};
 use crate::image::Window;
 use crate::surgery::place::PlaceRefusal;
-pub use crate::surgery::stakes::{AtStake, at_stake, unknown_ends};
+pub use crate::surgery::risks::{AtRisk, at_risk, unknown_ends};
 use crate::survey::locate::IndexChoice;
 use crate::survey::occupants::OccupantKind;
 use crate::units::{DevPos, NodeId, Sectors};
@@ -38,7 +38,7 @@ pub struct Import {
     /// What differs from the dump, and what could not be judged.
     pub notes: Vec<Note>,
     /// What is overwritten: nobody should go on without having been asked.
-    pub at_stake: Vec<AtStake>,
+    pub at_risk: Vec<AtRisk>,
 }
 
 /// Something worth knowing of an import.
@@ -174,12 +174,12 @@ pub fn plan(device: Window<'_>, mut header: Header, options: &ImportOptions) -> 
         }
     }
     notes.extend(unknown_ends(device, &layout)?);
-    let at_stake = at_stake(device, &layout)?;
+    let at_risk = at_risk(device, &layout)?;
     Ok(Import {
         header,
         layout,
         notes,
-        at_stake,
+        at_risk,
     })
 }
 

@@ -10,7 +10,7 @@ use crate::format::superblock::Format;
 use crate::image::Window;
 use crate::surgery::adopt::{AdoptOptions, AdoptRefusal, Adoption, Obstacle, data, missing};
 use crate::surgery::place::PlaceRefusal;
-use crate::surgery::stakes::{AtStake, at_stake, first_data, foreign};
+use crate::surgery::risks::{AtRisk, at_risk, first_data, foreign};
 use crate::survey::locate::{Level, Located};
 use crate::units::{Bytes, DevPos, SECTOR_SIZE, Sectors, range_len};
 
@@ -189,9 +189,9 @@ pub fn flexible(device: Window<'_>, level: &Level) -> Result<MdLayout> {
     }
     let layout = MdLayout::planned(MdIndex::FlexExternal, level.layout.geometry, device.size());
     let layout = layout.map_err(PlaceRefusal::Layout)?;
-    let others = at_stake(device, &layout)?.into_iter();
-    let mut others = others.filter_map(|stake| match stake {
-        AtStake::Metadata { at, .. } if at != level.layout.md => Some(at),
+    let others = at_risk(device, &layout)?.into_iter();
+    let mut others = others.filter_map(|threat| match threat {
+        AtRisk::Metadata { at, .. } if at != level.layout.md => Some(at),
         _ => None,
     });
     match others.next() {

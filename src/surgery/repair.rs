@@ -247,5 +247,5 @@ fn applies(mend: Mend, judged: &Judged<'_>) -> bool {
     if mend == Mend::Magic {
         return judged.trace == Some(TraceKind::Erased { found: 0 });
     }
-    judged.subject.superblock.format() != Format::V07
+    judged.candidate.superblock.format() != Format::V07
 }

@@ -11,6 +11,7 @@
 
 mod attach;
 mod bitmap;
+mod candidate;
 mod finding;
 mod flags;
 mod kernel;
@@ -21,19 +22,18 @@ mod run;
 mod seen;
 mod slots;
 mod stack;
-mod subject;
 mod traces;
 mod uuids;
 
 pub use crate::survey::in_place::{InPlace, in_place, in_place_at};
 pub use attach::{AttachRefusal, attach, first_refusals, refusals};
+pub use candidate::Candidate;
 pub use finding::{Finding, Severity};
 pub use flags::move_was_cut_off;
 pub use kernel::{Attach, Code, Kernel};
 pub use rule::{Rule, rules};
 pub use run::{CheckOptions, Judged, check};
 pub use slots::{free_slots, left_by_a_peer};
-pub use subject::Subject;
 
 #[cfg(test)]
 mod tests;

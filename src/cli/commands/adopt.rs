@@ -26,7 +26,7 @@ use crate::surgery::adopt::{
     AdoptOptions, AdoptRefusal, Adoption, Obstacle, Site, Truncation, relocate, truncate,
 };
 use crate::surgery::apply_al::Gained;
-use crate::surgery::stakes::{AtStake, doubtful};
+use crate::surgery::risks::{AtRisk, doubtful};
 use crate::survey::locate::{Level, Role};
 use crate::transaction::Draft;
 use crate::units::{Bytes, DevPos, ImagePos, NodeId, Sectors};
@@ -85,13 +85,13 @@ impl Job for Adopting<'_> {
             warn_of_log(level, &look.name(), out);
             gained = adoption.gained().with_context(|| look.name())?;
         }
-        let way = Way::of(args, look, level, &adoption)?;
-        let stakes = way.stakes(look).with_context(|| look.name())?;
+        let strategy = CheckedStrategy::of(args, look, level, &adoption)?;
+        let at_risk = strategy.at_risk(look).with_context(|| look.name())?;
         if args.writing.yes {
-            for stake in &stakes {
-                out.tell(format_args!("mdtool: warning: {}: {stake}", look.name()));
+            for threat in &at_risk {
+                out.tell(format_args!("mdtool: warning: {}: {threat}", look.name()));
             }
-            if let Way::External(meta) = &way {
+            if let CheckedStrategy::External(meta) = &strategy {
                 meta.warn(out);
             }
         }
@@ -100,8 +100,8 @@ impl Job for Adopting<'_> {
             look,
             level,
             adoption,
-            way,
-            stakes,
+            strategy,
+            at_risk,
             gained,
         }))
     }
@@ -118,13 +118,13 @@ fn node_id(args: &AdoptArgs, level: &Level) -> Option<NodeId> {
 }
 
 /// How the metadata gets where DRBD looks.
-enum Way {
+enum CheckedStrategy {
     Relocate(MdLayout),
     Truncate(Truncation),
     External(Device),
 }
 
-impl Way {
+impl CheckedStrategy {
     /// The one that was asked for, where it works here.
     fn of(
         args: &AdoptArgs,
@@ -144,9 +144,9 @@ impl Way {
     }
 }
 
-impl Way {
+impl CheckedStrategy {
     /// Who may lose something in what is overwritten or cut off.
-    fn stakes(&self, look: &Look) -> Result<Vec<AtStake>> {
+    fn at_risk(&self, look: &Look) -> Result<Vec<AtRisk>> {
         let device = look.opened.window();
         match self {
             Self::Relocate(layout) => doubtful(device, &layout.whole),
@@ -192,9 +192,9 @@ struct Adopted<'l> {
     look: &'l Look,
     level: &'l Level,
     adoption: Adoption<'l>,
-    way: Way,
+    strategy: CheckedStrategy,
     /// Who may lose something in the image.
-    stakes: Vec<AtStake>,
+    at_risk: Vec<AtRisk>,
     /// How many bits each slot gains from the log; of none where that is not applied.
     gained: Gained,
 }
@@ -202,53 +202,53 @@ struct Adopted<'l> {
 impl Adopted<'_> {
     /// Where the new metadata lies.
     const fn layout(&self) -> &MdLayout {
-        match &self.way {
-            Way::Relocate(layout) => layout,
-            Way::Truncate(_) => &self.level.layout,
-            Way::External(device) => &device.layout,
+        match &self.strategy {
+            CheckedStrategy::Relocate(layout) => layout,
+            CheckedStrategy::Truncate(_) => &self.level.layout,
+            CheckedStrategy::External(device) => &device.layout,
         }
     }
 
     /// Where in its file the device begins that has the new metadata.
     fn base(&self) -> ImagePos {
-        match &self.way {
-            Way::External(_) => ImagePos::START,
-            Way::Relocate(_) | Way::Truncate(_) => self.look.opened.image_pos(DevPos::START),
+        match &self.strategy {
+            CheckedStrategy::External(_) => ImagePos::START,
+            CheckedStrategy::Relocate(_) | CheckedStrategy::Truncate(_) => self.look.opened.image_pos(DevPos::START),
         }
     }
 }
 
 impl Plan for Adopted<'_> {
     fn parts(&self) -> Vec<Part> {
-        match &self.way {
-            Way::External(device) => vec![Part::Target, device.part()],
-            Way::Relocate(_) | Way::Truncate(_) => vec![Part::Target],
+        match &self.strategy {
+            CheckedStrategy::External(device) => vec![Part::Target, device.part()],
+            CheckedStrategy::Relocate(_) | CheckedStrategy::Truncate(_) => vec![Part::Target],
         }
     }
 
     fn draft(&mut self, draft: &mut Draft<'_>) -> Result<()> {
-        match &self.way {
-            Way::Relocate(layout) => self.adoption.draft_here(draft, layout),
-            Way::Truncate(truncation) => self.adoption.draft_cut(draft, truncation.size),
+        match &self.strategy {
+            CheckedStrategy::Relocate(layout) => self.adoption.draft_here(draft, layout),
+            CheckedStrategy::Truncate(truncation) => self.adoption.draft_cut(draft, truncation.size),
             // By the numbers of `parts`.
-            Way::External(_) => self.adoption.draft_external(draft, 0, 1),
+            CheckedStrategy::External(_) => self.adoption.draft_external(draft, 0, 1),
         }
     }
 
     fn words(&self) -> Vec<String> {
         let mut words = show::resource(self.look, self.level);
         let name = self.look.name();
-        words.push(match &self.way {
-            Way::Relocate(layout) => format!(
+        words.push(match &self.strategy {
+            CheckedStrategy::Relocate(layout) => format!(
                 "strategy relocate: its metadata is written from byte {} to byte {} of {name}, where DRBD looks",
                 self.look.opened.image_pos(layout.whole.start).get(),
                 self.look.opened.image_pos(layout.whole.end).get()
             ),
-            Way::Truncate(truncation) => format!(
+            CheckedStrategy::Truncate(truncation) => format!(
                 "strategy truncate: the last {} of {name} are cut off, so that its metadata is where DRBD looks",
                 truncation.cut
             ),
-            Way::External(device) => format!(
+            CheckedStrategy::External(device) => format!(
                 "strategy external: its metadata is written to {}, and {name} keeps none",
                 device.path.display()
             ),
@@ -265,31 +265,31 @@ impl Plan for Adopted<'_> {
 
     fn question(&self) -> Question {
         let name = self.look.name();
-        let stakes: Vec<String> = self.stakes.iter().map(ToString::to_string).collect();
-        let and = stakes.iter().map(|stake| format!(", {stake}"));
+        let at_risk: Vec<String> = self.at_risk.iter().map(ToString::to_string).collect();
+        let and = at_risk.iter().map(|threat| format!(", {threat}"));
         let and: String = and.collect();
-        let (what, stakes) = match &self.way {
-            Way::Relocate(layout) => {
+        let (what, at_risk) = match &self.strategy {
+            CheckedStrategy::Relocate(layout) => {
                 let from = self.look.opened.image_pos(layout.whole.start);
-                (format!("{name}: what lies from {from} on{and}"), stakes)
+                (format!("{name}: what lies from {from} on{and}"), at_risk)
             }
-            Way::Truncate(truncation) => {
-                (format!("{name}: the last {}{and}", truncation.cut), stakes)
+            CheckedStrategy::Truncate(truncation) => {
+                (format!("{name}: the last {}{and}", truncation.cut), at_risk)
             }
-            Way::External(device) => device.question(&name),
+            CheckedStrategy::External(device) => device.question(&name),
         };
         Question {
             what,
             always: true,
-            stakes,
+            at_risk,
         }
     }
 
     fn placed(&self) -> Vec<Placed<'_>> {
-        let (part, device) = match &self.way {
-            Way::Relocate(_) => (Part::Target, self.look.opened.window().size()),
-            Way::Truncate(truncation) => (Part::Target, truncation.size),
-            Way::External(device) => (device.part(), device.size),
+        let (part, device) = match &self.strategy {
+            CheckedStrategy::Relocate(_) => (Part::Target, self.look.opened.window().size()),
+            CheckedStrategy::Truncate(truncation) => (Part::Target, truncation.size),
+            CheckedStrategy::External(device) => (device.part(), device.size),
         };
         vec![Placed {
             part,
@@ -326,12 +326,12 @@ impl Plan for Adopted<'_> {
 
     fn next(&self) -> Vec<String> {
         let (name, file) = (self.look.name(), self.file().display());
-        vec![match &self.way {
-            Way::External(_) => {
+        vec![match &self.strategy {
+            CheckedStrategy::External(_) => {
                 let beside = format!("; `meta-disk {file};` beside `disk {name};` in the resource");
                 bring_up(file, &beside)
             }
-            Way::Relocate(_) | Way::Truncate(_) => bring_up(self.look.typed(), ""),
+            CheckedStrategy::Relocate(_) | CheckedStrategy::Truncate(_) => bring_up(self.look.typed(), ""),
         }]
     }
 }
@@ -339,18 +339,18 @@ impl Plan for Adopted<'_> {
 impl Adopted<'_> {
     /// The file that has the metadata.
     fn file(&self) -> &std::path::Path {
-        match &self.way {
-            Way::External(device) => &device.path,
-            Way::Relocate(_) | Way::Truncate(_) => &self.look.path,
+        match &self.strategy {
+            CheckedStrategy::External(device) => &device.path,
+            CheckedStrategy::Relocate(_) | CheckedStrategy::Truncate(_) => &self.look.path,
         }
     }
 
     /// How large DRBD makes the device, where no size was ever agreed on.
     fn growth(&self) -> Option<String> {
         let unknown = self.adoption.header().la_size == Sectors::ZERO;
-        let usable = match &self.way {
-            Way::External(_) => self.look.opened.window().size().to_sectors_floor(),
-            Way::Relocate(_) | Way::Truncate(_) => self.layout().usable,
+        let usable = match &self.strategy {
+            CheckedStrategy::External(_) => self.look.opened.window().size().to_sectors_floor(),
+            CheckedStrategy::Relocate(_) | CheckedStrategy::Truncate(_) => self.layout().usable,
         };
         let usable = usable.to_bytes().filter(|_| unknown)?;
         Some(format!(

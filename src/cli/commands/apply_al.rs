@@ -12,7 +12,7 @@ use crate::cli::commands::apply_al::args::ApplyAlArgs;
 use crate::cli::commands::import::view::regions;
 use crate::cli::outcome::Outcome;
 use crate::cli::output::change::{self, Metadata};
-use crate::cli::output::human::binary;
+use crate::cli::output::amounts::binary;
 use crate::cli::session::open::Opened;
 use crate::cli::session::select::Trust;
 use crate::cli::write::{

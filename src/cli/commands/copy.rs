@@ -78,8 +78,8 @@ fn local(args: &CopyArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     let first = arriving.first();
     // What has arrived is read again for a list of checksums only, and not written again.
     let from = if sums.are_wanted() { DevPos::START } else { first };
-    let way = Way { from, first, sums };
-    arriving.arrive(args, &header, way, out, |emitter| {
+    let inputs = Inputs { from, first, sums };
+    arriving.arrive(args, &header, inputs, out, |emitter| {
         origin.produce(emitter, from)
     })
 }
@@ -101,7 +101,7 @@ fn begin_sums(args: &CopyArgs, header: &Header) -> anyhow::Result<CopySums> {
 }
 
 /// How a copy goes through.
-struct Way {
+struct Inputs {
     /// Where pieces begin.
     from: DevPos,
     /// Where what had not arrived begins.
@@ -135,12 +135,12 @@ fn receive(args: &CopyArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     }
     let sums = begin_sums(args, &header)?;
     let mut arriving = Arriving::prepare(args, &header, out)?;
-    let way = Way {
+    let inputs = Inputs {
         from: header.first,
         first: header.first,
         sums,
     };
-    arriving.arrive(args, &header, way, out, move |emitter| {
+    arriving.arrive(args, &header, inputs, out, move |emitter| {
         unpack(&mut reader, emitter)
     })
 }
@@ -257,11 +257,11 @@ impl Arriving {
         &mut self,
         args: &CopyArgs,
         header: &Header,
-        way: Way,
+        inputs: Inputs,
         out: &mut Streams<'_>,
         produce: impl FnOnce(&mut Emitter) -> std::result::Result<(), Stop> + Send,
     ) -> anyhow::Result<Outcome> {
-        let Way { from, first, mut sums } = way;
+        let Inputs { from, first, mut sums } = inputs;
         let total = header.size.saturating_sub(from.from_start());
         let mut pace = Pace::new(args, total);
         let progress = Progress::new();

@@ -11,7 +11,7 @@ use anyhow::Context;
 
 use crate::builder::{Level, build};
 use crate::cli::commands::demo::args::DemoArgs;
-use crate::cli::output::human::bytes_and_decimal;
+use crate::cli::output::amounts::bytes_and_decimal;
 use crate::cli::outcome::Outcome;
 use crate::cli::{Streams, run as run_program};
 use crate::error::Error;

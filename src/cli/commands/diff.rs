@@ -16,7 +16,7 @@ use crate::cli::commands::diff::args::DiffArgs;
 use crate::cli::commands::diff::classes::{Class, Classes};
 use crate::cli::commands::diff::mark::Against;
 use crate::cli::commands::diff::side::{Side, slots_toward};
-use crate::cli::commands::diff::view::{Subject, Totals, View};
+use crate::cli::commands::diff::view::{Compared, Totals, View};
 use crate::cli::outcome::Outcome;
 use crate::cli::session::select::Chosen;
 use crate::format::bitmap::SetRuns;
@@ -51,7 +51,7 @@ pub(crate) fn run(
     let a = Chosen::open(&named.image, named.level, ScanMode::Auto)?;
     let a = Side::of(&a.opened, a.level(), &args.a)?;
     let pair = Pair::new(&a, &b, out)?;
-    let mut view = View::new(&args.writing, &pair.subject(args, other), out.stdout)?;
+    let mut view = View::new(&args.writing, &pair.compared(args, other), out.stdout)?;
     pair.compare(&mut |range, class| view.range(range, class))?;
     let totals = view.finish(pair.comparison.len, None)?;
     let same = a.same_generation(&b);
@@ -97,8 +97,8 @@ impl<'a> Pair<'a> {
         })
     }
 
-    fn subject<'s>(&self, args: &'s DiffArgs, other: &'s Path) -> Subject<'s> {
-        Subject {
+    fn compared<'s>(&self, args: &'s DiffArgs, other: &'s Path) -> Compared<'s> {
+        Compared {
             a: &args.a,
             b: other,
             len: self.comparison.len,

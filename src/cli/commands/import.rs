@@ -14,7 +14,7 @@ use crate::cli::commands::import::args::ImportArgs;
 use crate::cli::commands::import::counted::{Counted, Short};
 use crate::cli::outcome::Outcome;
 use crate::cli::output::change::{self, Metadata};
-use crate::cli::output::human::bytes_and_decimal;
+use crate::cli::output::amounts::bytes_and_decimal;
 use crate::cli::output::progress::Progress;
 use crate::cli::session::open::refuse_foreign;
 use crate::cli::write::{
@@ -142,11 +142,11 @@ impl Plan for Imported<'_, '_> {
     }
 
     fn question(&self) -> Question {
-        let stakes: Vec<String> = self.import.at_stake.iter().map(ToString::to_string).collect();
+        let at_risk: Vec<String> = self.import.at_risk.iter().map(ToString::to_string).collect();
         Question {
-            what: format!("{}: {}", self.args.target.display(), stakes.join(", ")),
+            what: format!("{}: {}", self.args.target.display(), at_risk.join(", ")),
             always: false,
-            stakes,
+            at_risk,
         }
     }
 

@@ -40,7 +40,7 @@ pub(crate) fn run(args: &PlanArgs, _command_line: &str, out: &mut Streams<'_>) -
     let occupied = adopt::occupied(level, opened.window()).with_context(name)?;
     let image = ImageFile::open(&args.image.image).with_context(name)?;
     let block_device = image.is_block_device().with_context(name)?;
-    let mut ways = adopt::ways(level, located, site);
+    let mut ways = adopt::strategies(level, located, site);
     if let Some(obstacle) = occupied {
         ways = ways.but(obstacle);
     }

@@ -2,7 +2,7 @@
 
 pub(crate) mod args;
 
-mod way;
+mod destination;
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::cli::Streams;
 use crate::cli::commands::adopt::view as report;
 use crate::cli::commands::relocate::args::RelocateArgs;
-use crate::cli::commands::relocate::way::Way;
+use crate::cli::commands::relocate::destination::Destination;
 use crate::cli::outcome::Outcome;
 use crate::cli::output::change::{self, Metadata};
 use crate::cli::session::select::Trust;
@@ -25,7 +25,7 @@ use crate::image::Window;
 use crate::surgery::adopt::Adoption;
 use crate::surgery::place::PlaceRefusal;
 use crate::surgery::relocate::relocating;
-use crate::surgery::stakes::AtStake;
+use crate::surgery::risks::AtRisk;
 use crate::survey::locate::Level;
 use crate::survey::traces::superblock_at;
 use crate::transaction::Draft;
@@ -74,15 +74,15 @@ impl Job for Relocating<'_> {
         let device = device(look);
         let name = || look.name();
         let adoption = relocating(device, &look.located, level).with_context(name)?;
-        let way = Way::of(self.args, look, level, device, &adoption)?;
-        let stakes = way.stakes(device).with_context(name)?;
+        let destination = Destination::of(self.args, look, level, device, &adoption)?;
+        let at_risk = destination.at_risk(device).with_context(name)?;
         if self.args.writing.yes {
-            for stake in &stakes {
-                out.tell(format_args!("mdtool: warning: {}: {stake}", name()));
+            for threat in &at_risk {
+                out.tell(format_args!("mdtool: warning: {}: {threat}", name()));
             }
-            way.warn(out);
+            destination.warn(out);
         }
-        if matches!(way, Way::Nowhere) {
+        if matches!(destination, Destination::Nowhere) {
             tell_of_cut_off_move(look, level, &adoption, out).with_context(name)?;
         }
         Ok(Box::new(Relocated {
@@ -90,8 +90,8 @@ impl Job for Relocating<'_> {
             look,
             level,
             adoption,
-            way,
-            stakes,
+            destination,
+            at_risk,
         }))
     }
 }
@@ -138,37 +138,37 @@ struct Relocated<'l> {
     look: &'l Look,
     level: &'l Level,
     adoption: Adoption<'l>,
-    way: Way,
+    destination: Destination,
     /// Who may lose something in the target.
-    stakes: Vec<AtStake>,
+    at_risk: Vec<AtRisk>,
 }
 
 impl Relocated<'_> {
     /// Where in its file the device begins that has the metadata then.
     fn base(&self) -> ImagePos {
-        match &self.way {
-            Way::Meta(_) | Way::Inside(_) => ImagePos::START,
+        match &self.destination {
+            Destination::Meta(_) | Destination::Inside(_) => ImagePos::START,
             _ => self.look.opened.image_pos(DevPos::START),
         }
     }
 
     /// The file that has it then.
     fn file(&self) -> &Path {
-        match &self.way {
-            Way::Meta(meta) => &meta.path,
-            Way::Inside(disk) => &disk.path,
+        match &self.destination {
+            Destination::Meta(meta) => &meta.path,
+            Destination::Inside(disk) => &disk.path,
             _ => &self.look.path,
         }
     }
 
     /// The size of the device that it is laid out for.
     fn device(&self) -> Bytes {
-        match &self.way {
-            Way::Nowhere => self.level.device,
-            Way::Here(_) => device(self.look).size(),
-            Way::ForSize(_, size) => *size,
-            Way::Meta(meta) => meta.size,
-            Way::Inside(disk) => disk.size,
+        match &self.destination {
+            Destination::Nowhere => self.level.device,
+            Destination::Here(_) => device(self.look).size(),
+            Destination::ForSize(_, size) => *size,
+            Destination::Meta(meta) => meta.size,
+            Destination::Inside(disk) => disk.size,
         }
     }
 }
@@ -176,7 +176,7 @@ impl Relocated<'_> {
 impl Relocated<'_> {
     /// What is to be said in the resource, and what was.
     fn configured(&self) -> String {
-        let now = meta_disk(self.way.layout(self.level).index, self.file());
+        let now = meta_disk(self.destination.layout(self.level).index, self.file());
         let before = meta_disk(self.level.layout.index, &self.look.path);
         format!("in the resource, `{now}` in the place of `{before}`")
     }
@@ -194,16 +194,16 @@ fn meta_disk(index: MdIndex, device: &Path) -> String {
 
 impl Plan for Relocated<'_> {
     fn parts(&self) -> Vec<Part> {
-        std::iter::once(Part::Target).chain(self.way.part()).collect()
+        std::iter::once(Part::Target).chain(self.destination.part()).collect()
     }
 
     fn draft(&mut self, draft: &mut Draft<'_>) -> Result<()> {
-        match &self.way {
-            Way::Nowhere => Ok(()),
-            Way::Here(layout) | Way::ForSize(layout, _) => self.adoption.draft_here(draft, layout),
+        match &self.destination {
+            Destination::Nowhere => Ok(()),
+            Destination::Here(layout) | Destination::ForSize(layout, _) => self.adoption.draft_here(draft, layout),
             // By the numbers of `parts`.
-            Way::Meta(meta) => self.adoption.draft_to(draft, 0, 1, &meta.layout),
-            Way::Inside(disk) => self.adoption.draft_to(draft, 0, 1, &disk.layout),
+            Destination::Meta(meta) => self.adoption.draft_to(draft, 0, 1, &meta.layout),
+            Destination::Inside(disk) => self.adoption.draft_to(draft, 0, 1, &disk.layout),
         }
     }
 
@@ -211,18 +211,18 @@ impl Plan for Relocated<'_> {
         let mut words = show::resource(self.look, self.level);
         let name = self.look.name();
         let at = |at: DevPos| self.base().checked_add(at.from_start()).unwrap_or(self.base());
-        let layout = self.way.layout(self.level);
+        let layout = self.destination.layout(self.level);
         let place = format!("from {} to {}", at(layout.whole.start), at(layout.whole.end));
-        words.push(match &self.way {
-            Way::Nowhere => "its metadata is where DRBD looks".to_owned(),
-            Way::Here(_) => format!("its metadata goes {place} of {name}, where DRBD looks"),
-            Way::ForSize(_, size) => format!(
+        words.push(match &self.destination {
+            Destination::Nowhere => "its metadata is where DRBD looks".to_owned(),
+            Destination::Here(_) => format!("its metadata goes {place} of {name}, where DRBD looks"),
+            Destination::ForSize(_, size) => format!(
                 "its metadata goes {place} of {name}, where DRBD will look on a disk of {size}; DRBD finds none until the disk is cut to that"
             ),
-            Way::Meta(meta) => {
+            Destination::Meta(meta) => {
                 format!("its metadata goes to {}, and {name} keeps none", meta.path.display())
             }
-            Way::Inside(disk) => format!(
+            Destination::Inside(disk) => format!(
                 "its metadata goes {place} of {}, and {name} keeps none",
                 disk.path.display()
             ),
@@ -233,23 +233,23 @@ impl Plan for Relocated<'_> {
 
     fn question(&self) -> Question {
         let name = self.look.name();
-        let mut stakes: Vec<String> = self.stakes.iter().map(ToString::to_string).collect();
-        let and = listed(&stakes);
-        let what = match &self.way {
-            Way::Nowhere => format!("{name}: nothing"),
-            Way::Here(layout) | Way::ForSize(layout, _) => {
+        let mut at_risk: Vec<String> = self.at_risk.iter().map(ToString::to_string).collect();
+        let and = listed(&at_risk);
+        let what = match &self.destination {
+            Destination::Nowhere => format!("{name}: nothing"),
+            Destination::Here(layout) | Destination::ForSize(layout, _) => {
                 let from = self.look.opened.image_pos(layout.whole.start);
                 format!("{name}: what lies from {from} on{and}")
             }
-            Way::Meta(meta) => {
+            Destination::Meta(meta) => {
                 let (what, of_meta) = meta.question(&name);
-                stakes = of_meta;
+                at_risk = of_meta;
                 what
             }
-            Way::Inside(disk) => {
+            Destination::Inside(disk) => {
                 let path = disk.path.display();
-                stakes = disk.stakes.iter().map(|stake| format!("{path}: {stake}")).collect();
-                let and = listed(&disk.stakes.iter().map(ToString::to_string).collect::<Vec<_>>());
+                at_risk = disk.at_risk.iter().map(|threat| format!("{path}: {threat}")).collect();
+                let and = listed(&disk.at_risk.iter().map(ToString::to_string).collect::<Vec<_>>());
                 format!(
                     "{path}: what lies from {} on{and}, and the superblock of {name}",
                     disk.layout.whole.start
@@ -259,21 +259,21 @@ impl Plan for Relocated<'_> {
         Question {
             what,
             always: true,
-            stakes,
+            at_risk,
         }
     }
 
     fn placed(&self) -> Vec<Placed<'_>> {
         vec![Placed {
-            part: self.way.part().unwrap_or(Part::Target),
+            part: self.destination.part().unwrap_or(Part::Target),
             base: self.base(),
-            layout: self.way.layout(self.level),
+            layout: self.destination.layout(self.level),
             device: self.device(),
         }]
     }
 
     fn report(&self, changes: &[Change], out: &mut Streams<'_>) -> anyhow::Result<()> {
-        let layout = self.way.layout(self.level);
+        let layout = self.destination.layout(self.level);
         if self.args.writing.json {
             let superblock = self.adoption.header().rewrite(&self.level.superblock, layout);
             let superblock =
@@ -284,14 +284,14 @@ impl Plan for Relocated<'_> {
                 superblock: &superblock,
                 layout,
             };
-            let size = match &self.way {
-                Way::ForSize(_, size) => Some(size.get()),
+            let size = match &self.destination {
+                Destination::ForSize(_, size) => Some(size.get()),
                 _ => None,
             };
             change::print(out.stdout, changes, &metadata, json!({ "for_size": size }))?;
             return Ok(());
         }
-        if matches!(self.way, Way::Nowhere) {
+        if matches!(self.destination, Destination::Nowhere) {
             let at = self.look.opened.image_pos(layout.md);
             writeln!(out.stdout, "nothing to do: the superblock at {at} is where DRBD looks")?;
             return Ok(());
@@ -302,8 +302,8 @@ impl Plan for Relocated<'_> {
         if !self.args.writing.dry_run {
             let at = self.base().checked_add(layout.md.from_start());
             let at = at.unwrap_or(self.base());
-            match &self.way {
-                Way::ForSize(_, size) => writeln!(
+            match &self.destination {
+                Destination::ForSize(_, size) => writeln!(
                     out.stdout,
                     "{}: superblock at {at}, where DRBD will look on a disk of {size}",
                     self.look.name()
@@ -321,25 +321,25 @@ impl Plan for Relocated<'_> {
         } else {
             format!("`truncate -s {} {name}`", self.device().get())
         };
-        match &self.way {
-            Way::ForSize(_, size) => vec![
+        match &self.destination {
+            Destination::ForSize(_, size) => vec![
                 format!(
                     "cut the disk to {size} ({disk}) before DRBD is started: until then DRBD finds no metadata on it; `mdtool relocate {name}` takes it back"
                 ),
                 format!("mdtool check {name}, when it is cut"),
             ],
-            Way::Meta(_) | Way::Inside(_) => {
+            Destination::Meta(_) | Destination::Inside(_) => {
                 vec![format!("mdtool check {file}; {}", self.configured())]
             }
-            Way::Here(layout) if layout.index != self.level.layout.index => {
+            Destination::Here(layout) if layout.index != self.level.layout.index => {
                 vec![format!("mdtool check {}; {}", self.look.typed(), self.configured())]
             }
-            Way::Nowhere | Way::Here(_) => vec![format!("mdtool check {}", self.look.typed())],
+            Destination::Nowhere | Destination::Here(_) => vec![format!("mdtool check {}", self.look.typed())],
         }
     }
 }
 
 /// What is at stake, after what is asked.
-fn listed(stakes: &[String]) -> String {
-    stakes.iter().fold(String::new(), |and, stake| and + ", " + stake)
+fn listed(at_risk: &[String]) -> String {
+    at_risk.iter().fold(String::new(), |and, threat| and + ", " + threat)
 }

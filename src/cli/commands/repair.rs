@@ -115,7 +115,7 @@ impl Job for Repairing<'_> {
             look,
             repair,
             left,
-            device: one.subject.device,
+            device: one.candidate.device,
         }))
     }
 }

@@ -11,7 +11,7 @@ use anyhow::Context;
 
 use crate::cli::Streams;
 use crate::cli::commands::sum::args::SumArgs;
-use crate::cli::commands::sum::lines::{Lines, Subject};
+use crate::cli::commands::sum::lines::{Lines, Identity};
 use crate::cli::outcome::Outcome;
 use crate::cli::output::progress::Progress;
 use crate::cli::session::open::Opened;
@@ -72,7 +72,7 @@ struct Summed {
     file: TransferFile,
     base: ImagePos,
     size: Bytes,
-    subject: Subject,
+    identity: Identity,
 }
 
 impl Summed {
@@ -93,7 +93,7 @@ impl Summed {
                 file,
                 base: opened.image_pos(DevPos::START),
                 size: opened.window().size(),
-                subject: Subject::image(image),
+                identity: Identity::image(image),
             });
         }
         let chosen = Chosen::open(&args.image, args.level, ScanMode::Auto)?;
@@ -104,7 +104,7 @@ impl Summed {
             file,
             base: chosen.opened.image_pos(DevPos::START),
             size: size.with_context(name)?,
-            subject: Subject {
+            identity: Identity {
                 image,
                 level: Some(chosen.number),
                 data_only: args.data_only,
@@ -143,7 +143,7 @@ impl Summed {
         summing: Summing,
         out: &mut dyn std::io::Write,
     ) -> anyhow::Result<()> {
-        let mut lines = Lines::begin(std::io::BufWriter::new(out), &self.subject, self.size, summing)?;
+        let mut lines = Lines::begin(std::io::BufWriter::new(out), &self.identity, self.size, summing)?;
         let whole = self.sum(args, summing, self.size, &mut |sum| lines.chunk(sum))?;
         lines.finish(whole.as_ref())?;
         Ok(())

@@ -10,7 +10,7 @@ use crate::cli::commands::import::view::regions;
 use crate::cli::commands::wipe::args::WipeArgs;
 use crate::cli::outcome::Outcome;
 use crate::cli::output::change::{self, Metadata};
-use crate::cli::output::human::bytes_and_decimal;
+use crate::cli::output::amounts::bytes_and_decimal;
 use crate::cli::session::select::Trust;
 use crate::cli::write::{self, Aim, Change, Job, Look, Placed, Plan, Question, Request, show};
 use crate::error::Result;

@@ -10,7 +10,7 @@ use crate::cli::output::{document, traces};
 use crate::format::superblock::Uuid;
 use crate::survey::base::Inside;
 use crate::survey::locate::{Level, Rejected, Searched};
-use crate::survey::occupancy::Evidence;
+use crate::survey::residents::Resident;
 use crate::survey::traces::Trace;
 use crate::units::{Bytes, DevPos, Sectors};
 
@@ -90,7 +90,7 @@ pub(crate) fn level(report: &Report<'_>, number: usize, level: &Level) -> anyhow
 /// Who lives on the disk.
 pub(crate) fn occupants(report: &Report<'_>) -> anyhow::Result<Vec<Value>> {
     let levels = report.located.levels.as_slice();
-    let entry = |one: Evidence| {
+    let entry = |one: Resident| {
         json!({
             "kind": one.occupant.kind.word(),
             "end": one.occupant.end.map(|end| report.start_offset().saturating_add(end.get())),
@@ -101,7 +101,7 @@ pub(crate) fn occupants(report: &Report<'_>) -> anyhow::Result<Vec<Value>> {
             "bytes_beyond_device_end": one.beyond(levels).map(Bytes::get),
         })
     };
-    Ok(report.evidence()?.into_iter().map(entry).collect())
+    Ok(report.residents()?.into_iter().map(entry).collect())
 }
 
 /// What is left of metadata that DRBD does not see.

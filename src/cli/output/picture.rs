@@ -3,7 +3,7 @@
 use crate::cli::output::fold::stdout_columns;
 use crate::format::layout::MdIndex;
 use crate::survey::locate::Level;
-use crate::survey::occupancy::Evidence;
+use crate::survey::residents::Resident;
 
 /// Columns for the innermost device, where there is room.
 const INNERMOST: usize = 42;
@@ -13,7 +13,7 @@ const METADATA: usize = 14;
 const FEWEST: usize = 18;
 
 /// The lines; none where a level's data is on another device. Who lives on the disk is named where the outermost device is.
-pub(crate) fn draw(levels: &[Level], evidence: &[Evidence]) -> Vec<String> {
+pub(crate) fn draw(levels: &[Level], residents: &[Resident]) -> Vec<String> {
     if !levels.iter().all(|level| level.layout.index.is_internal()) {
         return Vec::new();
     }
@@ -31,7 +31,7 @@ pub(crate) fn draw(levels: &[Level], evidence: &[Evidence]) -> Vec<String> {
         };
         let device = device_name(levels, level);
         let outermost = lines.len().saturating_add(1) == levels.len();
-        let name = match lives_in(levels, evidence).filter(|_| outermost) {
+        let name = match lives_in(levels, residents).filter(|_| outermost) {
             Some(who) => format!(" {device}, {who} "),
             None => String::new(),
         };
@@ -59,8 +59,8 @@ pub(crate) fn device_name(levels: &[Level], level: &Level) -> String {
 }
 
 /// `xfs ends inside the inner one`, of the first whose end is known to be in one.
-fn lives_in(levels: &[Level], evidence: &[Evidence]) -> Option<String> {
-    let (kind, number) = evidence
+fn lives_in(levels: &[Level], residents: &[Resident]) -> Option<String> {
+    let (kind, number) = residents
         .iter()
         .find_map(|one| Some((one.occupant.kind, one.level?)))?;
     let word = kind.word();

@@ -3,14 +3,14 @@
 use std::io::{self, Write};
 
 use crate::cli::args::ImageArgs;
+use crate::cli::output::amounts::{binary, bytes_and_decimal};
 use crate::cli::output::fold::stdout_columns;
-use crate::cli::output::human::{binary, bytes_and_decimal};
-use crate::cli::output::{picture, story, traces};
+use crate::cli::output::{explain, picture, traces};
 use crate::cli::session::open::Opened;
 use crate::cli::session::select::nothing;
 use crate::image::Window;
 use crate::survey::locate::{Level, Located};
-use crate::survey::occupancy::{Evidence, evidence};
+use crate::survey::residents::{Resident, residents};
 use crate::units::{Bytes, DevPos, ImagePos, Sectors};
 
 /// How much of a bitmap is read to say how much is out of sync.
@@ -77,8 +77,8 @@ impl Report<'_> {
     }
 
     /// Who lives on the disk, and on which level.
-    pub(crate) fn evidence(&self) -> crate::error::Result<Vec<Evidence>> {
-        evidence(self.opened.window(), &self.located.levels)
+    pub(crate) fn residents(&self) -> crate::error::Result<Vec<Resident>> {
+        residents(self.opened.window(), &self.located.levels)
     }
 
     /// Prints what was looked at.
@@ -107,21 +107,21 @@ impl Report<'_> {
     pub(crate) fn print(&self, out: &mut dyn Write) -> anyhow::Result<()> {
         self.title(out)?;
         writeln!(out)?;
-        let evidence = self.evidence()?;
+        let residents = self.residents()?;
         if self.located.levels.is_empty() {
             writeln!(out, "{}", nothing(self.located))?;
         } else {
-            self.levels(&evidence, out)?;
+            self.levels(&residents, out)?;
         }
-        for line in story::occupants(&self.located.levels, &evidence) {
+        for line in explain::occupants(&self.located.levels, &residents) {
             writeln!(out, "{line}")?;
         }
         self.traces(out)?;
         self.rejected(out)?;
-        for note in story::notes(self) {
+        for note in explain::notes(self) {
             writeln!(out, "note: {note}")?;
         }
-        let next = story::next(self);
+        let next = explain::next(self);
         let width = next
             .iter()
             .map(|(command, _)| command.chars().count())
@@ -137,21 +137,21 @@ impl Report<'_> {
         Ok(())
     }
 
-    fn levels(&self, evidence: &[Evidence], out: &mut dyn Write) -> anyhow::Result<()> {
+    fn levels(&self, residents: &[Resident], out: &mut dyn Write) -> anyhow::Result<()> {
         let rows: Vec<[String; 7]> = self
             .numbered()
             .map(|(number, level)| self.row(number, level))
             .collect::<Result<_, _>>()?;
         table(&HEADINGS, &rows, out)?;
         writeln!(out)?;
-        let picture = picture::draw(&self.located.levels, evidence);
+        let picture = picture::draw(&self.located.levels, residents);
         for line in &picture {
             writeln!(out, "{line}")?;
         }
         if !picture.is_empty() {
             writeln!(out)?;
         }
-        if let Some(sentence) = story::what_drbd_sees(self) {
+        if let Some(sentence) = explain::what_drbd_sees(self) {
             writeln!(out, "{sentence}")?;
         }
         Ok(())

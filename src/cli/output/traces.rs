@@ -1,7 +1,7 @@
 //! What is said of metadata that DRBD does not see any more, and what to do next.
 
 use crate::cli::args::ImageArgs;
-use crate::cli::output::story::shell_word;
+use crate::cli::output::explain::shell_word;
 use crate::cli::write::undo_name::{moved_to, of_interrupted};
 use crate::format::superblock::{AlState, Format};
 use crate::survey::locate::{FoundBy, Level};

@@ -225,12 +225,12 @@ pub(crate) fn refuse_unsure(
     let at = opened.image_pos(level.layout.md);
     // What lies inside a damaged outer resource is named by that.
     let inner = number == 0 && (args.stacked || choice == Some(LevelChoice::Inner));
-    let standing = passed_over(opened, located, number, args);
-    let standing = standing.with_context(|| name.to_string())?;
-    if let Some(standing) = standing.filter(|standing| standing.moved || !inner) {
+    let damaged = passed_over(opened, located, number, args);
+    let damaged = damaged.with_context(|| name.to_string())?;
+    if let Some(damaged) = damaged.filter(|damaged| damaged.moved || !inner) {
         let why = format!(
             "{name}: {}; the resource whose superblock a search found at {at} is not taken for it",
-            standing.what
+            damaged.what
         );
         let look = "`mdtool check` judges what stands where DRBD looks, and says what to do";
         let take = format!(
@@ -295,9 +295,9 @@ pub(crate) fn refuse_damaged_inner(
         return Ok(());
     }
     let name = args.image.display();
-    let standing = in_place(opened.window(), located, args.index);
-    let mut standing = standing.with_context(|| name.to_string())?.into_iter();
-    let Some(damaged) = standing.find(|one| one.inside == Some(0)) else {
+    let found = in_place(opened.window(), located, args.index);
+    let mut found = found.with_context(|| name.to_string())?.into_iter();
+    let Some(damaged) = found.find(|one| one.inside == Some(0)) else {
         return Ok(());
     };
     let why = format!(

@@ -22,7 +22,7 @@ use crate::survey::file_form::BEGINNING;
 use crate::survey::locate::{IndexChoice, Level, Located, ScanMode};
 use crate::survey::log::LogState;
 use crate::units::{BitmapIndex, Bytes, ImagePos, Sectors};
-use crate::verdict::check::{Subject, refusals};
+use crate::verdict::check::{Candidate, refusals};
 use crate::verdict::handshake::{FlagsTold, Log, Replica};
 
 /// A source, and one resource in it.
@@ -324,7 +324,7 @@ impl Disk {
         }
         let mut again = Applied::new(bitmap, &self.marking);
         Ok(Replica {
-            refusals: refusals(&Subject::of_level(level, self.holder())),
+            refusals: refusals(&Candidate::of_level(level, self.holder())),
             flags: FlagsTold::Known,
             last_bits: last_bits(&header, &mut again, &slots)?,
             header,

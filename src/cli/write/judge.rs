@@ -7,7 +7,7 @@ use crate::cli::write::plan::{Part, Placed};
 use crate::format::superblock::Superblock;
 use crate::transaction::Block;
 use crate::units::ImagePos;
-use crate::verdict::check::{Attach, Finding, Kernel, Severity, Subject, attach};
+use crate::verdict::check::{Attach, Candidate, Finding, Kernel, Severity, attach};
 
 /// A superblock that a draft would write.
 pub(crate) struct Drafted {
@@ -43,21 +43,21 @@ pub(crate) fn judge<'d>(
             )
             .into());
         };
-        let subject = Subject {
+        let candidate = Candidate {
             superblock: &superblock,
             at: home.layout.md,
             index: home.layout.index,
             device: home.device,
         };
-        let findings = refusing(&subject);
+        let findings = refusing(&candidate);
         weigh(&findings, &superblock, look, force, out)?;
     }
     Ok(())
 }
 
 /// What kernels refuse, other than that the log is still to be applied: `drbdadm up` does that.
-fn refusing(subject: &Subject<'_>) -> Vec<Finding> {
-    let findings = attach(subject).into_iter();
+fn refusing(candidate: &Candidate<'_>) -> Vec<Finding> {
+    let findings = attach(candidate).into_iter();
     findings
         .filter(|finding| finding.rule.severity == Severity::Error)
         .filter(|finding| finding.attach.is_some_and(|answers| answers.refuses()))
@@ -122,6 +122,6 @@ fn weigh(
 /// The rules that the metadata broke where it is now; `None` where it comes from elsewhere, and is what it is.
 fn rules_before(look: &Look) -> Option<Vec<&'static str>> {
     let level = look.chosen()?;
-    let subject = Subject::of_level(level, look.holder());
-    Some(refusing(&subject).iter().map(|one| one.rule.id).collect())
+    let candidate = Candidate::of_level(level, look.holder());
+    Some(refusing(&candidate).iter().map(|one| one.rule.id).collect())
 }

@@ -6,7 +6,7 @@ use anyhow::Context;
 
 use crate::cli::args::{ImageArgs, LevelChoice};
 use crate::cli::outcome::Declined;
-use crate::cli::output::story::shell_word;
+use crate::cli::output::explain::shell_word;
 use crate::cli::output::traces;
 use crate::cli::session::open::Opened;
 use crate::cli::session::select::{

@@ -10,7 +10,7 @@ use crate::format::layout::MdLayout;
 use crate::survey::locate::Level;
 use crate::transaction::Draft;
 use crate::units::{Bytes, DevPos, ImagePos};
-use crate::verdict::check::Subject;
+use crate::verdict::check::Candidate;
 
 /// Decides what is to be done.
 pub(crate) trait Job {
@@ -38,7 +38,7 @@ pub(crate) struct Question {
     /// Whether it is asked although nothing is at stake.
     pub(crate) always: bool,
     /// What would be lost that somebody may want, with the file that has it.
-    pub(crate) stakes: Vec<String>,
+    pub(crate) at_risk: Vec<String>,
 }
 
 /// Where new metadata lies, and on which device DRBD will look for it.
@@ -57,7 +57,7 @@ impl Question {
         Self {
             what: format!("{}: {what}", look.name()),
             always: true,
-            stakes: Vec::new(),
+            at_risk: Vec::new(),
         }
     }
 }
@@ -69,7 +69,7 @@ impl<'a> Placed<'a> {
             part: Part::Target,
             base: look.opened.image_pos(DevPos::START),
             layout,
-            device: Subject::of_level(level, look.holder()).device,
+            device: Candidate::of_level(level, look.holder()).device,
         }]
     }
 }

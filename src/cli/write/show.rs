@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crate::cli::commands::import::view::regions_of;
-use crate::cli::output::human::bytes_and_decimal;
+use crate::cli::output::amounts::bytes_and_decimal;
 use crate::cli::write::draw::Drawing;
 use crate::cli::write::look::Look;
 use crate::survey::locate::{FoundBy, Level};

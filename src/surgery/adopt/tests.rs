@@ -27,8 +27,8 @@ fn stack(size: Bytes, levels: &[Spec]) -> (MemImage, Located) {
     (image, located)
 }
 
-fn all(located: &Located, size: Bytes, extent: Option<Bytes>) -> Ways {
-    ways(
+fn all(located: &Located, size: Bytes, extent: Option<Bytes>) -> Strategies {
+    strategies(
         located.levels.last().unwrap(),
         located,
         Site { size, extent },
@@ -38,22 +38,22 @@ fn all(located: &Located, size: Bytes, extent: Option<Bytes>) -> Ways {
 #[test]
 fn the_way_of_a_plain_stack_has_the_numbers_of_the_formulas() {
     let (_, located) = stack(GIB, &[Spec::v08(), Spec::v08()]);
-    let ways = all(&located, GIB, Some(Bytes::new(4 << 20)));
-    let relocation = ways.relocate.unwrap();
+    let strategies = all(&located, GIB, Some(Bytes::new(4 << 20)));
+    let relocation = strategies.relocate.unwrap();
     // 1 GiB of v08: section 2.4 of the facts; the inner device is what was usable of 2097016 sectors.
     assert_eq!(relocation.layout.md.get(), 1_073_737_728);
     assert_eq!(relocation.data.get(), 2_096_880 * 512);
     assert_eq!(relocation.slack.get(), 1_073_672_192 - 2_096_880 * 512);
     assert!(!relocation.overlaps);
 
-    let truncation = ways.truncate.unwrap();
+    let truncation = strategies.truncate.unwrap();
     assert_eq!(truncation.size.get(), 2_097_016 * 512);
     assert_eq!(truncation.cut.get(), (1 << 30) - 2_097_016 * 512);
     let beyond = truncation.extents.unwrap().beyond.get();
     assert_eq!(beyond, 2_097_016 * 512 % (4 << 20));
 
     let by = located.levels[0].layout.md;
-    assert_eq!(ways.check_resize, Err(Obstacle::Hidden { by }));
+    assert_eq!(strategies.check_resize, Err(Obstacle::Hidden { by }));
 }
 
 #[test]
@@ -101,9 +101,9 @@ fn a_disk_without_room_is_told_how_much_is_missing() {
 fn what_is_in_its_place_needs_no_way() {
     let (_, located) = stack(GIB, &[Spec::v09(3)]);
     let at = located.levels[0].layout.md;
-    let ways = all(&located, GIB, None);
-    assert_eq!(ways.relocate, Err(Obstacle::AlreadyThere { at }));
-    assert_eq!(ways.truncate, Err(Obstacle::AlreadyThere { at }));
+    let strategies = all(&located, GIB, None);
+    assert_eq!(strategies.relocate, Err(Obstacle::AlreadyThere { at }));
+    assert_eq!(strategies.truncate, Err(Obstacle::AlreadyThere { at }));
 }
 
 #[test]

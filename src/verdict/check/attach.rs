@@ -9,10 +9,10 @@ mod node;
 pub(super) use geometry::{GEOMETRY, too_small_meta_device};
 pub(super) use node::{MORE, most_sectors};
 
+use super::candidate::{At, Candidate};
 use super::finding::{Fault, Finding, Severity};
 use super::kernel::{Attach, Code, Kernel};
 use super::rule::{Judge, Refusal, Rule, Stage, rules};
-use super::subject::{At, Subject};
 use crate::format::superblock::{AlState, DeviceFlags, Format, MAGIC_84_UNCLEAN, Superblock};
 
 /// What to do where a superblock's fields are wrong.
@@ -47,8 +47,8 @@ pub(super) static RULES: &[Rule] = &[
 ///
 /// One that stands somewhere else is not found at all: that is not asked here.
 #[must_use]
-pub fn attach(subject: &Subject<'_>) -> Vec<Finding> {
-    let format = subject.superblock.format();
+pub fn attach(candidate: &Candidate<'_>) -> Vec<Finding> {
+    let format = candidate.superblock.format();
     let mut stopped = Vec::new();
     let mut findings = Vec::new();
     for rule in rules() {
@@ -62,7 +62,7 @@ pub fn attach(subject: &Subject<'_>) -> Vec<Finding> {
                 Stage::Apart => kernel.knows(format),
                 Stage::Geometry | Stage::Size => kernel.knows(format) && !stopped.contains(&kernel),
             };
-            let refusal = asked.then(|| judge(subject, kernel)).flatten()?;
+            let refusal = asked.then(|| judge(candidate, kernel)).flatten()?;
             if stage == Stage::Geometry {
                 stopped.push(kernel);
             }
@@ -113,9 +113,9 @@ pub struct AttachRefusal {
 
 /// Which kernels, of those that read the format, would not attach a superblock once its log is applied, each with its first reason.
 #[must_use]
-pub fn refusals(subject: &Subject<'_>) -> Vec<AttachRefusal> {
-    let format = subject.superblock.format();
-    let findings = attach(subject);
+pub fn refusals(candidate: &Candidate<'_>) -> Vec<AttachRefusal> {
+    let format = candidate.superblock.format();
+    let findings = attach(candidate);
     let lasting = || {
         findings
             .iter()
@@ -138,25 +138,25 @@ pub fn refusals(subject: &Subject<'_>) -> Vec<AttachRefusal> {
 }
 
 /// Row 6: asked by the magic, before that is found to be one that the kernel reads.
-fn apply_al_needed(subject: &Subject<'_>, kernel: Kernel) -> Option<Refusal> {
-    let asks = match subject.superblock.format() {
+fn apply_al_needed(candidate: &Candidate<'_>, kernel: Kernel) -> Option<Refusal> {
+    let asks = match candidate.superblock.format() {
         Format::V07 => false,
         Format::V08 => true,
         Format::V09 => kernel.is_9(),
     };
-    if !asks || subject.superblock.al_state() == AlState::Clean {
+    if !asks || candidate.superblock.al_state() == AlState::Clean {
         return None;
     }
-    let fault = match subject.superblock {
+    let fault = match candidate.superblock {
         Superblock::V08(sb) if sb.magic == MAGIC_84_UNCLEAN => Fault::at(
-            subject.place(At::MAGIC),
+            candidate.place(At::MAGIC),
             format!(
                 "magic is 0x{:08X}, expected 0x8374026B once the log is applied",
                 sb.magic
             ),
         ),
         superblock => Fault::at(
-            subject.place(At::FLAGS),
+            candidate.place(At::FLAGS),
             format!(
                 "flags are {}, expected MDF_AL_CLEAN ({}) among them once the log is applied",
                 superblock.flags(),
@@ -171,9 +171,9 @@ fn apply_al_needed(subject: &Subject<'_>, kernel: Kernel) -> Option<Refusal> {
 }
 
 /// Row 7.
-fn format_v07(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
-    let place = subject.place(At(28, 4));
-    (subject.superblock.format() == Format::V07).then(|| Refusal {
+fn format_v07(candidate: &Candidate<'_>, _: Kernel) -> Option<Refusal> {
+    let place = candidate.place(At(28, 4));
+    (candidate.superblock.format() == Format::V07).then(|| Refusal {
         code: Code::MdInvalid,
         fault: Fault::at(place, "magic is 0x8374026A (v07)"),
     })

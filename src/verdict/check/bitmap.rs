@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
+use super::candidate::At;
 use super::finding::{Fault, Severity};
 use super::known::maybe;
 use super::rule::{Judge, Rule};
 use super::run::Case;
-use super::subject::At;
 use crate::error::Result;
 use crate::format::activity_log::AL_EXTENT;
 use crate::format::bitmap::count_set;
@@ -167,7 +167,7 @@ fn bits_without_uuid(case: &Case<'_>) -> Result<Vec<Fault>> {
                 slot.get(),
                 Uuid::NONE
             );
-            faults.push(Fault::at(case.subject.place(at), text));
+            faults.push(Fault::at(case.candidate.place(at), text));
         }
     }
     Ok(faults)

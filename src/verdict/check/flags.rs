@@ -1,10 +1,10 @@
 //! Flags that say what went wrong.
 
+use super::candidate::At;
 use super::finding::{Fault, Severity};
 use super::known::maybe;
 use super::rule::{Judge, Rule};
 use super::run::Case;
-use super::subject::At;
 use crate::error::Result;
 use crate::format::ondisk::SuperblockV08;
 use crate::format::superblock::{DeviceFlags, Format, MAGIC_84_UNCLEAN, Superblock, Uuid};
@@ -84,7 +84,7 @@ pub(super) static RULES: &[Rule] = &[
 ];
 
 fn flags_unset(case: &Case<'_>) -> Result<Vec<Fault>> {
-    let Superblock::V08(sb) = case.subject.superblock else {
+    let Superblock::V08(sb) = case.candidate.superblock else {
         return Ok(Vec::new());
     };
     let unset = sb.flags & !DeviceFlags::AL_CLEAN.0 == 0;
@@ -95,7 +95,7 @@ fn flags_unset(case: &Case<'_>) -> Result<Vec<Fault>> {
         return Ok(Vec::new());
     }
     Ok(vec![Fault::at(
-        case.subject.place(At::FLAGS),
+        case.candidate.place(At::FLAGS),
         format!(
             "flags are {}, expected MDF_CONSISTENT (0x00000001) among them",
             DeviceFlags(sb.flags)
@@ -133,9 +133,9 @@ fn all_peers_have(superblock: &Superblock, bit: u32) -> bool {
 
 fn flag_fault(case: &Case<'_>, found: bool, text: &str) -> Vec<Fault> {
     maybe(found.then(|| {
-        let flags = case.subject.superblock.flags();
+        let flags = case.candidate.superblock.flags();
         Fault::at(
-            case.subject.place(At::FLAGS),
+            case.candidate.place(At::FLAGS),
             format!("flags are {flags}: {text}"),
         )
     }))
@@ -160,7 +160,7 @@ pub fn move_was_cut_off(superblock: &Superblock) -> bool {
 }
 
 fn full_sync_flags(case: &Case<'_>) -> Vec<Fault> {
-    let found = move_was_cut_off(case.subject.superblock);
+    let found = move_was_cut_off(case.candidate.superblock);
     flag_fault(
         case,
         found,
@@ -169,7 +169,7 @@ fn full_sync_flags(case: &Case<'_>) -> Vec<Fault> {
 }
 
 fn al_disabled_slots(case: &Case<'_>) -> Vec<Fault> {
-    let superblock = case.subject.superblock;
+    let superblock = case.candidate.superblock;
     let slots = superblock.geometry().max_peers;
     let found = al_disabled(superblock) && slots > 1 && !full_sync(superblock);
     let text = format!("MDF_AL_DISABLED is set, and bm_max_peers is {slots}");
@@ -177,7 +177,7 @@ fn al_disabled_slots(case: &Case<'_>) -> Vec<Fault> {
 }
 
 fn al_disabled_crashed(case: &Case<'_>) -> Vec<Fault> {
-    let superblock = case.subject.superblock;
+    let superblock = case.candidate.superblock;
     let crashed = superblock.flags().contains(DeviceFlags::CRASHED_PRIMARY);
     let found = al_disabled(superblock) && crashed;
     flag_fault(
@@ -188,20 +188,20 @@ fn al_disabled_crashed(case: &Case<'_>) -> Vec<Fault> {
 }
 
 fn node_exists_everywhere(case: &Case<'_>) -> Vec<Fault> {
-    let superblock = case.subject.superblock;
+    let superblock = case.candidate.superblock;
     // 31 peers with a slot each do exist.
     let has_free = matches!(superblock, Superblock::V09(sb) if sb.bm_max_peers < 31);
     let found = has_free && all_peers_have(superblock, NODE_EXISTS);
     maybe(found.then(|| {
         Fault::at(
-            case.subject.place(At::peer(0, 16, 4)),
+            case.candidate.place(At::peer(0, 16, 4)),
             "MDF_NODE_EXISTS is set in all entries of peers, expected in those of nodes that exist",
         )
     }))
 }
 
 fn flags_unknown(case: &Case<'_>) -> Vec<Fault> {
-    let superblock = case.subject.superblock;
+    let superblock = case.candidate.superblock;
     let mut known = KNOWN_FLAGS.into_iter();
     let Some((_, known)) = known.find(|(format, _)| *format == superblock.format()) else {
         return Vec::new();

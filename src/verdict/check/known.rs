@@ -1,10 +1,10 @@
 //! Superblocks that kernels take and something is wrong with all the same: drbdmeta's rules, and sizes that known bugs leave behind.
 
+use super::candidate::{At, Candidate};
 use super::finding::{Fault, Severity};
 use super::kernel::Kernel;
 use super::rule::{Judge, Rule};
 use super::run::Case;
-use super::subject::{At, Subject};
 use crate::error::{Expected, Field, Misfit};
 use crate::format::layout::{MAX_PEERS, MD_RESERVED, MdIndex, MdLayout};
 use crate::format::superblock::{DeviceFlags, Format, Superblock, Uuid};
@@ -91,27 +91,27 @@ pub(super) static RULES: &[Rule] = &[
 ];
 
 /// The first field that is not what the formulas give here.
-fn misfit(subject: &Subject<'_>) -> Option<Misfit> {
-    MdLayout::of(subject.superblock, subject.index, subject.device).err()
+fn misfit(candidate: &Candidate<'_>) -> Option<Misfit> {
+    MdLayout::of(candidate.superblock, candidate.index, candidate.device).err()
 }
 
 /// What drbdmeta would not take, of what it looks at.
 ///
 /// It takes more than 31 slots for 31, and looks at `md_size_sect` of internal v08 metadata only: in v09 it says "strange", and goes on.
 #[must_use]
-pub(super) fn drbdmeta_refuses(subject: &Subject<'_>) -> Option<Misfit> {
-    let mut superblock = subject.superblock.clone();
+pub(super) fn drbdmeta_refuses(candidate: &Candidate<'_>) -> Option<Misfit> {
+    let mut superblock = candidate.superblock.clone();
     if let Superblock::V09(sb) = &mut superblock {
         sb.bm_max_peers = sb.bm_max_peers.min(MAX_PEERS);
     }
-    let lenient = superblock.format() != Format::V08 || subject.index != MdIndex::FlexInternal;
+    let lenient = superblock.format() != Format::V08 || candidate.index != MdIndex::FlexInternal;
     // Whether a meta device has all of a slot is not asked.
-    let least = match subject.index {
+    let least = match candidate.index {
         MdIndex::Indexed(slot) => MD_RESERVED.checked_mul(u64::from(slot).saturating_add(1)),
         _ => None,
     };
-    let device = least.map_or(subject.device, |least| subject.device.max(least));
-    let refused = MdLayout::of(&superblock, subject.index, device).err();
+    let device = least.map_or(candidate.device, |least| candidate.device.max(least));
+    let refused = MdLayout::of(&superblock, candidate.index, device).err();
     if let Some(misfit) = refused.filter(|misfit| !(lenient && misfit.field == Field::MdSizeSect)) {
         return Some(misfit);
     }
@@ -135,26 +135,29 @@ fn unnoticed(case: &Case<'_>) -> Option<Misfit> {
         let about_layout = matches!(finding.rule.row, Some(9..=23 | 26));
         about_layout && finding.rule.severity == Severity::Error
     });
-    misfit(&case.subject).filter(|_| !told)
+    misfit(&case.candidate).filter(|_| !told)
 }
 
-fn place_of(subject: &Subject<'_>, field: Field) -> Option<std::ops::Range<crate::units::DevPos>> {
+fn place_of(
+    candidate: &Candidate<'_>,
+    field: Field,
+) -> Option<std::ops::Range<crate::units::DevPos>> {
     Some(match field {
-        Field::MdSizeSect => subject.place(At::MD_SIZE),
-        Field::AlOffset => subject.place(At::AL_OFFSET),
-        Field::BmOffset => subject.place(At::BM_OFFSET),
-        Field::BmBytesPerBit => subject.place(At::BYTES_PER_BIT),
-        Field::BmMaxPeers => subject.place(At::MAX_PEERS),
-        Field::NodeId => subject.place(At::NODE_ID),
-        Field::PeerBitmapIndex(node) => subject.place(At::bitmap_index(usize::from(node))),
-        Field::AlStripes | Field::AlStripeSize4k | Field::AlBlocks => subject.striping_place(),
+        Field::MdSizeSect => candidate.place(At::MD_SIZE),
+        Field::AlOffset => candidate.place(At::AL_OFFSET),
+        Field::BmOffset => candidate.place(At::BM_OFFSET),
+        Field::BmBytesPerBit => candidate.place(At::BYTES_PER_BIT),
+        Field::BmMaxPeers => candidate.place(At::MAX_PEERS),
+        Field::NodeId => candidate.place(At::NODE_ID),
+        Field::PeerBitmapIndex(node) => candidate.place(At::bitmap_index(usize::from(node))),
+        Field::AlStripes | Field::AlStripeSize4k | Field::AlBlocks => candidate.striping_place(),
         Field::DeviceSize => return None,
-        _ => subject.whole(),
+        _ => candidate.whole(),
     })
 }
 
 fn layout(case: &Case<'_>) -> Vec<Fault> {
-    let misfit = unnoticed(case).filter(|_| !is_8_9_1(&case.subject));
+    let misfit = unnoticed(case).filter(|_| !is_8_9_1(&case.candidate));
     misfit
         .map(|misfit| {
             let mut found = misfit.to_string();
@@ -162,7 +165,7 @@ fn layout(case: &Case<'_>) -> Vec<Fault> {
                 found.push_str("; kernels take 32, and shift a number of 32 bits by it");
             }
             Fault {
-                place: place_of(&case.subject, misfit.field),
+                place: place_of(&case.candidate, misfit.field),
                 found,
                 ..Fault::default()
             }
@@ -172,11 +175,12 @@ fn layout(case: &Case<'_>) -> Vec<Fault> {
 }
 
 /// Whether the offsets are what the formula gives without rounding a slot to 64 bits.
-fn is_8_9_1(subject: &Subject<'_>) -> bool {
-    let geometry = subject.superblock.geometry();
-    let v09 = subject.superblock.format() == Format::V09 && subject.index == MdIndex::FlexInternal;
+fn is_8_9_1(candidate: &Candidate<'_>) -> bool {
+    let geometry = candidate.superblock.geometry();
+    let v09 =
+        candidate.superblock.format() == Format::V09 && candidate.index == MdIndex::FlexInternal;
     let bitmap = geometry
-        .bits(subject.device.to_sectors_floor())
+        .bits(candidate.device.to_sectors_floor())
         .and_then(|bits| Bytes::new(bits.div_ceil(8)).checked_mul(u64::from(geometry.max_peers)))
         .and_then(|size| size.align_up(MD_BLOCK));
     let size = geometry
@@ -184,21 +188,21 @@ fn is_8_9_1(subject: &Subject<'_>) -> bool {
         .size()
         .zip(bitmap)
         .and_then(|(al, bitmap)| bitmap.checked_add(al)?.checked_add(MD_BLOCK));
-    v09 && misfit(subject).is_some()
-        && size.map(Bytes::to_sectors_floor) == Some(subject.superblock.md_size())
-        && subject.bm_offset() == subject.md_size().saturating_neg().saturating_add(8)
-        && Some(subject.al_offset())
+    v09 && misfit(candidate).is_some()
+        && size.map(Bytes::to_sectors_floor) == Some(candidate.superblock.md_size())
+        && candidate.bm_offset() == candidate.md_size().saturating_neg().saturating_add(8)
+        && Some(candidate.al_offset())
             == geometry
                 .al
                 .size()
-                .map(|al| super::subject::signed(al.to_sectors_floor().get()).saturating_neg())
+                .map(|al| super::candidate::signed(al.to_sectors_floor().get()).saturating_neg())
 }
 
 fn layout_8_9_1(case: &Case<'_>) -> Vec<Fault> {
-    let found = unnoticed(case).filter(|_| is_8_9_1(&case.subject));
+    let found = unnoticed(case).filter(|_| is_8_9_1(&case.candidate));
     found
         .map(|misfit| Fault {
-            place: place_of(&case.subject, misfit.field),
+            place: place_of(&case.candidate, misfit.field),
             found: misfit.to_string(),
             ..Fault::default()
         })
@@ -212,43 +216,46 @@ pub(super) fn maybe(fault: Option<Fault>) -> Vec<Fault> {
 }
 
 fn al_striping_unset(case: &Case<'_>) -> Vec<Fault> {
-    let subject = &case.subject;
+    let candidate = &case.candidate;
     // In an indexed slot it is row 17's.
     let told = case
         .attach
         .iter()
         .any(|finding| finding.rule.row == Some(17));
-    maybe((subject.striping() == (0, 0) && !told).then(|| {
+    maybe((candidate.striping() == (0, 0) && !told).then(|| {
         Fault::at(
-            subject.striping_place(),
+            candidate.striping_place(),
             "al_stripes and al_stripe_size_4k are 0, expected 1 and 8",
         )
     }))
 }
 
 fn la_size_clipped(case: &Case<'_>) -> Vec<Fault> {
-    let subject = &case.subject;
-    let la_size = subject.superblock.la_size();
+    let candidate = &case.candidate;
+    let la_size = candidate.superblock.la_size();
     let Some(level) = case.level else {
         return Vec::new();
     };
-    let consistent = subject.superblock.flags().contains(DeviceFlags::CONSISTENT);
+    let consistent = candidate
+        .superblock
+        .flags()
+        .contains(DeviceFlags::CONSISTENT);
     let shrinks = la_size > level.layout.usable;
     let told = case
         .attach
         .iter()
         .any(|finding| finding.rule.row == Some(22));
     maybe(
-        (shrinks && !told && !consistent && subject.superblock.format() != Format::V07).then(
+        (shrinks && !told && !consistent && candidate.superblock.format() != Format::V07).then(
             || {
                 let fault = Fault::at(
-                    subject.place(At::LA_SIZE),
+                    candidate.place(At::LA_SIZE),
                     format!(
                         "la_size_sect is {la_size}, expected at most {}, which fit here",
                         level.layout.usable
                     ),
                 );
-                super::attach::too_small_meta_device(subject, fault)
+                super::attach::too_small_meta_device(candidate, fault)
             },
         ),
     )
@@ -262,43 +269,43 @@ pub(super) fn has_history(superblock: &Superblock) -> bool {
 }
 
 fn la_size_unset(case: &Case<'_>) -> Vec<Fault> {
-    let superblock = case.subject.superblock;
+    let superblock = case.candidate.superblock;
     let named = superblock
         .current_uuid()
         .is_some_and(Uuid::names_a_generation);
     let unset = superblock.la_size().get() == 0 && !super::uuids::is_seeded(superblock);
     maybe((unset && named && has_history(superblock)).then(|| {
         Fault::at(
-            case.subject.place(At::LA_SIZE),
+            case.candidate.place(At::LA_SIZE),
             "la_size_sect is 0, expected the DRBD device's size",
         )
     }))
 }
 
 fn internal_beyond_128_tib(case: &Case<'_>) -> Vec<Fault> {
-    let subject = &case.subject;
-    let v09 = subject.superblock.format() == Format::V09;
-    let behind = v09 && subject.index.is_internal() && subject.device > REACHED;
+    let candidate = &case.candidate;
+    let v09 = candidate.superblock.format() == Format::V09;
+    let behind = v09 && candidate.index.is_internal() && candidate.device > REACHED;
     maybe(behind.then(|| Fault {
         place: None,
         found: format!(
             "the device has {}, expected at most {REACHED} for those",
-            subject.device
+            candidate.device
         ),
         ..Fault::default()
     }))
 }
 
 fn flex_external_slots(case: &Case<'_>) -> Vec<Fault> {
-    if case.subject.index != MdIndex::FlexExternal
-        || case.subject.superblock.format() != Format::V09
+    if case.candidate.index != MdIndex::FlexExternal
+        || case.candidate.superblock.format() != Format::V09
     {
         return Vec::new();
     }
-    let kernels = super::attach::most_sectors(&case.subject, Kernel::V9_3);
-    let layout = case.subject.planned();
+    let kernels = super::attach::most_sectors(&case.candidate, Kernel::V9_3);
+    let layout = case.candidate.planned();
     maybe(kernels.zip(layout).and_then(|(kernels, layout)| {
-        let safe = super::subject::signed(layout.usable.get());
+        let safe = super::candidate::signed(layout.usable.get());
         (kernels > safe).then(|| {
             Fault::at(
                 layout.bm,

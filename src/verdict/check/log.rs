@@ -80,7 +80,7 @@ fn al_unusable(case: &Case<'_>) -> Vec<Fault> {
 
 /// Whether the log is applied at all: drbdmeta takes v08's word that it was applied, and reads v09's log whatever is said.
 fn is_needed(case: &Case<'_>, log: &LogState) -> bool {
-    log.state == AlState::Unclean || case.subject.superblock.format() == Format::V09
+    log.state == AlState::Unclean || case.candidate.superblock.format() == Format::V09
 }
 
 fn al_incomplete(case: &Case<'_>) -> Vec<Fault> {
@@ -94,7 +94,7 @@ fn al_incomplete(case: &Case<'_>) -> Vec<Fault> {
 
 fn al_not_initialised(case: &Case<'_>) -> Vec<Fault> {
     // No log of 512-byte sectors says that it is empty: v07's is blank from the beginning.
-    let says_so = case.subject.superblock.format() != Format::V07;
+    let says_so = case.candidate.superblock.format() != Format::V07;
     fault(case, |log| match &log.replay.verdict {
         Verdict::Unusable(Unusable::NothingValid) if !log.primary_ind && says_so => Some(format!(
             "{}, expected initialised ones",

@@ -1,9 +1,9 @@
 //! The table of rules.
 
+use super::candidate::Candidate;
 use super::finding::{Fault, Severity};
 use super::kernel::{Code, Kernel};
 use super::run::Case;
-use super::subject::Subject;
 use super::{attach, bitmap, flags, known, log, seen, slots, stack, traces, uuids};
 use crate::error::Result;
 
@@ -50,14 +50,14 @@ pub(super) struct Refusal {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Judge {
     /// By the superblock and its place alone, for each kernel.
-    Kernel(Stage, fn(&Subject<'_>, Kernel) -> Option<Refusal>),
+    Kernel(Stage, fn(&Candidate<'_>, Kernel) -> Option<Refusal>),
     /// By whatever was found.
     Case(fn(&Case<'_>) -> Vec<Fault>),
     /// By reading more.
     Read(fn(&Case<'_>) -> Result<Vec<Fault>>),
 }
 
-/// Every rule, by subject; attach rules come first, in the kernel's order.
+/// Every rule, by candidate; attach rules come first, in the kernel's order.
 static TABLE: [&[Rule]; 12] = [
     attach::RULES,
     attach::GEOMETRY,

@@ -3,11 +3,11 @@
 use std::cell::RefCell;
 
 use super::attach::{attach, first_refusals};
+use super::candidate::Candidate;
 use super::finding::{Finding, Severity};
 use super::kernel::{Attach, Code};
 use super::known::drbdmeta_refuses;
 use super::rule::{Judge, rules};
-use super::subject::Subject;
 use crate::error::{Misfit, Result};
 use crate::image::Window;
 use crate::survey::in_place::InPlace;
@@ -43,7 +43,7 @@ pub struct Judged<'a> {
     /// What its superblock lacks, where DRBD does not see it.
     pub trace: Option<TraceKind>,
     /// The superblock, its place, and the device that it was judged on.
-    pub subject: Subject<'a>,
+    pub candidate: Candidate<'a>,
     /// What was found: errors first, then by the rules' order.
     pub findings: Vec<Finding>,
     /// Each kernel's first refusal.
@@ -58,7 +58,7 @@ pub struct Judged<'a> {
 pub(super) struct Case<'a> {
     pub(super) device: Window<'a>,
     pub(super) located: &'a Located,
-    pub(super) subject: Subject<'a>,
+    pub(super) candidate: Candidate<'a>,
     pub(super) number: Option<usize>,
     pub(super) level: Option<&'a Level>,
     /// The level around it.
@@ -133,7 +133,7 @@ pub fn check<'a>(
             level: Some(level),
             trace: located.trace_at(level.layout.md).map(|trace| trace.kind),
             holder,
-            subject: Subject::of_level(level, holder),
+            candidate: Candidate::of_level(level, holder),
         })?);
         outer = Some(level);
     }
@@ -158,7 +158,7 @@ struct Item<'a> {
     level: Option<&'a Level>,
     trace: Option<TraceKind>,
     holder: Bytes,
-    subject: Subject<'a>,
+    candidate: Candidate<'a>,
 }
 
 impl<'a> Item<'a> {
@@ -168,7 +168,7 @@ impl<'a> Item<'a> {
             level: found.level.as_ref(),
             trace: None,
             holder: found.device,
-            subject: Subject::in_place(found),
+            candidate: Candidate::in_place(found),
         }
     }
 
@@ -179,7 +179,7 @@ impl<'a> Item<'a> {
             level: Some(level),
             trace: Some(trace.kind),
             holder: level.device,
-            subject: Subject::of_level(level, level.device),
+            candidate: Candidate::of_level(level, level.device),
         })
     }
 }
@@ -195,16 +195,16 @@ fn judge<'a>(
         level,
         trace,
         holder,
-        subject,
+        candidate,
     } = *item;
-    let mut findings = attach(&subject);
+    let mut findings = attach(&candidate);
     let outer = number
         .and_then(|number| number.checked_sub(1))
         .and_then(|outer| located.levels.get(outer));
     let mut case = Case {
         device,
         located,
-        subject,
+        candidate,
         number,
         level,
         outer,
@@ -239,16 +239,16 @@ fn judge<'a>(
     drop(case);
     findings.extend(more);
     apply_al_will_refuse(&mut findings);
-    let attach = first_refusals(subject.superblock.format(), &findings);
+    let attach = first_refusals(candidate.superblock.format(), &findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.rule.severity));
     Ok(Judged {
         number,
         level,
         trace,
-        subject,
+        candidate,
         findings,
         attach,
-        drbdmeta: drbdmeta_refuses(&subject),
+        drbdmeta: drbdmeta_refuses(&candidate),
         not_looked,
     })
 }

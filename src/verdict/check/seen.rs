@@ -1,10 +1,10 @@
 //! What real kernels were seen to do, and drbd-utils to fail on, with metadata that is in order otherwise.
 
+use super::candidate::At;
 use super::finding::{Fault, Severity};
 use super::known::{has_history, maybe};
 use super::rule::{Judge, Rule};
 use super::run::Case;
-use super::subject::At;
 use crate::error::Result;
 use crate::format::superblock::{DeviceFlags, Format, Superblock, Uuid};
 use crate::units::{Bytes, DevPos, range_len};
@@ -69,7 +69,7 @@ fn last_64_bits(case: &Case<'_>) -> Result<Vec<Fault>> {
 }
 
 fn al_disabled_primary(case: &Case<'_>) -> Vec<Fault> {
-    let superblock = case.subject.superblock;
+    let superblock = case.candidate.superblock;
     let flags = superblock.flags();
     let found = superblock.format() == Format::V08
         && flags.contains(DeviceFlags::AL_DISABLED)
@@ -77,12 +77,12 @@ fn al_disabled_primary(case: &Case<'_>) -> Vec<Fault> {
         && !flags.contains(DeviceFlags::CRASHED_PRIMARY);
     maybe(found.then(|| {
         let text = format!("flags are {flags}: MDF_PRIMARY_IND and MDF_AL_DISABLED are set");
-        Fault::at(case.subject.place(At::FLAGS), text)
+        Fault::at(case.candidate.place(At::FLAGS), text)
     }))
 }
 
 fn blank_up_to_date(case: &Case<'_>) -> Result<Vec<Fault>> {
-    let superblock = case.subject.superblock;
+    let superblock = case.candidate.superblock;
     let flags = superblock.flags();
     let said = !case.of_dump
         && flags.contains(DeviceFlags::CONSISTENT)

@@ -51,7 +51,7 @@ pub fn left_by_a_peer(superblock: &Superblock, counted: &[u64]) -> Vec<u64> {
 }
 
 fn free_slots_differ(case: &Case<'_>) -> Result<Vec<Fault>> {
-    let superblock = case.subject.superblock;
+    let superblock = case.candidate.superblock;
     let Some(level) = case
         .level
         .filter(|_| free_slots(superblock).len() > 1 && superblock.la_size() != Sectors::ZERO)

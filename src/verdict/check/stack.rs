@@ -1,10 +1,10 @@
 //! How levels fit into each other, the image, and what lives on the innermost one.
 
+use super::candidate::At;
 use super::finding::{Fault, Severity};
 use super::known::maybe;
 use super::rule::{Judge, Rule};
 use super::run::Case;
-use super::subject::At;
 use crate::error::Result;
 use crate::format::superblock::Format;
 use crate::survey::locate::{Rejected, Why};
@@ -104,7 +104,7 @@ fn displaced(case: &Case<'_>, what: &str) -> Option<Fault> {
         .image_pos(expected)
         .map_or(expected.get(), crate::units::ImagePos::get);
     Some(Fault::at(
-        case.subject.whole(),
+        case.candidate.whole(),
         format!(
             "the superblock is not at the end of {what}, which has {}, expected at byte {expected}",
             case.holder
@@ -131,12 +131,12 @@ fn outer_size_unset(case: &Case<'_>) -> Vec<Fault> {
     let Some(next) = case.number.and_then(|number| number.checked_add(1)) else {
         return Vec::new();
     };
-    let superblock = case.subject.superblock;
+    let superblock = case.candidate.superblock;
     let unset = superblock.la_size() == Sectors::ZERO && superblock.format() != Format::V07;
     let inner = case.located.levels.get(next).filter(|_| unset);
     maybe(inner.map(|inner| {
         Fault::at(
-            case.subject.place(At::LA_SIZE),
+            case.candidate.place(At::LA_SIZE),
             format!(
                 "la_size_sect is 0, expected the size of the device that level {next} lies in, {}",
                 inner.device

@@ -17,7 +17,7 @@ fn located(level: Spec) -> Located {
 fn refusals(level: Spec) -> [Option<Code>; 4] {
     let located = located(level);
     let level = &located.levels[0];
-    let findings = attach(&Subject::of_level(level, SIZE));
+    let findings = attach(&Candidate::of_level(level, SIZE));
     let first = first_refusals(level.superblock.format(), &findings);
     Kernel::ALL.map(|kernel| first.of(kernel))
 }
@@ -68,13 +68,13 @@ fn areas_wrap_where_the_kernels_do() {
     let mut ids = |md_size_sect| {
         sb.md_size_sect = md_size_sect;
         let superblock = Superblock::V08(sb.clone());
-        let subject = Subject {
+        let candidate = Candidate {
             superblock: &superblock,
             at: DevPos::START,
             index: MdIndex::FlexExternal,
             device: Bytes::new(1 << 42),
         };
-        let findings = attach(&subject).into_iter();
+        let findings = attach(&candidate).into_iter();
         let ids = findings.filter(|finding| finding.attach.unwrap().of(Kernel::V8_4).is_some());
         ids.map(|finding| finding.rule.id).collect::<Vec<_>>()
     };

@@ -1,10 +1,10 @@
 //! Metadata that DRBD does not see: superblocks without their magic, and what new metadata hides.
 
+use super::candidate::At;
 use super::finding::{Fault, Severity};
 use super::known::maybe;
 use super::rule::{Judge, Rule};
 use super::run::Case;
-use super::subject::At;
 use crate::format::superblock::{Format, Uuid};
 use crate::survey::locate::{FoundBy, Level, Located, Why};
 use crate::survey::traces::{Trace, TraceKind};
@@ -69,7 +69,7 @@ fn magic_erased(case: &Case<'_>) -> Vec<Fault> {
     let Some(TraceKind::Erased { found }) = case.trace else {
         return Vec::new();
     };
-    let (at, expected) = match case.subject.superblock.format() {
+    let (at, expected) = match case.candidate.superblock.format() {
         Format::V07 => (At(28, 4), "0x8374026A"),
         Format::V08 => (At::MAGIC, "0x8374026B"),
         Format::V09 => (At::MAGIC, "0x8374026D"),
@@ -80,20 +80,20 @@ fn magic_erased(case: &Case<'_>) -> Vec<Fault> {
         "everything else is a superblock's"
     };
     let text = format!("magic is 0x{found:08X}, expected {expected}: {what}");
-    vec![Fault::at(case.subject.place(at), text)]
+    vec![Fault::at(case.candidate.place(at), text)]
 }
 
 fn change_interrupted(case: &Case<'_>) -> Vec<Fault> {
     let found = case.trace == Some(TraceKind::UnderWay);
     let text = "mdtool's mark in the magic's place: a change by mdtool was interrupted here";
-    maybe(found.then(|| Fault::at(case.subject.whole(), text)))
+    maybe(found.then(|| Fault::at(case.candidate.whole(), text)))
 }
 
 fn retired(case: &Case<'_>) -> Vec<Fault> {
     let found = case.trace == Some(TraceKind::Retired);
     let text =
         "mdtool's mark in the magic's place: retired by mdtool, its metadata was moved elsewhere";
-    maybe(found.then(|| Fault::at(case.subject.whole(), text)))
+    maybe(found.then(|| Fault::at(case.candidate.whole(), text)))
 }
 
 /// Whether a trace is judged for itself: where DRBD looks, and wherever it is where nothing else was found. Where DRBD finds metadata on
@@ -124,7 +124,7 @@ fn retired_copy(case: &Case<'_>) -> Vec<Fault> {
 
 /// Whether metadata was just created where DRBD looks: what lies inside its device was there before.
 pub(super) fn is_just_created(case: &Case<'_>) -> bool {
-    let current = case.subject.superblock.current_uuid();
+    let current = case.candidate.superblock.current_uuid();
     let in_place = case
         .level
         .is_some_and(|level| level.found_by != FoundBy::Scan);

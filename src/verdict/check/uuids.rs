@@ -1,10 +1,10 @@
 //! Generations and peers that contradict each other.
 
+use super::candidate::At;
 use super::finding::{Fault, Severity};
 use super::known::maybe;
 use super::rule::{Judge, Rule};
 use super::run::Case;
-use super::subject::At;
 use crate::format::ondisk::PeerV09;
 use crate::format::superblock::{Superblock, Uuid};
 
@@ -76,7 +76,7 @@ pub(super) static RULES: &[Rule] = &[
 ];
 
 fn peers<'a>(case: &Case<'a>) -> Option<(&'a [PeerV09; 32], Option<usize>)> {
-    match case.subject.superblock {
+    match case.candidate.superblock {
         Superblock::V09(sb) => Some((&sb.peers, usize::try_from(sb.node_id).ok())),
         _ => None,
     }
@@ -93,7 +93,7 @@ fn slot_twice(case: &Case<'_>) -> Vec<Fault> {
         if let Some((first, _)) = first.filter(|_| peer.bitmap_index >= 0) {
             let index = peer.bitmap_index;
             faults.push(Fault::at(
-                case.subject.place(At::bitmap_index(node)),
+                case.candidate.place(At::bitmap_index(node)),
                 format!(
                     "peers[{node}].bitmap_index is {index}, expected another than peers[{first}]'s"
                 ),
@@ -104,19 +104,19 @@ fn slot_twice(case: &Case<'_>) -> Vec<Fault> {
 }
 
 fn current_uuid_unset(case: &Case<'_>) -> Vec<Fault> {
-    let unset = case.subject.superblock.current_uuid() == Some(Uuid::NONE);
+    let unset = case.candidate.superblock.current_uuid() == Some(Uuid::NONE);
     maybe(unset.then(|| {
         let text = format!(
             "the current UUID is {}, expected one, or {}",
             Uuid::NONE,
             Uuid::JUST_CREATED
         );
-        Fault::at(case.subject.place(At::CURRENT), text)
+        Fault::at(case.candidate.place(At::CURRENT), text)
     }))
 }
 
 fn bitmap_uuid_fresh(case: &Case<'_>) -> Vec<Fault> {
-    let superblock = case.subject.superblock;
+    let superblock = case.candidate.superblock;
     let current = superblock.current_uuid();
     if current.is_none_or(|current| current.0 | 1 != Uuid::JUST_CREATED.0 | 1) {
         return Vec::new();
@@ -137,7 +137,7 @@ fn bitmap_uuid_fresh(case: &Case<'_>) -> Vec<Fault> {
             "a bitmap UUID is {uuid}, expected none beside a current UUID of {}",
             Uuid::JUST_CREATED
         );
-        Fault::at(case.subject.place(at), text)
+        Fault::at(case.candidate.place(at), text)
     }))
 }
 
@@ -152,16 +152,16 @@ pub(super) fn is_seeded(superblock: &Superblock) -> bool {
 }
 
 fn seeded(case: &Case<'_>) -> Vec<Fault> {
-    let superblock = case.subject.superblock;
+    let superblock = case.candidate.superblock;
     maybe(is_seeded(superblock).then(|| {
         let current = superblock.current_uuid().unwrap_or_default();
         let text = format!("the current UUID is {current}, no node id, no size and no peer is set");
-        Fault::at(case.subject.place(At::CURRENT), text)
+        Fault::at(case.candidate.place(At::CURRENT), text)
     }))
 }
 
 fn day0_uuids_differ(case: &Case<'_>) -> Vec<Fault> {
-    if is_seeded(case.subject.superblock) {
+    if is_seeded(case.candidate.superblock) {
         return Vec::new();
     }
     let Some((peers, own)) = peers(case) else {
@@ -178,7 +178,7 @@ fn day0_uuids_differ(case: &Case<'_>) -> Vec<Fault> {
     let odd = day0.find(|(_, peer)| peer.bitmap_uuid != trusted.bitmap_uuid);
     maybe(odd.map(|(node, peer)| {
         Fault::at(
-            case.subject.place(At::peer(node, 0, 8)),
+            case.candidate.place(At::peer(node, 0, 8)),
             format!(
                 "peers[{node}].bitmap_uuid is {}, expected {} as in peers[{last}]",
                 Uuid(peer.bitmap_uuid),
@@ -189,7 +189,7 @@ fn day0_uuids_differ(case: &Case<'_>) -> Vec<Fault> {
 }
 
 fn day0_current(case: &Case<'_>) -> Vec<Fault> {
-    let Superblock::V09(sb) = case.subject.superblock else {
+    let Superblock::V09(sb) = case.candidate.superblock else {
         return Vec::new();
     };
     let named = Uuid(sb.current_uuid).names_a_generation();
@@ -200,6 +200,6 @@ fn day0_current(case: &Case<'_>) -> Vec<Fault> {
             "the current UUID is {}, and there is no other",
             Uuid(sb.current_uuid)
         );
-        Fault::at(case.subject.place(At::CURRENT), text)
+        Fault::at(case.candidate.place(At::CURRENT), text)
     }))
 }

@@ -6,7 +6,7 @@ use mdtool::format::superblock::Superblock;
 use mdtool::image::{ImageFile, MemImage, ReadAt, Window, WritableFile, WriteAt};
 use mdtool::survey::locate::{IndexChoice, LocateOptions, ScanMode, locate};
 use mdtool::units::{Bytes, DevPos, ImagePos, NodeId};
-use mdtool::verdict::check::{CheckOptions, Subject, attach, check, in_place};
+use mdtool::verdict::check::{Candidate, CheckOptions, attach, check, in_place};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -129,8 +129,8 @@ proptest! {
         let block: &[u8; 4096] = block.as_slice().try_into().unwrap();
         let superblock = Superblock::decode(block).unwrap();
         for index in [MdIndex::FlexInternal, MdIndex::Internal, MdIndex::FlexExternal, MdIndex::Indexed(slot)] {
-            let subject = Subject { superblock: &superblock, at: DevPos::new(at), index, device: Bytes::new(device) };
-            for finding in attach(&subject) {
+            let candidate = Candidate { superblock: &superblock, at: DevPos::new(at), index, device: Bytes::new(device) };
+            for finding in attach(&candidate) {
                 prop_assert!(!finding.found.is_empty() && finding.attach.is_some_and(|attach| attach.refuses()));
             }
         }

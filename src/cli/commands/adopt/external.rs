@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::format::layout::{MdIndex, MdLayout};
 use crate::image::{MemImage, ReadAt, Window};
 use crate::surgery::adopt::{AdoptRefusal, Adoption, External, Obstacle, external};
-use crate::surgery::import::{AtStake, at_stake, unknown_ends};
+use crate::surgery::import::{AtRisk, at_risk, unknown_ends};
 use crate::survey::locate::Level;
 use crate::units::Bytes;
 
@@ -20,7 +20,7 @@ pub(crate) struct Device {
     /// Its size, also where it is yet to be made.
     pub(crate) size: Bytes,
     pub(crate) layout: MdLayout,
-    stakes: Vec<AtStake>,
+    at_risk: Vec<AtRisk>,
 }
 
 impl Device {
@@ -37,12 +37,12 @@ impl Device {
         let name = || path.display().to_string();
         let size = device.size();
         let layout = layout(adoption, size, needs.least).with_context(name)?;
-        let stakes = stakes(device, &layout).with_context(name)?;
+        let at_risk = on_meta_device(device, &layout).with_context(name)?;
         Ok(Self {
             path,
             size,
             layout,
-            stakes,
+            at_risk,
         })
     }
 
@@ -58,9 +58,9 @@ impl Device {
 
     /// Names who loses something on it to whoever said yes beforehand.
     pub(crate) fn warn(&self, out: &mut Streams<'_>) {
-        for stake in &self.stakes {
+        for threat in &self.at_risk {
             let path = self.path.display();
-            out.tell(format_args!("mdtool: warning: {path}: {stake}"));
+            out.tell(format_args!("mdtool: warning: {path}: {threat}"));
         }
     }
 
@@ -68,22 +68,22 @@ impl Device {
     pub(crate) fn question(&self, image: &str) -> (String, Vec<String>) {
         let path = self.path.display();
         let words = std::iter::once(path.to_string());
-        let words = words.chain(self.stakes.iter().map(ToString::to_string));
+        let words = words.chain(self.at_risk.iter().map(ToString::to_string));
         let words: Vec<String> = words.collect();
-        let stakes = self.stakes.iter().map(|stake| format!("{path}: {stake}"));
+        let at_risk = self.at_risk.iter().map(|threat| format!("{path}: {threat}"));
         (
             format!("{} and the superblocks of {image}", words.join(": ")),
-            stakes.collect(),
+            at_risk.collect(),
         )
     }
 }
 
 /// What is overwritten on a meta device that is there already.
-fn stakes(device: &dyn ReadAt, layout: &MdLayout) -> Result<Vec<AtStake>> {
+fn on_meta_device(device: &dyn ReadAt, layout: &MdLayout) -> Result<Vec<AtRisk>> {
     let device = Window::whole(device);
     // Whoever begins where the metadata is to begin is refused, and so there is nobody to be told of.
     unknown_ends(device, layout)?;
-    at_stake(device, layout)
+    at_risk(device, layout)
 }
 
 /// Where the metadata lies on a meta device that can hold its bitmap.

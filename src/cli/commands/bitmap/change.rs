@@ -26,7 +26,7 @@ use crate::surgery::edit::ChangeRefusal;
 use crate::survey::locate::Level;
 use crate::transaction::Draft;
 use crate::units::{BitmapIndex, DevPos, Sectors};
-use crate::verdict::check::Subject;
+use crate::verdict::check::Candidate;
 
 pub(super) fn set(
     args: &SetArgs,
@@ -212,7 +212,7 @@ impl Plan for Planned<'_> {
         Question {
             what: format!("{}: what is listed", self.look.name()),
             always: true,
-            stakes: Vec::new(),
+            at_risk: Vec::new(),
         }
     }
 
@@ -222,7 +222,7 @@ impl Plan for Planned<'_> {
             part: Part::Target,
             base: self.look.opened.image_pos(DevPos::START),
             layout: &level.layout,
-            device: Subject::of_level(level, self.look.holder()).device,
+            device: Candidate::of_level(level, self.look.holder()).device,
         }]
     }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cli::commands::bitmap::args::ShowArgs;
 use crate::cli::output::document;
-use crate::cli::output::human::{binary, duration};
+use crate::cli::output::amounts::{binary, duration};
 use crate::cli::output::text::table;
 use crate::cli::session::slots::Scale;
 use crate::units::{BitmapIndex, BmBit, Bytes, range_len};

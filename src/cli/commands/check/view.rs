@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::args::{ImageArgs};
 use crate::cli::output::document;
-use crate::cli::output::human::bytes_and_decimal;
+use crate::cli::output::amounts::bytes_and_decimal;
 use crate::cli::session::open::Opened;
 use crate::survey::locate::{Located, Searched};
 use crate::units::{Bytes, DevPos};
@@ -59,13 +59,13 @@ pub(crate) fn text(report: &Report<'_>, out: &mut dyn Write) -> anyhow::Result<(
         )?,
     }
     for judged in report.judged {
-        let format = judged.subject.superblock.format();
+        let format = judged.candidate.superblock.format();
         writeln!(
             out,
             "\n{} ({format}, {}, superblock at {})",
             title(judged),
-            judged.subject.index,
-            report.opened.image_pos(judged.subject.at)
+            judged.candidate.index,
+            report.opened.image_pos(judged.candidate.at)
         )?;
         writeln!(out, "  attach: {}", answers(format, judged.attach))?;
         if let Some(misfit) = judged.drbdmeta {
@@ -98,7 +98,7 @@ fn finding(
     }
     line("found:", &finding.found)?;
     if let Some(attach) = finding.attach {
-        let words = attach.words(judged.subject.superblock.format());
+        let words = attach.words(judged.candidate.superblock.format());
         let row = rule.row.map(|row| format!("row {row}: "));
         line("attach:", &format!("{}{words}", row.unwrap_or_default()))?;
     }
@@ -231,15 +231,15 @@ pub(crate) fn json(report: &Report<'_>, out: &mut dyn Write) -> anyhow::Result<(
 }
 
 fn level(report: &Report<'_>, judged: &Judged<'_>) -> Value {
-    let superblock = judged.subject.superblock;
+    let superblock = judged.candidate.superblock;
     json!({
         "level": judged.number,
         "role": role(judged),
         "format": superblock.format().to_string(),
-        "index": judged.subject.index.to_string(),
+        "index": judged.candidate.index.to_string(),
         "state": superblock.al_state().to_string(),
-        "md_offset": report.opened.image_pos(judged.subject.at).get(),
-        "judged_on_bytes": judged.subject.device.get(),
+        "md_offset": report.opened.image_pos(judged.candidate.at).get(),
+        "judged_on_bytes": judged.candidate.device.get(),
         "attach": codes(judged.attach),
         "drbdmeta": judged.drbdmeta.map(|misfit| misfit.to_string()),
         "not_looked_at": judged.not_looked,
@@ -261,7 +261,7 @@ fn one(report: &Report<'_>, judged: &Judged<'_>, finding: &Finding) -> Value {
         "id": finding.rule.id,
         "severity": finding.rule.severity.to_string(),
         "level": judged.number,
-        "md_offset": report.opened.image_pos(judged.subject.at).get(),
+        "md_offset": report.opened.image_pos(judged.candidate.at).get(),
         "row": finding.rule.row,
         "title": finding.rule.title,
         "offset": place.map(|place| report.opened.image_pos(place.start).get()),

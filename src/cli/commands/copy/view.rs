@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::cli::Streams;
 use crate::cli::commands::copy::args::CopyArgs;
 use crate::cli::commands::copy::is_stream;
-use crate::cli::output::human::{binary, bytes_and_decimal};
+use crate::cli::output::amounts::{binary, bytes_and_decimal};
 use crate::format::superblock::Uuid;
 use crate::truck::stream::{Contents, Header, Totals};
 use crate::units::{Bytes, DevPos};

@@ -135,8 +135,8 @@ impl Select for Differences<'_> {
         let totals = match self.against {
             Against::Replica(other, b) => {
                 let pair = Pair::new(&a, b, out)?;
-                let subject = pair.subject(self.args, other);
-                let mut view = View::new(&self.args.writing, &subject, &mut *self.stdout)?;
+                let compared = pair.compared(self.args, other);
+                let mut view = View::new(&self.args.writing, &compared, &mut *self.stdout)?;
                 pair.compare(&mut |range, class| add(ranges, &mut view, range, class))?;
                 view.finish(pair.comparison.len, Some(()))?
             }
@@ -144,8 +144,8 @@ impl Select for Differences<'_> {
                 let slots = self.slots(&a.header)?;
                 let mut listed = Listed::open(path)?;
                 let len = listed.reach(&a, out)?;
-                let subject = listed.subject(self.args, &a, len);
-                let mut view = View::new(&self.args.writing, &subject, &mut *self.stdout)?;
+                let compared = listed.compared(self.args, &a, len);
+                let mut view = View::new(&self.args.writing, &compared, &mut *self.stdout)?;
                 listed.compare(&a, len, &slots, &mut |range, class| {
                     add(ranges, &mut view, range, class)
                 })?;

@@ -12,7 +12,7 @@ use crate::cli::commands::diff::classes::Classes;
 use crate::cli::commands::diff::mark;
 use crate::cli::commands::diff::Show;
 use crate::cli::commands::diff::side::Side;
-use crate::cli::commands::diff::view::{Subject, View};
+use crate::cli::commands::diff::view::{Compared, View};
 use crate::cli::commands::sum::list::List;
 use crate::cli::outcome::Outcome;
 use crate::cli::output::progress::Progress;
@@ -44,7 +44,7 @@ pub(super) fn run(
     let chosen = Chosen::open(&named.image, named.level, ScanMode::Auto)?;
     let side = Side::of(&chosen.opened, chosen.level(), &args.a)?;
     let len = listed.reach(&side, out)?;
-    let mut view = View::new(&args.writing, &listed.subject(args, &side, len), out.stdout)?;
+    let mut view = View::new(&args.writing, &listed.compared(args, &side, len), out.stdout)?;
     listed.compare(&side, len, &side.header.assigned_slots(), &mut |range, class| {
         view.range(range, class)
     })?;
@@ -87,16 +87,16 @@ impl<'p> Listed<'p> {
         Ok(device.min(self.list.size))
     }
 
-    pub(super) fn subject<'s>(
+    pub(super) fn compared<'s>(
         &self,
         args: &'s DiffArgs,
         side: &Side<'_>,
         len: Bytes,
-    ) -> Subject<'s>
+    ) -> Compared<'s>
     where
         'p: 's,
     {
-        Subject {
+        Compared {
             a: self.path,
             b: &args.a,
             len,

@@ -9,11 +9,11 @@ use serde::Serialize;
 use crate::cli::args::WritingArgs;
 use crate::cli::commands::diff::classes::Class;
 use crate::cli::output::document;
-use crate::cli::output::human::{binary, bytes_and_decimal};
+use crate::cli::output::amounts::{binary, bytes_and_decimal};
 use crate::units::{Bytes, DevPos, range_len};
 
 /// What is compared.
-pub(super) struct Subject<'s> {
+pub(super) struct Compared<'s> {
     pub(super) a: &'s Path,
     pub(super) b: &'s Path,
     pub(super) len: Bytes,
@@ -75,16 +75,16 @@ pub(crate) struct View<'a> {
 impl<'a> View<'a> {
     pub(super) fn new(
         writing: &WritingArgs,
-        subject: &Subject<'_>,
+        compared: &Compared<'_>,
         out: &'a mut dyn Write,
     ) -> anyhow::Result<Self> {
         if writing.json {
             let head = Head {
-                a: &subject.a.to_string_lossy(),
-                b: &subject.b.to_string_lossy(),
-                compared_bytes: subject.len.get(),
-                bytes_per_bit: subject.unit.get(),
-                chunk_bytes: subject.chunk.map(Bytes::get),
+                a: &compared.a.to_string_lossy(),
+                b: &compared.b.to_string_lossy(),
+                compared_bytes: compared.len.get(),
+                bytes_per_bit: compared.unit.get(),
+                chunk_bytes: compared.chunk.map(Bytes::get),
             };
             let open = document::open(&head)?;
             write!(out, "{open},\n  \"ranges\": [")?;

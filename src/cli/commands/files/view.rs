@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cli::commands::files::args::FilesArgs;
 use crate::cli::output::document;
-use crate::cli::output::human::binary;
+use crate::cli::output::amounts::binary;
 use crate::cli::session::select::Chosen;
 use crate::survey::filesystems::{Class, Owner, Stretch, Volume};
 use crate::units::{Bytes, range_len};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::cli::output::human::bytes_and_decimal;
+use crate::cli::output::amounts::bytes_and_decimal;
 use crate::error::Result;
 use crate::format::bitmap::bits_to_bytes;
 use crate::format::metadata::{Bitmap, Header, Run, SlotWords};

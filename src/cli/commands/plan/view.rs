@@ -10,11 +10,11 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::cli::args::{ImageArgs};
-use crate::cli::output::human::bytes_and_decimal;
+use crate::cli::output::amounts::bytes_and_decimal;
 use crate::cli::session::open::Opened;
 use crate::cli::output::{document, json, text};
 use crate::error::UtilsVersion;
-use crate::surgery::adopt::{Obstacle, Site, Ways};
+use crate::surgery::adopt::{Obstacle, Site, Strategies};
 use crate::survey::locate::{Level, Located};
 use crate::units::{Bytes, Sectors};
 use crate::verdict::forecast::Forecast;
@@ -35,7 +35,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) located: &'a Located,
     pub(crate) level: &'a Level,
     pub(crate) site: Site,
-    pub(crate) ways: Ways,
+    pub(crate) ways: Strategies,
     pub(crate) forecast: Vec<Forecast>,
     pub(crate) utils: Option<UtilsVersion>,
     pub(crate) names: Names<'a>,

@@ -16,7 +16,7 @@ use crate::truck::sums::{CHUNK, ChunkSum, PieceSums, Summing};
 use crate::units::{Bytes, range_len};
 
 /// What was summed.
-pub(crate) struct Subject {
+pub(crate) struct Identity {
     pub(crate) image: String,
     /// `None` for the whole image.
     pub(crate) level: Option<usize>,
@@ -26,7 +26,7 @@ pub(crate) struct Subject {
     pub(crate) device_uuid: Option<String>,
 }
 
-impl Subject {
+impl Identity {
     pub(crate) const fn image(image: String) -> Self {
         Self {
             image,
@@ -47,22 +47,22 @@ pub(crate) struct Lines<W> {
 impl<W: Write> Lines<W> {
     pub(crate) fn begin(
         out: W,
-        subject: &Subject,
+        identity: &Identity,
         size: Bytes,
         summing: Summing,
     ) -> Result<Self> {
         let mut lines = Self { out, chunks: 0 };
         lines.line(&json!({
             "mdtool_sums": 1,
-            "image": subject.image,
-            "what": match (subject.level, subject.data_only) {
+            "image": identity.image,
+            "what": match (identity.level, identity.data_only) {
                 (None, _) => "image",
                 (Some(_), false) => "level",
                 (Some(_), true) => "data",
             },
-            "level": subject.level,
-            "current_uuid": subject.current_uuid,
-            "device_uuid": subject.device_uuid,
+            "level": identity.level,
+            "current_uuid": identity.current_uuid,
+            "device_uuid": identity.device_uuid,
             "bytes": size.get(),
             "algorithm": summing.algorithm.to_string(),
             "chunk_bytes": summing.chunk.get(),
@@ -132,7 +132,7 @@ impl CopySums {
         };
         let name = path.display().to_string();
         let uuid = |uuid: u64| (uuid != 0).then(|| Uuid(uuid).to_string());
-        let subject = Subject {
+        let identity = Identity {
             image: image.to_string_lossy().into_owned(),
             level: usize::try_from(header.level).ok(),
             data_only: header.contents == Contents::Data,
@@ -145,7 +145,7 @@ impl CopySums {
             hash_zeros: false,
         };
         let file = NewFile::create(path).with_context(|| name.clone())?;
-        let lines = Lines::begin(BufWriter::new(file), &subject, header.size, summing);
+        let lines = Lines::begin(BufWriter::new(file), &identity, header.size, summing);
         let shared = Shared {
             lines: lines.with_context(|| name.clone())?,
             tree: Tree::default(),

@@ -1,9 +1,9 @@
 //! Rows 9 to 22: granularity, the log's shape, offsets and sizes.
 
+use super::super::candidate::{At, BLOCK_SECTORS, Candidate};
 use super::super::finding::{Fault, Severity};
 use super::super::kernel::{Code, Kernel};
 use super::super::rule::{Judge, Refusal, Rule, Stage};
-use super::super::subject::{At, BLOCK_SECTORS, Subject};
 use super::DAMAGED;
 use crate::format::layout::{AL_BLOCKS, BYTES_PER_BIT, MdIndex};
 use crate::format::superblock::{Format, Superblock};
@@ -18,7 +18,7 @@ const fn rule(
     id: &'static str,
     title: &'static str,
     meaning: &'static str,
-    judge: fn(&Subject<'_>, Kernel) -> Option<Refusal>,
+    judge: fn(&Candidate<'_>, Kernel) -> Option<Refusal>,
 ) -> Rule {
     Rule {
         id,
@@ -149,35 +149,35 @@ pub(in super::super) static GEOMETRY: &[Rule] = &[
 ];
 
 /// A refusal with 119 about one field.
-fn refuse(subject: &Subject<'_>, at: At, found: String) -> Refusal {
+fn refuse(candidate: &Candidate<'_>, at: At, found: String) -> Refusal {
     Refusal {
         code: Code::MdInvalid,
-        fault: Fault::at(subject.place(at), found),
+        fault: Fault::at(candidate.place(at), found),
     }
 }
 
-fn refuse_striping(subject: &Subject<'_>, expected: &str) -> Refusal {
-    let (stripes, size) = subject.striping();
+fn refuse_striping(candidate: &Candidate<'_>, expected: &str) -> Refusal {
+    let (stripes, size) = candidate.striping();
     Refusal {
         code: Code::MdInvalid,
         fault: Fault::at(
-            subject.striping_place(),
+            candidate.striping_place(),
             format!("al_stripes is {stripes} and al_stripe_size_4k {size}, expected {expected}"),
         ),
     }
 }
 
 /// The granularity and its place.
-fn granularity(subject: &Subject<'_>, expected: &str) -> Refusal {
-    let found = subject.superblock.geometry().bytes_per_bit;
+fn granularity(candidate: &Candidate<'_>, expected: &str) -> Refusal {
+    let found = candidate.superblock.geometry().bytes_per_bit;
     let text = format!("bm_bytes_per_bit is {found}, expected {expected}");
-    refuse(subject, At::BYTES_PER_BIT, text)
+    refuse(candidate, At::BYTES_PER_BIT, text)
 }
 
-fn bytes_per_bit_v08(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
-    let found = subject.superblock.geometry().bytes_per_bit;
-    (subject.superblock.format() == Format::V08 && found != 4096)
-        .then(|| granularity(subject, "4096"))
+fn bytes_per_bit_v08(candidate: &Candidate<'_>, _: Kernel) -> Option<Refusal> {
+    let found = candidate.superblock.geometry().bytes_per_bit;
+    (candidate.superblock.format() == Format::V08 && found != 4096)
+        .then(|| granularity(candidate, "4096"))
 }
 
 /// Whether any kernel knows it.
@@ -185,121 +185,124 @@ fn is_granularity(found: u32) -> bool {
     found.is_power_of_two() && BYTES_PER_BIT.contains(&found)
 }
 
-fn bytes_per_bit(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
-    let found = subject.superblock.geometry().bytes_per_bit;
-    (subject.superblock.format() == Format::V09 && !is_granularity(found))
-        .then(|| granularity(subject, "a power of two from 4096 to 1048576"))
+fn bytes_per_bit(candidate: &Candidate<'_>, _: Kernel) -> Option<Refusal> {
+    let found = candidate.superblock.geometry().bytes_per_bit;
+    (candidate.superblock.format() == Format::V09 && !is_granularity(found))
+        .then(|| granularity(candidate, "a power of two from 4096 to 1048576"))
 }
 
-fn bytes_per_bit_new(subject: &Subject<'_>, kernel: Kernel) -> Option<Refusal> {
-    let found = subject.superblock.geometry().bytes_per_bit;
+fn bytes_per_bit_new(candidate: &Candidate<'_>, kernel: Kernel) -> Option<Refusal> {
+    let found = candidate.superblock.geometry().bytes_per_bit;
     (kernel != Kernel::V9_3 && is_granularity(found) && found != 4096)
-        .then(|| granularity(subject, "4096 before drbd 9.3"))
+        .then(|| granularity(candidate, "4096 before drbd 9.3"))
 }
 
-fn al_striping_half(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
-    let (stripes, size) = subject.striping();
-    ((stripes == 0) != (size == 0)).then(|| refuse_striping(subject, "both or neither to be 0"))
+fn al_striping_half(candidate: &Candidate<'_>, _: Kernel) -> Option<Refusal> {
+    let (stripes, size) = candidate.striping();
+    ((stripes == 0) != (size == 0)).then(|| refuse_striping(candidate, "both or neither to be 0"))
 }
 
-fn al_size(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
-    (!AL_BLOCKS.contains(&subject.al_blocks()))
-        .then(|| refuse_striping(subject, "8 to 4194304 blocks in all"))
+fn al_size(candidate: &Candidate<'_>, _: Kernel) -> Option<Refusal> {
+    (!AL_BLOCKS.contains(&candidate.al_blocks()))
+        .then(|| refuse_striping(candidate, "8 to 4194304 blocks in all"))
 }
 
-fn max_peers(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
-    let Superblock::V09(sb) = subject.superblock else {
+fn max_peers(candidate: &Candidate<'_>, _: Kernel) -> Option<Refusal> {
+    let Superblock::V09(sb) = candidate.superblock else {
         return None;
     };
     let found = sb.bm_max_peers;
     (found > 32).then(|| {
         refuse(
-            subject,
+            candidate,
             At::MAX_PEERS,
             format!("bm_max_peers is {found}, expected at most 32"),
         )
     })
 }
 
-fn bm_offset_after_log(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
-    let (al, bm) = (subject.al_offset(), subject.bm_offset());
+fn bm_offset_after_log(candidate: &Candidate<'_>, _: Kernel) -> Option<Refusal> {
+    let (al, bm) = (candidate.al_offset(), candidate.bm_offset());
     (al < 0 && bm > al).then(|| {
         let text = format!(
             "bm_offset is {bm} sectors, expected less than al_offset, which is {al} sectors"
         );
-        refuse(subject, At::BM_OFFSET, text)
+        refuse(candidate, At::BM_OFFSET, text)
     })
 }
 
-fn al_offset(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
-    let al = subject.al_offset();
+fn al_offset(candidate: &Candidate<'_>, _: Kernel) -> Option<Refusal> {
+    let al = candidate.al_offset();
     (al >= 0 && al != BLOCK_SECTORS).then(|| {
-        let expected = match subject.planned().filter(|_| subject.index.is_internal()) {
+        let expected = match candidate
+            .planned()
+            .filter(|_| candidate.index.is_internal())
+        {
             Some(layout) => layout.al.start.delta_since(layout.md).get(),
             None => BLOCK_SECTORS,
         };
         let text = format!("al_offset is {al} sectors, expected {expected}");
-        refuse(subject, At::AL_OFFSET, text)
+        refuse(candidate, At::AL_OFFSET, text)
     })
 }
 
-fn bm_offset_in_log(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
-    let least = subject.al_sectors().saturating_add(BLOCK_SECTORS);
-    let (al, bm) = (subject.al_offset(), subject.bm_offset());
+fn bm_offset_in_log(candidate: &Candidate<'_>, _: Kernel) -> Option<Refusal> {
+    let least = candidate.al_sectors().saturating_add(BLOCK_SECTORS);
+    let (al, bm) = (candidate.al_offset(), candidate.bm_offset());
     (al >= 0 && bm < least).then(|| {
         let text = format!("bm_offset is {bm} sectors, expected at least {least}");
-        refuse(subject, At::BM_OFFSET, text)
+        refuse(candidate, At::BM_OFFSET, text)
     })
 }
 
-fn indexed_layout(subject: &Subject<'_>, kernel: Kernel) -> Option<Refusal> {
-    if !matches!(subject.index, MdIndex::Indexed(_)) {
+fn indexed_layout(candidate: &Candidate<'_>, kernel: Kernel) -> Option<Refusal> {
+    if !matches!(candidate.index, MdIndex::Indexed(_)) {
         return None;
     }
-    if subject.superblock.geometry().bytes_per_bit != 4096 && kernel.is_9() {
-        return Some(granularity(subject, "4096 in an indexed slot"));
+    if candidate.superblock.geometry().bytes_per_bit != 4096 && kernel.is_9() {
+        return Some(granularity(candidate, "4096 in an indexed slot"));
     }
     let fields = [
-        ("md_size_sect", subject.md_size(), At::MD_SIZE),
-        ("al_offset", subject.al_offset(), At::AL_OFFSET),
-        ("bm_offset", subject.bm_offset(), At::BM_OFFSET),
+        ("md_size_sect", candidate.md_size(), At::MD_SIZE),
+        ("al_offset", candidate.al_offset(), At::AL_OFFSET),
+        ("bm_offset", candidate.bm_offset(), At::BM_OFFSET),
     ];
     let wrong = fields.into_iter().zip(INDEXED);
     for ((name, found, at), expected) in wrong {
         if found != expected {
             let text = format!("{name} is {found} sectors, expected {expected} in an indexed slot");
-            return Some(refuse(subject, at, text));
+            return Some(refuse(candidate, at, text));
         }
     }
-    (subject.striping_in_core(kernel) != (1, 8))
-        .then(|| refuse_striping(subject, "1 and 8 in an indexed slot"))
+    (candidate.striping_in_core(kernel) != (1, 8))
+        .then(|| refuse_striping(candidate, "1 and 8 in an indexed slot"))
 }
 
-fn md_size(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
-    let (found, capacity) = (subject.md_size(), subject.capacity());
+fn md_size(candidate: &Candidate<'_>, _: Kernel) -> Option<Refusal> {
+    let (found, capacity) = (candidate.md_size(), candidate.capacity());
     (found > capacity).then(|| {
         let text = format!(
             "md_size_sect is {found} sectors, expected at most the device's {capacity} sectors"
         );
-        refuse(subject, At::MD_SIZE, text)
+        refuse(candidate, At::MD_SIZE, text)
     })
 }
 
-fn md_size_leaves_device(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
-    let first = match subject.index {
+fn md_size_leaves_device(candidate: &Candidate<'_>, _: Kernel) -> Option<Refusal> {
+    let first = match candidate.index {
         // C reckons this unsigned: before the device's start is far beyond its end.
         MdIndex::Internal | MdIndex::FlexInternal => {
-            subject.md_sector().saturating_add(subject.bm_offset())
+            candidate.md_sector().saturating_add(candidate.bm_offset())
         }
-        MdIndex::FlexExternal | MdIndex::Indexed(_) => subject.md_sector(),
+        MdIndex::FlexExternal | MdIndex::Indexed(_) => candidate.md_sector(),
     };
-    let (size, capacity) = (subject.md_size(), subject.capacity());
+    let (size, capacity) = (candidate.md_size(), candidate.capacity());
     let room = capacity.saturating_sub(first);
     let text = if first < 0 {
         format!(
             "bm_offset is {} sectors, expected at least -{}",
-            subject.bm_offset(),
-            subject.md_sector()
+            candidate.bm_offset(),
+            candidate.md_sector()
         )
     } else if size > room {
         format!("md_size_sect is {size} sectors, expected at most {room} sectors from {first} on")
@@ -311,46 +314,46 @@ fn md_size_leaves_device(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
     } else {
         At::MD_SIZE
     };
-    Some(refuse(subject, at, text))
+    Some(refuse(candidate, at, text))
 }
 
-fn al_area(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
-    let (found, expected) = (subject.al_area(), subject.al_sectors());
+fn al_area(candidate: &Candidate<'_>, _: Kernel) -> Option<Refusal> {
+    let (found, expected) = (candidate.al_area(), candidate.al_sectors());
     let unaligned = found.rem_euclid(BLOCK_SECTORS) != 0;
     (unaligned || found < LEAST_AL || found != expected).then(|| {
-        let (at, name, value) = if subject.al_offset() < 0 {
-            (At::AL_OFFSET, "al_offset", subject.al_offset())
+        let (at, name, value) = if candidate.al_offset() < 0 {
+            (At::AL_OFFSET, "al_offset", candidate.al_offset())
         } else {
-            (At::BM_OFFSET, "bm_offset", subject.bm_offset())
+            (At::BM_OFFSET, "bm_offset", candidate.bm_offset())
         };
         let text = format!(
             "{name} is {value} sectors and leaves the log {found} sectors, expected {expected}"
         );
-        refuse(subject, at, text)
+        refuse(candidate, at, text)
     })
 }
 
-fn bm_offset_unaligned(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
-    let bm = subject.bm_offset();
+fn bm_offset_unaligned(candidate: &Candidate<'_>, _: Kernel) -> Option<Refusal> {
+    let bm = candidate.bm_offset();
     (bm.rem_euclid(BLOCK_SECTORS) != 0).then(|| {
         let text = format!("bm_offset is {bm} sectors, expected a multiple of {BLOCK_SECTORS}");
-        refuse(subject, At::BM_OFFSET, text)
+        refuse(candidate, At::BM_OFFSET, text)
     })
 }
 
 /// What an agreed size that does not fit means where the metadata is on a device of its own.
-pub(in super::super) fn too_small_meta_device(subject: &Subject<'_>, fault: Fault) -> Fault {
-    if subject.index != MdIndex::FlexExternal {
+pub(in super::super) fn too_small_meta_device(candidate: &Candidate<'_>, fault: Fault) -> Fault {
+    if candidate.index != MdIndex::FlexExternal {
         return fault;
     }
-    let la_size = subject.superblock.la_size();
-    let needed = subject.superblock.geometry().internal_size(la_size);
+    let la_size = candidate.superblock.la_size();
+    let needed = candidate.superblock.geometry().internal_size(la_size);
     let needed = needed.map_or_else(|| "more".to_owned(), |size| size.to_string());
     fault.meaning(
         format!(
             "the meta device is too small: a DRBD device of {la_size} needs {needed} of metadata, the meta device has {}; usually the volume was made larger and \
              the meta device was not",
-            subject.device
+            candidate.device
         ),
         format!(
             "`mdtool export META -o metadata.md`, then `mdtool import NEWMETA metadata.md --index flex-external` on a meta device of at least {needed}"
@@ -359,32 +362,32 @@ pub(in super::super) fn too_small_meta_device(subject: &Subject<'_>, fault: Faul
 }
 
 /// Sectors of bitmap that a kernel insists on for the agreed size; it wraps where C does.
-fn bitmap_needed(subject: &Subject<'_>, kernel: Kernel) -> Option<u64> {
-    let la_size = subject.superblock.la_size().get();
+fn bitmap_needed(candidate: &Candidate<'_>, kernel: Kernel) -> Option<u64> {
+    let la_size = candidate.superblock.la_size().get();
     match kernel {
         Kernel::V8_4 => Some(la_size.wrapping_add(7) / 8 / 8 / 512),
         // The size was not known to them yet when they asked.
         Kernel::V9_0 => None,
         Kernel::V9_2 | Kernel::V9_3 => {
-            let geometry = subject.superblock.geometry();
-            let size = geometry.bitmap_size(subject.superblock.la_size());
+            let geometry = candidate.superblock.geometry();
+            let size = geometry.bitmap_size(candidate.superblock.la_size());
             Some(size.map_or(u64::MAX, |size| size.to_sectors_floor().get()))
         }
     }
 }
 
-fn bitmap_area(subject: &Subject<'_>, kernel: Kernel) -> Option<Refusal> {
-    let needed = bitmap_needed(subject, kernel)?;
+fn bitmap_area(candidate: &Candidate<'_>, kernel: Kernel) -> Option<Refusal> {
+    let needed = bitmap_needed(candidate, kernel)?;
     // A negative area, on a meta device beyond 1 TiB, counts as a huge one.
-    let area = u64::try_from(subject.bm_area()).ok()?;
+    let area = u64::try_from(candidate.bm_area()).ok()?;
     (area < needed).then(|| {
         let text = format!(
             "la_size_sect is {} sectors and needs {needed} sectors of bitmap, expected no more than the {area} between the offsets",
-            subject.superblock.la_size().get()
+            candidate.superblock.la_size().get()
         );
-        let refusal = refuse(subject, At::LA_SIZE, text);
+        let refusal = refuse(candidate, At::LA_SIZE, text);
         Refusal {
-            fault: too_small_meta_device(subject, refusal.fault),
+            fault: too_small_meta_device(candidate, refusal.fault),
             ..refusal
         }
     })

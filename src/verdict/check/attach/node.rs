@@ -1,9 +1,9 @@
 //! Rows 23 to 33: node ids, bitmap slots, and the device's size.
 
+use super::super::candidate::{At, Candidate, signed};
 use super::super::finding::{Fault, Severity};
 use super::super::kernel::{Code, Kernel};
 use super::super::rule::{Judge, Refusal, Rule, Stage};
-use super::super::subject::{At, Subject, signed};
 use super::DAMAGED;
 use super::geometry::too_small_meta_device;
 use crate::format::layout::{MAX_DEVICE, MdIndex};
@@ -80,39 +80,39 @@ pub(in super::super) static MORE: &[Rule] = &[
     },
 ];
 
-fn refuse(subject: &Subject<'_>, code: Code, at: At, found: String) -> Refusal {
-    let fault = Fault::at(subject.place(at), found);
+fn refuse(candidate: &Candidate<'_>, code: Code, at: At, found: String) -> Refusal {
+    let fault = Fault::at(candidate.place(at), found);
     Refusal { code, fault }
 }
 
-fn v09<'a>(subject: &Subject<'a>) -> Option<&'a SuperblockV09> {
-    match subject.superblock {
+fn v09<'a>(candidate: &Candidate<'a>) -> Option<&'a SuperblockV09> {
+    match candidate.superblock {
         Superblock::V09(sb) => Some(sb),
         _ => None,
     }
 }
 
-fn own_node_id(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
-    let found = v09(subject)?.node_id;
+fn own_node_id(candidate: &Candidate<'_>, _: Kernel) -> Option<Refusal> {
+    let found = v09(candidate)?.node_id;
     (!(-1..=31).contains(&found)).then(|| {
         let text = format!("node_id is {found}, expected -1 to 31");
-        refuse(subject, Code::MdInvalid, At::NODE_ID, text)
+        refuse(candidate, Code::MdInvalid, At::NODE_ID, text)
     })
 }
 
-fn own_bitmap_slot(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
-    let sb = v09(subject)?;
+fn own_bitmap_slot(candidate: &Candidate<'_>, _: Kernel) -> Option<Refusal> {
+    let sb = v09(candidate)?;
     let own = usize::from(node_id(sb.node_id)?.get());
     let found = sb.peers.get(own)?.bitmap_index;
     (found != -1).then(|| {
         let text =
             format!("peers[{own}].bitmap_index is {found}, expected -1: {own} is the own node id");
-        refuse(subject, Code::MdInvalid, At::bitmap_index(own), text)
+        refuse(candidate, Code::MdInvalid, At::bitmap_index(own), text)
     })
 }
 
-fn bitmap_slot_range(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
-    let sb = v09(subject)?;
+fn bitmap_slot_range(candidate: &Candidate<'_>, _: Kernel) -> Option<Refusal> {
+    let sb = v09(candidate)?;
     let own = node_id(sb.node_id).map(|id| usize::from(id.get()));
     let slots = i64::from(sb.bm_max_peers);
     let wrong = |index: i32| !(-1..slots).contains(&i64::from(index));
@@ -123,31 +123,31 @@ fn bitmap_slot_range(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
         peer.bitmap_index
     );
     Some(refuse(
-        subject,
+        candidate,
         Code::MdInvalid,
         At::bitmap_index(node),
         text,
     ))
 }
 
-fn no_bitmap_slots(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
-    (v09(subject)?.bm_max_peers == 0).then(|| {
+fn no_bitmap_slots(candidate: &Candidate<'_>, _: Kernel) -> Option<Refusal> {
+    (v09(candidate)?.bm_max_peers == 0).then(|| {
         let text = "bm_max_peers is 0, expected 1 to 31".to_owned();
-        refuse(subject, Code::NoMem, At::MAX_PEERS, text)
+        refuse(candidate, Code::NoMem, At::MAX_PEERS, text)
     })
 }
 
-fn device_too_small(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
-    let least = match subject.index {
+fn device_too_small(candidate: &Candidate<'_>, _: Kernel) -> Option<Refusal> {
+    let least = match candidate.index {
         MdIndex::Indexed(slot) => i64::from(slot).saturating_add(1).saturating_mul(262_144),
         _ => LEAST_DEVICE,
     };
-    (subject.capacity() < least).then(|| Refusal {
+    (candidate.capacity() < least).then(|| Refusal {
         code: Code::MdDiskTooSmall,
         fault: Fault {
             found: format!(
                 "the device has {} sectors, expected at least {least}",
-                subject.capacity()
+                candidate.capacity()
             ),
             ..Fault::default()
         },
@@ -155,18 +155,18 @@ fn device_too_small(subject: &Subject<'_>, _: Kernel) -> Option<Refusal> {
 }
 
 /// The largest DRBD device that a kernel would make with this metadata here, in sectors.
-pub(in super::super) fn most_sectors(subject: &Subject<'_>, kernel: Kernel) -> Option<i64> {
+pub(in super::super) fn most_sectors(candidate: &Candidate<'_>, kernel: Kernel) -> Option<i64> {
     if kernel == Kernel::V8_4 {
         // By the offsets as they are on disk; its own upper limit is far beyond any.
-        return Some(if subject.index.is_internal() {
-            subject.md_sector().saturating_add(subject.bm_offset())
+        return Some(if candidate.index.is_internal() {
+            candidate.md_sector().saturating_add(candidate.bm_offset())
         } else {
-            let area = subject.md_size().saturating_sub(subject.bm_offset());
+            let area = candidate.md_size().saturating_sub(candidate.bm_offset());
             area.saturating_mul(SECTORS_OF_BITMAP_SECTOR)
         });
     }
-    let layout = subject.planned()?;
-    if subject.index.is_internal() {
+    let layout = candidate.planned()?;
+    if candidate.index.is_internal() {
         return Some(signed(layout.usable.get()));
     }
     let geometry = layout.geometry;
@@ -179,10 +179,10 @@ pub(in super::super) fn most_sectors(subject: &Subject<'_>, kernel: Kernel) -> O
     Some(signed(limit.min(MAX_DEVICE.get())))
 }
 
-fn implicit_shrink(subject: &Subject<'_>, kernel: Kernel) -> Option<Refusal> {
-    let superblock = subject.superblock;
+fn implicit_shrink(candidate: &Candidate<'_>, kernel: Kernel) -> Option<Refusal> {
+    let superblock = candidate.superblock;
     let la_size = superblock.la_size();
-    let most = most_sectors(subject, kernel)?;
+    let most = most_sectors(candidate, kernel)?;
     let fits = u64::try_from(most).is_ok_and(|most| la_size.get() <= most);
     if fits || !superblock.flags().contains(DeviceFlags::CONSISTENT) {
         return None;
@@ -191,9 +191,9 @@ fn implicit_shrink(subject: &Subject<'_>, kernel: Kernel) -> Option<Refusal> {
         "la_size_sect is {} sectors, expected at most {most} sectors, which fit here",
         la_size.get()
     );
-    let refusal = refuse(subject, Code::ImplicitShrink, At::LA_SIZE, text);
+    let refusal = refuse(candidate, Code::ImplicitShrink, At::LA_SIZE, text);
     Some(Refusal {
-        fault: too_small_meta_device(subject, refusal.fault),
+        fault: too_small_meta_device(candidate, refusal.fault),
         ..refusal
     })
 }

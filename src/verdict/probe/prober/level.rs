@@ -8,7 +8,7 @@ use crate::format::superblock::{AlState, DeviceFlags, Format};
 use crate::survey::locate::{IndexChoice, Level, Located};
 use crate::survey::log::LogState;
 use crate::units::Bytes;
-use crate::verdict::check::{Kernel, Severity, Subject, attach};
+use crate::verdict::check::{Candidate, Kernel, Severity, attach};
 use crate::verdict::probe::{Answer, Damage, Moved, Probed};
 
 impl Prober<'_> {
@@ -114,7 +114,7 @@ impl Prober<'_> {
 /// The first reason, other than an activity log to be applied, for which a kernel that reads the format would refuse to attach.
 fn refused(level: &Level, holder: Bytes) -> Option<Damage> {
     let format = level.superblock.format();
-    let findings = attach(&Subject::of_level(level, holder));
+    let findings = attach(&Candidate::of_level(level, holder));
     let refusal = findings.into_iter().find(|finding| {
         let refuses = |kernel: Kernel| {
             let answers = finding.attach.unwrap_or_default();

@@ -8,7 +8,7 @@ use crate::cli::commands::bitmap::change::source::Toward;
 use crate::cli::commands::bitmap::node_of;
 use crate::cli::commands::import::view::regions;
 use crate::cli::output::change::{self, Metadata};
-use crate::cli::output::human::binary;
+use crate::cli::output::amounts::binary;
 use crate::cli::write::{Change, Look, Written, show};
 use crate::format::bitmap::bits_to_bytes;
 use crate::format::metadata::{Generation, Header};

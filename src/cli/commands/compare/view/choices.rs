@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::PairView;
 use super::words::{Names, counted};
-use crate::cli::output::human::binary;
+use crate::cli::output::amounts::binary;
 use crate::format::superblock::Uuid;
 use crate::units::Bytes;
 use crate::verdict::handshake::{Decision, Family, Note};

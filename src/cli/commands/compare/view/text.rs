@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::histories::Side;
 use super::words::{self, Names, counted, letter, meaning, sectors};
 use super::{Comparison, PairView, ReplicaView, choices, histories, matrix};
-use crate::cli::output::human::{binary, bytes_and_decimal, duration};
+use crate::cli::output::amounts::{binary, bytes_and_decimal, duration};
 use crate::cli::output::text::table;
 use crate::format::superblock::Uuid;
 use crate::units::{Bytes, Sectors};

@@ -5,7 +5,7 @@ mod rules;
 
 use serde::Serialize;
 
-use crate::cli::output::human::binary;
+use crate::cli::output::amounts::binary;
 use crate::terms::Format;
 use crate::units::Sectors;
 use crate::verdict::check::AttachRefusal;

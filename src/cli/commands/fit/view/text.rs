@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::{DiskView, Fit, Lives, NetView};
-use crate::cli::output::human::{binary, bytes_and_decimal};
+use crate::cli::output::amounts::{binary, bytes_and_decimal};
 use crate::cli::output::text::table;
 use crate::units::{Bytes, Sectors};
 

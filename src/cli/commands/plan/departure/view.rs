@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::commands::compare::view::obstacles;
 use crate::cli::commands::plan::departure::steps::{Departure, Side, Step};
-use crate::cli::output::human::{bytes_and_decimal, duration};
+use crate::cli::output::amounts::{bytes_and_decimal, duration};
 use crate::verdict::handshake::Decision;
 
 impl Departure {

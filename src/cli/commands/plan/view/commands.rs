@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::cli::output::story::shell_word;
+use crate::cli::output::explain::shell_word;
 use crate::cli::commands::plan::view::{Plan, Way, size};
 use crate::error::UtilsVersion;
 use crate::format::metadata::Header;

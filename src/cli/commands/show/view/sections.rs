@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
-use crate::cli::output::human::{binary, decimal, duration};
+use crate::cli::output::amounts::{binary, decimal, duration};
 use crate::cli::commands::show::view::{Facts, Show, raw};
-use crate::cli::output::story;
+use crate::cli::output::explain;
 use crate::cli::output::text::{Report, table};
 use crate::format::layout::MdIndex;
 use crate::format::metadata::{CountersV07, Day0, Generation, GenerationV08, GenerationV09};
@@ -42,7 +42,7 @@ pub(crate) fn print(show: &Show<'_>, facts: &Facts<'_>, out: &mut dyn Write) -> 
 
 /// Who lives on the disk, and where that ends.
 pub(crate) fn occupants(report: &Report<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
-    let lines = story::occupants(&report.located.levels, &report.evidence()?);
+    let lines = explain::occupants(&report.located.levels, &report.residents()?);
     if !lines.is_empty() {
         writeln!(out, "\non the disk")?;
     }

@@ -1,7 +1,7 @@
 //! What else is worth knowing, in words.
 
 use super::{Names, Sentence, say, sectors};
-use crate::cli::output::human::binary;
+use crate::cli::output::amounts::binary;
 use crate::units::Bytes;
 use crate::verdict::handshake::{Family, NeverSized, Note, WhyFull, Whole};
 

@@ -16,12 +16,12 @@ use crate::surgery::adopt::{
     AdoptRefusal, Adoption, External, Obstacle, meta_device, relocate,
 };
 use crate::surgery::relocate::{flexible, for_size, inside};
-use crate::surgery::stakes::{AtStake, at_stake, doubtful, unknown_ends};
+use crate::surgery::risks::{AtRisk, at_risk, doubtful, unknown_ends};
 use crate::survey::locate::{IndexChoice, Level};
 use crate::units::Bytes;
 
 /// Where the metadata goes.
-pub(crate) enum Way {
+pub(crate) enum Destination {
     /// It is where DRBD looks.
     Nowhere,
     /// To where DRBD looks on the device that has it.
@@ -39,10 +39,10 @@ pub(crate) struct Disk {
     pub(crate) path: PathBuf,
     pub(crate) size: Bytes,
     pub(crate) layout: MdLayout,
-    pub(crate) stakes: Vec<AtStake>,
+    pub(crate) at_risk: Vec<AtRisk>,
 }
 
-impl Way {
+impl Destination {
     /// The one that was asked for, where it works here; `device` is what DRBD looks at for the metadata.
     pub(crate) fn of(
         args: &RelocateArgs,
@@ -118,7 +118,7 @@ impl Way {
     }
 
     /// Who may lose something in what is overwritten of the target.
-    pub(crate) fn stakes(&self, device: Window<'_>) -> Result<Vec<AtStake>> {
+    pub(crate) fn at_risk(&self, device: Window<'_>) -> Result<Vec<AtRisk>> {
         match self {
             Self::Here(layout) | Self::ForSize(layout, _) if layout.index.is_internal() => {
                 doubtful(device, &layout.whole)
@@ -132,9 +132,9 @@ impl Way {
         match self {
             Self::Meta(meta) => meta.warn(out),
             Self::Inside(disk) => {
-                for stake in &disk.stakes {
+                for threat in &disk.at_risk {
                     let path = disk.path.display();
-                    out.tell(format_args!("mdtool: warning: {path}: {stake}"));
+                    out.tell(format_args!("mdtool: warning: {path}: {threat}"));
                 }
             }
             Self::Nowhere | Self::Here(_) | Self::ForSize(..) => {}
@@ -176,19 +176,19 @@ impl Disk {
         })?;
         let device = Window::whole(there);
         let size = device.size();
-        let placed = || -> Result<(MdLayout, Vec<AtStake>)> {
+        let placed = || -> Result<(MdLayout, Vec<AtRisk>)> {
             let layout = inside(level, adoption.header(), device)?;
             // Who ends behind the metadata's first byte is refused, and so there is nobody to be told of.
             unknown_ends(device, &layout)?;
-            let stakes = at_stake(device, &layout)?;
-            Ok((layout, stakes))
+            let at_risk = at_risk(device, &layout)?;
+            Ok((layout, at_risk))
         };
-        let (layout, stakes) = placed().with_context(name)?;
+        let (layout, at_risk) = placed().with_context(name)?;
         Ok(Self {
             path: path.to_owned(),
             size,
             layout,
-            stakes,
+            at_risk,
         })
     }
 }

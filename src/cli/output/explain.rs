@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use crate::cli::output::human::bytes_and_decimal;
+use crate::cli::output::amounts::bytes_and_decimal;
 use crate::cli::output::picture::device_name;
 use crate::cli::output::text::Report;
 use crate::cli::session::select::{of_inside, of_partition};
 use crate::format::layout::MdIndex;
 use crate::format::superblock::AlState;
 use crate::survey::locate::{FoundBy, IndexChoice, Level, Role, Searched};
-use crate::survey::occupancy::Evidence;
+use crate::survey::residents::Resident;
 use crate::units::{Bytes, DevPos};
 
 /// Why DRBD itself would see what it sees here; nothing where it sees the only resource.
@@ -75,8 +75,8 @@ fn end(level: &Level) -> DevPos {
 }
 
 /// Who lives on the disk, a line each, and what that tells of the levels.
-pub(crate) fn occupants(levels: &[Level], evidence: &[Evidence]) -> Vec<String> {
-    evidence
+pub(crate) fn occupants(levels: &[Level], residents: &[Resident]) -> Vec<String> {
+    residents
         .iter()
         .map(|one| match one.occupant.end {
             Some(end) if !one.occupant.is_believable() => format!(
@@ -103,7 +103,7 @@ pub(crate) fn occupants(levels: &[Level], evidence: &[Evidence]) -> Vec<String> 
 }
 
 /// Where an end lies among the devices.
-fn where_it_ends(levels: &[Level], one: &Evidence) -> Option<String> {
+fn where_it_ends(levels: &[Level], one: &Resident) -> Option<String> {
     if let Some(beyond) = one.beyond(levels) {
         let outermost = device_name(levels, levels.first()?);
         return Some(format!(

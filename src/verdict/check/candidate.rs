@@ -14,7 +14,7 @@ pub(super) const BLOCK_SECTORS: i64 = 8;
 
 /// A superblock that stands where DRBD looks on a device.
 #[derive(Clone, Copy, Debug)]
-pub struct Subject<'a> {
+pub struct Candidate<'a> {
     /// What it says.
     pub superblock: &'a Superblock,
     /// Where it begins.
@@ -58,7 +58,7 @@ impl At {
     }
 }
 
-impl<'a> Subject<'a> {
+impl<'a> Candidate<'a> {
     /// A level that was found, on the device that holds it: the image, or the DRBD device of the level around it.
     ///
     /// Where it does not stand where DRBD looks on that device, it is judged on the one that it was laid out for.

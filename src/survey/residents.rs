@@ -8,7 +8,7 @@ use crate::units::{Bytes, DevPos};
 
 /// Somebody who lives on the disk, and the level that it fits on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Evidence {
+pub struct Resident {
     /// Who, and up to where.
     pub occupant: Occupant,
     /// The innermost level, by its place in the list, on whose DRBD device it ends; `None` where it ends on none, or does not say where.
@@ -20,7 +20,7 @@ pub struct Evidence {
 /// # Errors
 ///
 /// What reading met.
-pub fn evidence(device: Window<'_>, levels: &[Level]) -> Result<Vec<Evidence>> {
+pub fn residents(device: Window<'_>, levels: &[Level]) -> Result<Vec<Resident>> {
     if !levels.iter().all(|level| level.layout.index.is_internal()) {
         return Ok(Vec::new());
     }
@@ -40,7 +40,7 @@ pub fn evidence(device: Window<'_>, levels: &[Level]) -> Result<Vec<Evidence>> {
     let fits = |end: DevPos| sizes.iter().rposition(|size| end.from_start() <= *size);
     Ok(found
         .into_iter()
-        .map(|occupant| Evidence {
+        .map(|occupant| Resident {
             occupant,
             level: occupant.end.and_then(fits),
         })
@@ -52,7 +52,7 @@ fn device_size(level: &Level) -> Bytes {
     level.drbd_device().to_bytes().unwrap_or(Bytes::ZERO)
 }
 
-impl Evidence {
+impl Resident {
     /// How far before the end of its level's device it ends.
     #[must_use]
     pub fn room(&self, levels: &[Level]) -> Option<Bytes> {
@@ -81,7 +81,7 @@ mod tests {
     use crate::units::{ImagePos, SECTOR_SIZE};
 
     /// A stack of two in 64 MiB, with an XFS of so many sectors.
-    fn with_xfs(sectors: impl Fn(&[Level]) -> u64) -> (Vec<Level>, Vec<Evidence>) {
+    fn with_xfs(sectors: impl Fn(&[Level]) -> u64) -> (Vec<Level>, Vec<Resident>) {
         let size = Bytes::new(64 << 20);
         let mut image = MemImage::new(size);
         let plan = [Planned::v08(), Planned::v09(2)];
@@ -93,7 +93,7 @@ mod tests {
         let mut xfs = *b"XFSB\0\0\x02\0\0\0\0\0\0\0\0\0";
         xfs[8..].copy_from_slice(&sectors(&levels).to_be_bytes());
         image.write_all_at(ImagePos::START, &xfs).unwrap();
-        let found = evidence(Window::whole(&image), &levels).unwrap();
+        let found = residents(Window::whole(&image), &levels).unwrap();
         (levels, found)
     }
 
@@ -138,7 +138,7 @@ mod tests {
             .flat_map(u32::to_le_bytes)
             .collect();
         image.write_all_at(ImagePos::new(at), &superblock).unwrap();
-        let found = evidence(Window::whole(&image), &levels).unwrap();
+        let found = residents(Window::whole(&image), &levels).unwrap();
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(found[0].level, Some(0));
     }

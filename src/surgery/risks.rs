@@ -1,6 +1,6 @@
-//! Who is at stake where metadata is written: whoever lives on the device, known or unknown.
+//! What metadata that is written may overwrite: whoever lives on the device, known or unknown.
 //!
-//! [`unknown_ends`] refuses what would certainly destroy somebody's end, and notes what is doubtful; [`at_stake`] is what a question names.
+//! [`unknown_ends`] refuses what would certainly destroy somebody's end, and notes what is doubtful; [`at_risk`] is what a question names.
 //! Nobody should go on without having asked it.
 
 mod neighbours;
@@ -27,7 +27,7 @@ const BEGINNING: Bytes = Bytes::new(64 << 20);
 /// What is overwritten, or may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum AtStake {
+pub enum AtRisk {
     /// Metadata that DRBD would find.
     Metadata {
         /// Its format.
@@ -59,7 +59,7 @@ pub enum AtStake {
     },
 }
 
-impl fmt::Display for AtStake {
+impl fmt::Display for AtRisk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Metadata { format, at } => {
@@ -138,12 +138,12 @@ const TAIL_BLOCK: Bytes = Bytes::new(256 << 10);
 /// # Errors
 ///
 /// What reading the device met.
-pub fn doubtful(device: Window<'_>, area: &Range<DevPos>) -> Result<Vec<AtStake>> {
+pub fn doubtful(device: Window<'_>, area: &Range<DevPos>) -> Result<Vec<AtRisk>> {
     let found = occupants(device)?.into_iter().filter_map(|occupant| {
         let kind = occupant.kind;
         doubt(&occupant, area).map(|doubt| match doubt {
-            Doubt::Tail(at) => AtStake::Tail { kind, at },
-            Doubt::UnknownEnd => AtStake::UnknownEnd { kind },
+            Doubt::Tail(at) => AtRisk::Tail { kind, at },
+            Doubt::UnknownEnd => AtRisk::UnknownEnd { kind },
         })
     });
     Ok(found.collect())
@@ -154,7 +154,7 @@ pub fn doubtful(device: Window<'_>, area: &Range<DevPos>) -> Result<Vec<AtStake>
 /// # Errors
 ///
 /// What reading the device met.
-pub fn at_stake(device: Window<'_>, layout: &MdLayout) -> Result<Vec<AtStake>> {
+pub fn at_risk(device: Window<'_>, layout: &MdLayout) -> Result<Vec<AtRisk>> {
     let mut found = Vec::new();
     for at in superblocks_at_risk(device, layout)? {
         let mut block = [0; SUPERBLOCK_LEN];
@@ -163,7 +163,7 @@ pub fn at_stake(device: Window<'_>, layout: &MdLayout) -> Result<Vec<AtStake>> {
             && let Some(superblock) = Superblock::decode(&block)
         {
             let format = superblock.format();
-            found.push(AtStake::Metadata { format, at });
+            found.push(AtRisk::Metadata { format, at });
         }
     }
     let has_metadata = !found.is_empty();
@@ -172,11 +172,11 @@ pub fn at_stake(device: Window<'_>, layout: &MdLayout) -> Result<Vec<AtStake>> {
         return Ok(found);
     }
     let data = first_data(device, &layout.whole)?;
-    found.extend(data.map(|at| AtStake::Data { at }));
+    found.extend(data.map(|at| AtRisk::Data { at }));
     if found.is_empty() && layout.index.is_internal() && occupants(device)?.is_empty() {
         let end = layout.whole.start.min(DevPos::at(BEGINNING));
         let first = first_data(device, &(DevPos::START..end))?;
-        found.extend(first.map(|at| AtStake::Unknown { at }));
+        found.extend(first.map(|at| AtRisk::Unknown { at }));
     }
     Ok(found)
 }
