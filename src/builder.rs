@@ -46,7 +46,7 @@ pub enum External {
     Indexed(u8),
 }
 
-/// Writes a stack of resources with internal metadata, the outermost first, and tells where everything lies.
+/// Writes a stack of resources with internal metadata, the outermost first, and returns where everything lies.
 ///
 /// The outermost resource's backing device begins at `base` of the image and has `backing`; each further one's backing device is the DRBD
 /// device of the resource before.

@@ -107,7 +107,7 @@ pub fn run(args: &[OsString], out: &mut Streams<'_>) -> Outcome {
     outcome
 }
 
-/// Runs what the arguments say, and tells what went wrong.
+/// Runs what the arguments say, and reports what went wrong.
 fn run_parsed(cli: &Cli, args: &[OsString], json: bool, out: &mut Streams<'_>) -> Outcome {
     let mut counted = Counted {
         out: &mut *out.stdout,

@@ -326,7 +326,7 @@ impl fmt::Display for UtilsVersion {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
-    /// The activity log was not applied: the bitmap alone does not tell what is out of sync.
+    /// The activity log was not applied: the bitmap alone does not show what is out of sync.
     #[error(
         "superblock at {at} ({format}): metadata is unclean, expected the activity log to be applied"
     )]

@@ -5,7 +5,7 @@ use crate::units::{Bytes, DevPos, ImagePos, Sectors};
 
 /// Where a resource's metadata was put, and what that leaves for its DRBD device.
 ///
-/// Positions are the device's that holds the metadata; [`Self::image_pos`] tells where they are in the image.
+/// Positions are the device's that holds the metadata; [`Self::image_pos`] returns where they are in the image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Built {
     number: u8,

@@ -12,7 +12,7 @@ use crate::units::{BitmapIndex, BmBit, Bytes, DevPos, NodeId, Sectors};
 const FLAGS_USED: u32 = 0x11;
 /// `MDF_AL_CLEAN`: the activity log was applied.
 const AL_CLEAN: u32 = 0x80;
-/// `MDF_PEER_DEVICE_SEEN | MDF_NODE_EXISTS`: a peer that was met.
+/// `MDF_PEER_DEVICE_SEEN | MDF_NODE_EXISTS`: a peer that was connected.
 const PEER_FLAGS_USED: u32 = 0x1_0010;
 
 /// The size a superblock gives its DRBD device.
@@ -52,7 +52,7 @@ impl Default for Peer {
 }
 
 impl Peer {
-    /// A peer that was met, with that bitmap slot.
+    /// A peer that was connected, with that bitmap slot.
     #[must_use]
     pub fn in_slot(slot: BitmapIndex) -> Self {
         Self {

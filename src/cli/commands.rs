@@ -37,22 +37,22 @@ macro_rules! commands {
 
 commands! {
     "Look" {
-        "probe" #[doc = "Tell in one line and one exit status whether metadata is there, for scripts"] Probe(probe::ProbeArgs);
+        "probe" #[doc = "Say in one line, and by exit status, whether metadata is there: for scripts"] Probe(probe::ProbeArgs);
         "locate" #[doc = "Find every level of a stack, outermost first"] Locate(locate::LocateArgs);
         "show" #[doc = "Show all that the metadata says, decoded, and how much is out of sync"] Show(show::ShowArgs);
         "check" #[doc = "Judge every resource: what DRBD would refuse, what is damaged, and what to do"] Check(check::CheckArgs);
-        "compare" #[doc = "Tell what connecting replicas will decide: who sends to whom, how much, and what stands in the way"] Compare(compare::CompareArgs);
+        "compare" #[doc = "Predict what connecting replicas will decide: who sends to whom, how much, and what stands in the way"] Compare(compare::CompareArgs);
         "al" #[doc = "Show a resource's activity log, and which extents it marks"] Al(al::AlArgs);
         "bitmap" #[doc = "Show which ranges each bitmap slot has out of sync; set and clear bits"] Bitmap(bitmap::BitmapArgs);
         "diff" #[doc = "Compare the data of two replicas, and say what of the differences their bitmaps know"] Diff(diff::DiffArgs);
-        "files" #[doc = "Tell whose the ranges out of sync are: partition, volume, file system and file"] Files(files::FilesArgs);
+        "files" #[doc = "Name the owners of out-of-sync ranges: partition, volume, file system and file"] Files(files::FilesArgs);
     }
     "Take out" {
         "export" #[doc = "Print a resource's metadata as drbdmeta's dump-md does, for restore-md"] Export(export::ExportArgs);
     }
     "Put in" {
-        "plan" #[doc = "Tell each way to adopt a resource, whether it works here, and its commands"] Plan(plan::PlanArgs);
-        "fit" #[doc = "Tell what DRBD needs and leaves on a disk: from a disk's size the device's, or the other way round"] Fit(fit::FitArgs);
+        "plan" #[doc = "List each way to adopt a resource, whether it works here, and its commands"] Plan(plan::PlanArgs);
+        "fit" #[doc = "Calculate what DRBD needs and leaves on a disk: from a disk's size the device's, or the other way round"] Fit(fit::FitArgs);
         "adopt" #[doc = "Put a resource's metadata where DRBD looks on this disk"] Adopt(adopt::AdoptArgs);
         "relocate" #[doc = "Move this node's own metadata: after its disk grew, before it shrinks, to a meta device and back"] Relocate(relocate::RelocateArgs);
         "import" #[doc = "Put a dump's metadata on a disk, where DRBD looks for it"] Import(import::ImportArgs);

@@ -218,7 +218,7 @@ fn hint_of(error: &Error) -> Option<&'static str> {
             "a live or crashed node left it so; --apply-al applies the activity log: export in the exported text, without touching the image, adopt in what it writes",
         ),
         Error::Refused(Refused::LogIncomplete { .. }) => Some(
-            "`mdtool al` tells what is missing; --mark-all marks everything out of sync, and a full resync from or to a peer follows",
+            "`mdtool al` shows what is missing; --mark-all marks everything out of sync, and a full resync from or to a peer follows",
         ),
         Error::Io(error) => hint_of_io(error),
         Error::Refused(Refused::UncleanDump { .. }) => Some(
@@ -327,7 +327,7 @@ fn hint_of_io(error: &IoError) -> Option<&'static str> {
 
 const fn hint_of_stream(fault: &StreamFault) -> &'static str {
     match fault.problem {
-        StreamProblem::Cut { .. } => "what the sender itself says tells why it stopped",
+        StreamProblem::Cut { .. } => "the sender's own messages say why it stopped",
         StreamProblem::Magic => {
             "the other end of the pipe has to be `mdtool copy SOURCE -`, and nothing else may write to it"
         }

@@ -12,7 +12,7 @@ pub(super) fn begins(line: &[u8]) -> bool {
     BEGINS.iter().any(|begins| line.starts_with(begins))
 }
 
-/// Whether a text that begins so has a dump in it: what reads dumps tells what is wrong with it where it is UTF-16, or not the first in its
+/// Whether a text that begins so has a dump in it: what reads dumps reports what is wrong with it where it is UTF-16, or not the first in its
 /// file.
 #[must_use]
 pub fn is_dump(beginning: &[u8]) -> bool {

@@ -175,7 +175,7 @@ impl<'a> Lexer<'a> {
         }))
     }
 
-    /// What the text is instead of a dump, as far as the place of an error tells.
+    /// What the text is instead of a dump, judged by the place of an error.
     fn cause(&self, token: Token, expected: Wanted) -> Option<Cause> {
         let bytes = self.bytes(token);
         match expected {

@@ -1,4 +1,4 @@
-//! Where the metadata lay that a dump was made of, as its comments tell.
+//! Where the metadata lay that a dump was made of, as its comments say.
 //!
 //! Nothing that restores a dump looks at them. They are evidence of the disk, no more: whoever edits a dump leaves them as they were.
 

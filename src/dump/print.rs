@@ -12,7 +12,7 @@ use crate::format::metadata::{
 use crate::format::superblock::{AlState, Uuid};
 use crate::units::{BitmapIndex, Bytes, Sectors};
 
-/// The two header lines that tell where a dump came from.
+/// The two header lines that say where a dump came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preamble {
     /// When: `%Y-%m-%d %H:%M:%S %z [unix time]`.
@@ -28,7 +28,7 @@ pub struct Preamble {
 ///
 /// # Errors
 ///
-/// [`crate::error::Unsupported`] where `compat` cannot express the metadata; what reading the bitmap or writing to `out` met.
+/// [`crate::error::Unsupported`] where `compat` cannot express the metadata; errors of reading the bitmap or writing to `out`.
 pub fn print(
     out: &mut dyn Write,
     header: &Header,

@@ -73,7 +73,7 @@ impl fmt::Display for Note {
 
 /// A dump as it is read: its header at once, its bitmaps one after the other.
 ///
-/// Of the text a window of about 1 MiB is held, and of a bitmap 256 KiB, however long they are. [`DumpReader::finish`] tells whether the
+/// Of the text a window of about 1 MiB is held, and of a bitmap 256 KiB, however long they are. [`DumpReader::finish`] returns whether the
 /// rest of the text is a dump's, too.
 pub struct DumpReader<'a> {
     lexer: Lexer<'a>,
@@ -127,7 +127,7 @@ impl<'a> DumpReader<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Syntax`] where it does not parse, [`crate::error::Refused::UncleanDump`], or what reading met.
+    /// [`Error::Syntax`] where it does not parse, [`crate::error::Refused::UncleanDump`], or read errors.
     pub fn new(read: impl Read + 'a) -> Result<Self> {
         Self::of(read, Unclean::Refused)
     }
@@ -136,7 +136,7 @@ impl<'a> DumpReader<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Syntax`] where it does not parse, or what reading met.
+    /// [`Error::Syntax`] where it does not parse, or read errors.
     pub fn looking(read: impl Read + 'a) -> Result<Self> {
         Self::of(read, Unclean::Accepted)
     }
@@ -157,7 +157,7 @@ impl<'a> DumpReader<'a> {
         })
     }
 
-    /// What the comments before the bitmaps tell of the disk.
+    /// What the comments before the bitmaps say about the disk.
     #[must_use]
     pub const fn places(&self) -> Places {
         self.lexer.places()
@@ -179,7 +179,7 @@ impl<'a> DumpReader<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Syntax`] where it does not parse or something follows the last bitmap, or what reading met.
+    /// [`Error::Syntax`] where it does not parse or something follows the last bitmap, or read errors.
     pub fn finish(mut self) -> Result<()> {
         self.go_to(self.header.geometry.max_peers)?;
         let token = self.lexer.peek()?;

@@ -164,9 +164,9 @@ pub enum EditRefusal {
         /// Whether it is a block device.
         found: bool,
     },
-    /// Nothing that the undo file tells of is there.
+    /// Nothing that the undo file describes is there.
     #[error(
-        "target: holds nothing of what the undo file tells of, expected the disk it was made for"
+        "target: holds nothing of what the undo file describes, expected the disk it was made for"
     )]
     OtherTarget,
     /// The target went on after the change.

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! A transaction has up to 64 updates, and the *context*: what 919 consecutive slots held before these updates. The window moves on with
-//! every transaction, so a few of them in a row tell the whole table. DRBD limits the table to `(N - 1) * 919` slots: a ring tells it all
+//! every transaction, so a few of them in a row cover the whole table. DRBD limits the table to `(N - 1) * 919` slots: a ring covers it all
 //! even without the one transaction that is being written. The logs of 0.7 to 8.3 are the same with sectors, one update and 61 slots.
 //!
 //! # When the active extents are complete
@@ -23,7 +23,7 @@
 //!    written, and so none after it. Or it is invalid, and no other is: then a crash interrupted that transaction, as a crash can do to one
 //!    transaction only, and nothing was written to its extents yet. With a second invalid block, a crash does not explain what happened,
 //!    and the next transaction may have been whole and in use before it was lost.
-//! 2. *every slot is known*. In an unbroken run of numbers up to the newest, a slot that one transaction tells of is known for good: each
+//! 2. *every slot is known*. In an unbroken run of numbers up to the newest, a slot that one transaction covers is known for good: each
 //!    later change would be an update in the run. So either every slot of the newest transaction's table is told of in that run, whatever
 //!    became of the transactions before it; or the table was empty at some time in that run: before the first transaction since the log was
 //!    initialised, which the blank block before it proves, or where the table's size changed, since DRBD makes it anew then.

@@ -36,7 +36,7 @@ pub fn slot_len(on_disk: u64, slot: u64, max_peers: u64) -> u64 {
 ///
 /// # Errors
 ///
-/// What reading the words met.
+/// Errors of reading the words.
 pub fn count_set(words: &mut dyn SlotWords, bits: u64) -> Result<u64> {
     let mut left = bits;
     let mut set: u64 = 0;

@@ -29,7 +29,7 @@ pub struct Header {
     pub la_size: Sectors,
     /// Size of the activity log's table of active extents; the text format carries it as a comment only.
     pub al_nr_extents: u32,
-    /// Whether the bitmap alone tells what is out of sync.
+    /// Whether the bitmap alone shows what is out of sync.
     pub al_state: AlState,
     /// What differs between formats.
     pub generation: Generation,
@@ -194,7 +194,7 @@ pub trait SlotWords {
     ///
     /// # Errors
     ///
-    /// What reading them met.
+    /// Errors of reading them.
     fn next_run(&mut self) -> Result<Option<Run<'_>>>;
 }
 
@@ -206,6 +206,6 @@ pub trait Bitmap {
     ///
     /// # Errors
     ///
-    /// What reading them met.
+    /// Errors of reading them.
     fn slot(&mut self, slot: BitmapIndex) -> Result<Box<dyn SlotWords + '_>>;
 }

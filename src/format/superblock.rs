@@ -34,7 +34,7 @@ const SECTORS_PER_KIB: u64 = 2;
 /// The granularity of formats that do not say one.
 const BYTES_PER_BIT_V07: u32 = 4096;
 
-/// Whether the bitmap alone tells what is out of sync.
+/// Whether the bitmap alone shows what is out of sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AlState {
     /// The activity log was applied to the bitmap.

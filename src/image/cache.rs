@@ -56,7 +56,7 @@ fn section(start: ImagePos, end: ImagePos) -> Range<ImagePos> {
     start..advanced(start, rest.min(SECTION))
 }
 
-/// Whether a section is out of the cache, as far as a byte of its middle tells; an answer that is none is no.
+/// Whether a section is out of the cache, judged by a byte in its middle; an unknown answer counts as no.
 fn is_cold(file: &ImageFile, section: &Range<ImagePos>) -> bool {
     let len = section.end.bytes_since(section.start);
     let half = len.map_or(Bytes::ZERO, |len| Bytes::new(len.get() / 2));

@@ -15,7 +15,7 @@ pub enum Access {
     Written,
 }
 
-/// An image that tells of what is read and written of it, piece by piece, each when it is done.
+/// An image that reports what is read and written of it, piece by piece, each when it is done.
 pub struct Watched<I, W> {
     image: I,
     watch: W,

@@ -7,7 +7,7 @@
 //! external         |<- inner device ->| …                       sb | log | bitmap      in a file of its own
 //! ```
 //!
-//! [`ways`] tells which of these a given disk allows, with the arithmetic. An [`Adoption`] drafts one of them; nothing here writes.
+//! [`strategies`] returns which of these a given disk allows, with the arithmetic. An [`Adoption`] drafts one of them; nothing here writes.
 
 mod adoption;
 mod refusal;
@@ -197,7 +197,7 @@ impl Strategies {
 ///
 /// # Errors
 ///
-/// What reading the disk met.
+/// Errors of reading the disk.
 pub fn occupied(level: &Level, device: Window<'_>) -> Result<Option<Obstacle>> {
     let data = data(level);
     let beyond = |end: &DevPos| *end > DevPos::at(data);

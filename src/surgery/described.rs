@@ -44,7 +44,7 @@ impl Described {
     ///
     /// # Errors
     ///
-    /// What reading it met; [`PlaceRefusal`] where there is no disk that it could be of.
+    /// Errors of reading it; [`PlaceRefusal`] where there is no disk that it could be of.
     pub fn of(mut dump: DumpReader<'_>) -> Result<Self> {
         let header = dump.header().clone();
         let (size, layout, told) = place(&header, &dump.places())?;
@@ -132,7 +132,7 @@ fn place_of(word: u64, slots: usize) -> (u64, usize) {
 
 /// What kernels would answer to the superblock that a dump describes, once its log is applied.
 ///
-/// Where its comments tell the disk, it is judged there, whether the size fits that or not; else only what does not depend on the place.
+/// Where its comments describe the disk, it is judged there, whether the size fits that or not; else only what does not depend on the place.
 #[must_use]
 pub fn refusals(header: &Header, places: &Places) -> Vec<AttachRefusal> {
     let lay = |(index, size)| {

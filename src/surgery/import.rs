@@ -123,7 +123,7 @@ impl fmt::Display for Note {
             ),
             Self::UnknownEnd { kind } => write!(
                 f,
-                "{kind}: does not say where it ends; whether that is overwritten cannot be told"
+                "{kind}: does not say where it ends; whether that is overwritten is unknown"
             ),
             Self::Tail { kind, at } => write!(f, "{kind}: its block at {at} is overwritten"),
         }
@@ -134,7 +134,7 @@ impl fmt::Display for Note {
 ///
 /// # Errors
 ///
-/// [`PlaceRefusal`] where it does not fit, or somebody else's end is there; what reading the device met.
+/// [`PlaceRefusal`] where it does not fit, or somebody else's end is there; errors of reading the device.
 pub fn plan(device: Window<'_>, mut header: Header, options: &ImportOptions) -> Result<Import> {
     if let Some(flags) = options.flags {
         header.replace_flags(flags)?;

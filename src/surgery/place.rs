@@ -109,7 +109,7 @@ pub fn place_over(
 ///
 /// # Errors
 ///
-/// What reading the device met.
+/// Errors of reading the device.
 pub fn superblocks_at_risk(window: Window<'_>, layout: &MdLayout) -> Result<Vec<DevPos>> {
     let size = window.size();
     let mut places = vec![layout.md];

@@ -153,7 +153,7 @@ pub fn for_size(level: &Level, disk: Bytes, size: Bytes) -> Result<MdLayout> {
 ///
 /// # Errors
 ///
-/// [`RelocateRefusal`]; [`PlaceRefusal`] where the DRBD device and its metadata do not fit; what reading the disk met.
+/// [`RelocateRefusal`]; [`PlaceRefusal`] where the DRBD device and its metadata do not fit; errors of reading the disk.
 pub fn inside(level: &Level, header: &Header, disk: Window<'_>) -> Result<MdLayout> {
     if let Some(at) = foreign(disk, header)? {
         return Err(RelocateRefusal::ForeignDisk { at }.into());

@@ -83,7 +83,7 @@ impl fmt::Display for AtRisk {
 ///
 /// # Errors
 ///
-/// [`PlaceRefusal::Occupied`], [`PlaceRefusal::Disk`], [`PlaceRefusal::Shared`]; what reading the device met.
+/// [`PlaceRefusal::Occupied`], [`PlaceRefusal::Disk`], [`PlaceRefusal::Shared`]; errors of reading the device.
 pub fn unknown_ends(device: Window<'_>, layout: &MdLayout) -> Result<Vec<Note>> {
     let first = layout.whole.start;
     let mut notes = Vec::new();
@@ -137,7 +137,7 @@ const TAIL_BLOCK: Bytes = Bytes::new(256 << 10);
 ///
 /// # Errors
 ///
-/// What reading the device met.
+/// Errors of reading the device.
 pub fn doubtful(device: Window<'_>, area: &Range<DevPos>) -> Result<Vec<AtRisk>> {
     let found = occupants(device)?.into_iter().filter_map(|occupant| {
         let kind = occupant.kind;
@@ -153,7 +153,7 @@ pub fn doubtful(device: Window<'_>, area: &Range<DevPos>) -> Result<Vec<AtRisk>>
 ///
 /// # Errors
 ///
-/// What reading the device met.
+/// Errors of reading the device.
 pub fn at_risk(device: Window<'_>, layout: &MdLayout) -> Result<Vec<AtRisk>> {
     let mut found = Vec::new();
     for at in superblocks_at_risk(device, layout)? {

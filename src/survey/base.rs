@@ -132,7 +132,7 @@ impl<'a> Holders<'a> {
     ///
     /// # Errors
     ///
-    /// What reading the records met: the partition table, the labels of LVM, md and bcache, and the text of a volume group.
+    /// Errors of reading the records: the partition table, the labels of LVM, md and bcache, and the text of a volume group.
     pub fn inside(&self, md: DevPos, superblock: &Superblock) -> Result<Option<Inside>> {
         let first = md.checked_offset(superblock.bm_offset());
         let Some(first) = first.filter(|first| *first < md) else {

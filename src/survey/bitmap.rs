@@ -56,7 +56,7 @@ impl<'a> OnDiskBitmap<'a> {
     ///
     /// # Errors
     ///
-    /// What asking the system met.
+    /// Errors of the system call.
     pub fn data_at_most(&self, most: Bytes) -> Result<Bytes> {
         let end = self.start.checked_add(self.size()).unwrap_or(self.start);
         let (mut at, mut found) = (self.start, Bytes::ZERO);

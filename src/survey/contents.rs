@@ -7,7 +7,7 @@ use crate::image::Window;
 use crate::survey::occupants::{Occupant, occupants};
 use crate::units::{Bytes, DevPos, range_len};
 
-/// How much of a device is read to tell that it is blank; the search has read it before, so it is at hand.
+/// How much of a device is read to see that it is blank; the search has read it before, so it is at hand.
 const BLANK_BUDGET: Bytes = Bytes::new(64 << 20);
 
 /// What is on a device instead of metadata.
@@ -24,7 +24,7 @@ impl Contents {
     ///
     /// # Errors
     ///
-    /// What reading met.
+    /// Read errors.
     pub fn of(device: Window<'_>) -> Result<Self> {
         let occupants = occupants(device)?;
         let blank = occupants.is_empty() && is_blank(device)?;

@@ -60,7 +60,7 @@ pub fn recognise(beginning: &[u8]) -> Option<FileForm> {
 ///
 /// # Errors
 ///
-/// What reading the file's first and last sector met, and two words of a qcow2's reference counts.
+/// Errors of reading the file's first and last sector, and two words of a qcow2's reference counts.
 pub fn container(file: Window<'_>) -> Result<Option<FileForm>> {
     let mut beginning = [0; BEGINNING];
     let len = file.size().to_usize().unwrap_or(BEGINNING).min(BEGINNING);

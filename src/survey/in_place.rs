@@ -34,7 +34,7 @@ pub struct InPlace {
 ///
 /// # Errors
 ///
-/// What reading met: a few blocks.
+/// Errors of reading a few blocks.
 pub fn in_place(device: Window<'_>, located: &Located, index: IndexChoice) -> Result<Vec<InPlace>> {
     let mut found = Vec::new();
     let first = located.levels.first().map(|level| level.found_by);
@@ -114,7 +114,7 @@ fn as_said(superblock: &Superblock, index: MdIndex) -> MdIndex {
 ///
 /// # Errors
 ///
-/// What reading met.
+/// Read errors.
 pub fn in_place_at(device: Window<'_>, at: DevPos, index: IndexChoice) -> Result<Option<InPlace>> {
     let Some(superblock) = superblock_at(device, at)? else {
         return Ok(None);

@@ -147,7 +147,7 @@ impl Level {
         self.layout.device_size(self.superblock.la_size())
     }
 
-    /// The same, where it is known: external metadata that never had a size does not tell what its device could be.
+    /// The same, where it is known: external metadata that never had a size does not limit what its device could be.
     #[must_use]
     pub fn known_drbd_device(&self) -> Option<Sectors> {
         let told = self.layout.index.is_internal() || self.superblock.la_size() != Sectors::ZERO;
@@ -173,7 +173,7 @@ impl Level {
     ///
     /// # Errors
     ///
-    /// What reading the bitmap met.
+    /// Errors of reading the bitmap.
     pub fn out_of_sync(&self, device: Window<'_>, budget: Bytes) -> Result<Option<Sectors>> {
         let bitmap = self.bitmap(device);
         if bitmap.data_at_most(budget)? >= budget {
@@ -349,7 +349,7 @@ pub enum Searched {
 ///
 /// # Errors
 ///
-/// What reading met. That there is none is no error.
+/// Read errors. That there is none is no error.
 pub fn locate(device: Window<'_>, options: &LocateOptions) -> Result<Located> {
     chain::Finder::new(device, *options).locate()
 }
@@ -358,7 +358,7 @@ pub fn locate(device: Window<'_>, options: &LocateOptions) -> Result<Located> {
 ///
 /// # Errors
 ///
-/// What reading met.
+/// Read errors.
 pub fn superblocks_in(
     device: Window<'_>,
     range: Range<DevPos>,
@@ -374,7 +374,7 @@ pub fn superblocks_in(
 ///
 /// # Errors
 ///
-/// [`Error::Corrupt`](crate::error::Error::Corrupt) where there is none that counts; what reading met.
+/// [`Error::Corrupt`](crate::error::Error::Corrupt) where there is none that counts; read errors.
 pub fn locate_at(device: Window<'_>, at: DevPos, index: IndexChoice) -> Result<Level> {
     fit::given(device, at, index)
 }

@@ -136,7 +136,7 @@ const LOOKED_AT: Bytes = Bytes::new(128 << 10);
 ///
 /// # Errors
 ///
-/// What reading the device met: its first 128 KiB, and a few dozen blocks further on and near its end.
+/// Errors of reading the device: its first 128 KiB, and a few dozen blocks further on and near its end.
 pub fn occupants(device: Window<'_>) -> Result<Vec<Occupant>> {
     let len = device.size().min(LOOKED_AT);
     let mut bytes = vec![0; len.to_usize().unwrap_or(0)];

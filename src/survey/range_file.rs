@@ -18,7 +18,7 @@ use std::ops::Range;
 use crate::error::{IoError, IoOp, Refusal, Result};
 use crate::units::{Bytes, DevPos};
 
-/// What of a file tells its form.
+/// What shows the form of a file.
 const BEGINNING: u64 = 4096;
 /// A line longer than that is none of ours: the longest names are shorter.
 const LONGEST_LINE: u64 = 16 << 10;
@@ -96,7 +96,7 @@ struct State {
 }
 
 impl<R: Read> RangeFile<R> {
-    /// Reads the beginning, which tells the form; `of_line` reads a line where that is a range each.
+    /// Reads the beginning, which shows the form; `of_line` reads a line where that is a range each.
     ///
     /// # Errors
     ///

@@ -19,7 +19,7 @@ pub struct Resident {
 ///
 /// # Errors
 ///
-/// What reading met.
+/// Read errors.
 pub fn residents(device: Window<'_>, levels: &[Level]) -> Result<Vec<Resident>> {
     if !levels.iter().all(|level| level.layout.index.is_internal()) {
         return Ok(Vec::new());

@@ -83,7 +83,7 @@ impl Refusal for WindowRefusal {}
 ///
 /// # Errors
 ///
-/// What reading the partition table met.
+/// Errors of reading the partition table.
 pub fn partition_at(image: Window<'_>, start: DevPos) -> Result<Option<Partition>> {
     let found = partition_table(image)?;
     let begins = |partition: &Partition| partition.start == start;
@@ -95,7 +95,7 @@ pub fn partition_at(image: Window<'_>, start: DevPos) -> Result<Option<Partition
 ///
 /// # Errors
 ///
-/// [`WindowRefusal`]; what reading the partition table met.
+/// [`WindowRefusal`]; errors of reading the partition table.
 pub fn hold(image: Window<'_>, start: DevPos, len: Bytes) -> Result<()> {
     if start == DevPos::START {
         return Ok(());

@@ -87,7 +87,7 @@ pub(super) struct Lengths {
     after: bool,
 }
 
-/// Compares the targets' lengths with what an undo file tells of them.
+/// Compares the targets' lengths with what an undo file says about them.
 pub(super) fn lengths<R: ReadAt>(undo: &UndoFile<R>, targets: &[&dyn ReadAt]) -> Result<Lengths> {
     let identities = &undo.identity().targets;
     let (found, expected) = (targets.len(), identities.len());
@@ -111,7 +111,7 @@ pub(super) fn lengths<R: ReadAt>(undo: &UndoFile<R>, targets: &[&dyn ReadAt]) ->
     Ok(all)
 }
 
-/// Compares targets with what an undo file tells of them.
+/// Compares targets with what an undo file says about them.
 pub(super) fn check<R: ReadAt>(undo: &UndoFile<R>, targets: &[&dyn ReadAt]) -> Result<UndoCheck> {
     let lengths = lengths(undo, targets)?;
     let mut tally = Tally {

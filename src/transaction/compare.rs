@@ -81,7 +81,7 @@ pub(super) fn read_data(target: &dyn ReadAt, at: ImagePos, buffer: &mut [u8]) ->
 
 /// Reads from a target as if it had not been cut off: what lies behind its end reads as zeros.
 ///
-/// Only for a target whose size is known to be one that its undo file tells of.
+/// Only for a target whose size is known to be one that its undo file describes.
 pub(super) fn read(target: &dyn ReadAt, at: ImagePos, buffer: &mut [u8]) -> Result<()> {
     let there = target.size().saturating_sub(at.from_start());
     let there = there.to_usize().unwrap_or(usize::MAX).min(buffer.len());

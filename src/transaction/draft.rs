@@ -279,7 +279,7 @@ impl<'a> Draft<'a> {
         self.outline.covers(self.on, range)
     }
 
-    /// Writes the end of the undo file, and tells what it all comes to.
+    /// Writes the end of the undo file, and returns what it comes to.
     pub(super) fn finish(mut self) -> Result<Summary> {
         self.leave_area()?;
         Ok(Summary {

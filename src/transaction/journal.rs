@@ -155,7 +155,7 @@ impl<'a> JournalWriter<'a> {
         let words = [before, after].map(repeated_word);
         let [before_word, after_word] = words;
         let [before_known, after_known] = &mut self.known;
-        // The head tells the checksums of the contents, and comes before them.
+        // The head holds the checksums of the contents, and comes before them.
         let mut contents = crc32fast::Hasher::new();
         let head = RecordHead {
             at: at.get(),

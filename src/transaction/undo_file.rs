@@ -54,7 +54,7 @@ pub(super) type VisitFrame<'a> = &'a mut dyn FnMut(u64, &Region, Frame<'_>) -> R
 pub(super) type Visit<'a> = &'a mut dyn FnMut(u64, &Region, &Record) -> Result<()>;
 
 impl<R: ReadAt> UndoFile<R> {
-    /// Reads `file` from end to end and verifies it; nothing but what it tells of the regions is kept in memory.
+    /// Reads `file` from end to end and verifies it; nothing but its description of the regions is kept in memory.
     ///
     /// # Errors
     ///

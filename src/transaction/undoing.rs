@@ -48,7 +48,7 @@ impl<R: ReadAt> UndoFile<R> {
     /// Puts back what was there before the change, syncs it and reads it back.
     ///
     /// With `force` what was written since is overwritten, and what is as before already is written again; a target that holds nothing of
-    /// what this file tells of is refused all the same. What is overwritten is gone: [`Self::prepare_undo`] keeps it.
+    /// what this file describes is refused all the same. What is overwritten is gone: [`Self::prepare_undo`] keeps it.
     ///
     /// # Errors
     ///

@@ -4,7 +4,7 @@
 //! [`Finding`]; that there is one is no error.
 //!
 //! A superblock is judged where it stands. That may be a level of the stack, or one that [`crate::survey::locate`] does not take for metadata,
-//! because its fields contradict its place: [`in_place`] finds those, since DRBD would look at just them. [`attach`] alone tells what
+//! because its fields contradict its place: [`in_place`] finds those, since DRBD would look at just them. [`attach`] alone returns what
 //! kernels would answer, and reads nothing.
 //!
 //! Nothing here reads more than a bound that does not depend on the disk, unless [`CheckOptions::full`] asks for that.

@@ -1,4 +1,4 @@
-//! What attaching and connecting will meet, as far as one disk's metadata tells: [`crate::verdict::handshake`] asked of one side.
+//! What happens at attaching and connecting, as far as one disk's metadata shows: [`crate::verdict::handshake`] asked of one side.
 
 use std::fmt;
 
@@ -42,7 +42,7 @@ pub enum Forecast {
 }
 
 impl Forecast {
-    /// Whether the peer has a say in it: once that is known, [`crate::verdict::handshake`] tells what comes of it.
+    /// Whether the peer has a say in it: once that is known, [`crate::verdict::handshake`] answers what comes of it.
     #[must_use]
     pub const fn is_of_connecting(&self) -> bool {
         match self {
@@ -92,11 +92,11 @@ impl fmt::Display for Forecast {
     }
 }
 
-/// What this level's metadata tells of attaching and connecting.
+/// What this level's metadata says about attaching and connecting.
 ///
 /// # Errors
 ///
-/// What reading the bitmap met.
+/// Errors of reading the bitmap.
 pub fn forecast(level: &Level, device: Window<'_>) -> Result<Vec<Forecast>> {
     let header = Header::of(&level.superblock);
     let mut found = Vec::new();

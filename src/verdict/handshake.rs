@@ -4,7 +4,7 @@
 //! generations with the other's, by a table of rules for each family of kernels (`rules_8`, `rules_9`); then disk states, roles,
 //! policies and sizes have their say (`settle`, `sizes`). Both sides are asked, and the answers held against each other.
 //!
-//! No I/O here: [`Pair::marks`] tells which slots a resync begins with, and whoever has the bitmaps counts.
+//! No I/O here: [`Pair::marks`] returns the slots that a resync begins with, and whoever has the bitmaps counts.
 
 mod at_attach;
 mod decision;

@@ -36,7 +36,7 @@ pub fn misses_last_bits(superblock: &Superblock) -> bool {
 ///
 /// # Errors
 ///
-/// What reading eight bytes of the bitmap met.
+/// Errors of reading eight bytes of the bitmap.
 pub fn last_words(level: &Level, device: Window<'_>) -> Result<Option<LastBits>> {
     last_words_of(&level.superblock, &level.layout, device)
 }
@@ -45,7 +45,7 @@ pub fn last_words(level: &Level, device: Window<'_>) -> Result<Option<LastBits>>
 ///
 /// # Errors
 ///
-/// What reading eight bytes of the bitmap met.
+/// Errors of reading eight bytes of the bitmap.
 pub fn last_words_of(
     superblock: &Superblock,
     layout: &MdLayout,

@@ -218,7 +218,7 @@ pub enum Damage {
         /// Where its superblock should be.
         superblock: DevPos,
     },
-    /// The node was Primary, and its log does not tell all that it was writing to: `apply-al` cannot mend that.
+    /// The node was Primary, and its log does not cover all that it was writing to: `apply-al` cannot mend that.
     Log(Verdict),
 }
 
@@ -258,7 +258,7 @@ pub enum Moved {
 ///
 /// # Errors
 ///
-/// What reading met, and [`Unsupported::FileForm`](crate::error::Unsupported::FileForm) for an image in another format: [`Status::Error`].
+/// Read errors, and [`Unsupported::FileForm`](crate::error::Unsupported::FileForm) for an image in another format: [`Status::Error`].
 pub fn probe(device: Window<'_>, options: &ProbeOptions) -> Result<Probed> {
     let mut probed = prober::Prober::new(device, *options).look()?;
     if !matches!(probed.answer, Answer::Unseen(_) | Answer::None(_)) {

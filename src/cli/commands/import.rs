@@ -205,7 +205,7 @@ fn tell_notes(reader: &DumpReader<'_>, args: &ImportArgs, out: &mut Streams<'_>)
     }
 }
 
-/// Finds where it goes and who would mind, and tells what differs from the dump.
+/// Finds where it goes and who would mind, and reports what differs from the dump.
 fn judge(
     device: Window<'_>,
     reader: &DumpReader<'_>,

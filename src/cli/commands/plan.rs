@@ -45,7 +45,7 @@ pub(crate) fn run(args: &PlanArgs, _command_line: &str, out: &mut Streams<'_>) -
         ways = ways.but(obstacle);
     }
     let mut forecast = forecast(level, opened.window()).with_context(name)?;
-    // What one disk's metadata tells of connecting is guessed; with the peer at hand it is known.
+    // What one disk's metadata says about connecting is a guess; with the peer at hand it is known.
     forecast.retain(|one| args.peer.is_none() || !one.is_of_connecting());
     let plan = Plan {
         opened,

@@ -11,13 +11,13 @@ pub(super) fn adopt(refusal: &AdoptRefusal) -> &'static str {
             "--node-id N, as the target's drbd.conf has it; a disk that never left its node is for `mdtool relocate`: DRBD 9 does not attach metadata of another node, and the slot that tracked the target must track the source"
         }
         AdoptRefusal::Obstacle(Obstacle::Occupied { .. }) => {
-            "`mdtool locate` tells who lives on which resource: --level adopts that one; wipefs removes the traces of what is no longer used"
+            "`mdtool locate` lists who lives on which resource: --level adopts that one; wipefs removes the traces of what is no longer used"
         }
         AdoptRefusal::Obstacle(_) | AdoptRefusal::BlockDevice | AdoptRefusal::NotTheEnd { .. } => {
-            "`mdtool plan` tells which ways there are, with the numbers"
+            "`mdtool plan` lists the ways there are, with the numbers"
         }
         AdoptRefusal::MetaSize { .. } => {
-            "a new file gets the right size by itself; `mdtool plan` tells the numbers"
+            "a new file gets the right size by itself; `mdtool plan` shows the numbers"
         }
     }
 }
@@ -32,7 +32,7 @@ pub(super) const fn change(refusal: &ChangeRefusal) -> &'static str {
             "`mdtool export` and `mdtool import` move it as it is; DRBD 8's own tools make v08 of it, which can be edited"
         }
         ChangeRefusal::Geometry(_) => {
-            "docs/edit.md has the limits; `mdtool fit` tells what a disk has room for"
+            "docs/edit.md has the limits; `mdtool fit` shows what a disk has room for"
         }
         ChangeRefusal::NoRoom { .. } => {
             "make the disk larger by what is missing and `mdtool relocate` it first, or take the metadata out with -o and put it on a meta device that is large enough"
@@ -103,10 +103,10 @@ pub(super) const fn relocate(refusal: &RelocateRefusal) -> &'static str {
         }
         RelocateRefusal::V07 => "`mdtool export` and `mdtool import --index` move it as a dump",
         RelocateRefusal::LaSize { .. } => {
-            "take a larger disk, or leave the metadata on a meta device: `mdtool fit` tells what a disk has room for"
+            "take a larger disk, or leave the metadata on a meta device: `mdtool fit` shows what a disk has room for"
         }
         RelocateRefusal::ForeignDisk { .. } => {
-            "--data names the disk whose data the metadata is about; where it is this one, `mdtool show` tells what its own metadata says, and `mdtool wipe` takes that away"
+            "--data names the disk whose data the metadata is about; where it is this one, `mdtool show` shows what its own metadata says, and `mdtool wipe` takes that away"
         }
         RelocateRefusal::Shared { .. } => {
             "--meta FILE names another meta device; `mdtool wipe --index indexed:N` takes metadata away that nobody needs"
@@ -133,7 +133,7 @@ pub(super) const fn place(refusal: &PlaceRefusal) -> Option<&'static str> {
         }
         PlaceRefusal::NoNodeIds { .. } => Some("leave out --node-id"),
         PlaceRefusal::NoFlags { .. } => Some("leave out --flags"),
-        PlaceRefusal::Layout(_) => Some("`mdtool fit` tells what a disk has room for"),
+        PlaceRefusal::Layout(_) => Some("`mdtool fit` shows what a disk has room for"),
         PlaceRefusal::Geometry => None,
     }
 }

@@ -74,7 +74,7 @@ fn end(level: &Level) -> DevPos {
     level.layout.whole.end
 }
 
-/// Who lives on the disk, a line each, and what that tells of the levels.
+/// Who lives on the disk, a line each, and what that says about the levels.
 pub(crate) fn occupants(levels: &[Level], residents: &[Resident]) -> Vec<String> {
     residents
         .iter()

@@ -76,7 +76,7 @@ impl Progress {
     }
 }
 
-/// A text that tells how much was read of it.
+/// A text that counts how much of it was read.
 pub(crate) struct Reading<R> {
     text: R,
     progress: Progress,

@@ -28,7 +28,7 @@ impl OfDump {
     /// What positions are worth.
     pub(crate) const fn words(&self) -> &'static str {
         if self.told {
-            "a dump: places are those that its comments tell; its activity log, its data and who else lives there are not in it"
+            "a dump: positions are those in its comments; its activity log, its data and who else lives there are not in it"
         } else {
             "a dump that does not say where it lay: places are those of the smallest disk that fits; its activity log, its data and who else lives there are not in it"
         }
@@ -181,7 +181,7 @@ impl Opened {
         self.image.size()
     }
 
-    /// The same; nothing where a dump was opened, which does not tell it.
+    /// The same; nothing where a dump was opened, which does not have it.
     pub(crate) fn known_size(&self) -> Option<Bytes> {
         self.dump.is_none().then(|| self.image_size())
     }

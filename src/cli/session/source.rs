@@ -163,7 +163,7 @@ pub(crate) struct ReadBy {
 }
 
 impl ReadBy {
-    /// Notes the command in what reading the source met.
+    /// Notes the command in errors of reading the source.
     pub(crate) fn note(error: anyhow::Error, named: &Path, command: &'static str) -> anyhow::Error {
         let is_syntax = |cause: &Error| matches!(cause, Error::Syntax(_));
         if !error.downcast_ref::<Error>().is_some_and(is_syntax) {

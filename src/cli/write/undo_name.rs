@@ -90,7 +90,7 @@ pub(crate) fn moved_to(target: &Path, at: ImagePos) -> Option<(PathBuf, ImagePos
     })
 }
 
-/// Whether what an undo file tells of a change is what was interrupted there; `None` where it cannot be read.
+/// Whether the change that an undo file describes is the one that was interrupted there; `None` where it cannot be read.
 fn fits(file: &Path, target: &Path) -> Option<bool> {
     let undo = UndoFile::open(ImageFile::open(file).ok()?).ok()?;
     let paths = undo.identity().targets.iter().enumerate();

@@ -95,9 +95,9 @@ pub struct Transaction {
     pub updates: Vec<(u32, u32)>,
     /// `context_size`, the size of the table; the 512-byte format does not say it.
     pub context_size: Option<u16>,
-    /// The first of the slots that it tells the earlier content of, if it tells of any.
+    /// The first of the slots whose earlier content it holds, if it holds any.
     pub context_start: Option<u32>,
-    /// The slots it tells the earlier content of, and that content.
+    /// The slots whose earlier content it holds, and that content.
     pub(super) context: Vec<(u32, u32)>,
     /// What no kernel writes, if it has such a thing.
     pub oddity: Option<Oddity>,

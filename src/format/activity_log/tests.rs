@@ -117,7 +117,7 @@ fn places_are_shown_in_order_of_time() {
 
 #[test]
 fn the_largest_table_survives_an_interrupted_transaction() {
-    // Seven transactions tell of seven times 919 slots, and not of one more.
+    // Seven transactions cover seven times 919 slots, and not of one more.
     let mut log = full(6433, 124);
     let before = log.active();
     log.activate(&[(3, 77), (4, 78)], Write::Torn(1));
@@ -196,7 +196,7 @@ fn a_lost_transaction_counts_where_later_ones_do_not_tell_all_slots() {
     let mut log = filled(1237, 0, 20);
     log.block_mut(log.block_of(18))[200] ^= 1;
     let (replay, _) = replay_log(&log, 1, 8);
-    // Number 19 tells of slots 919 to 1236, and updates slot 19.
+    // Number 19 covers slots 919 to 1236, and updates slot 19.
     let known = [Doubt::SlotsUnknown {
         unknown: 918,
         table: 1237,

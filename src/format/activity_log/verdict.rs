@@ -88,7 +88,7 @@ impl fmt::Display for Complete {
             ),
             Self::Damaged { invalid } => write!(
                 f,
-                "{invalid} places are not valid, but later transactions tell the whole table"
+                "{invalid} places are not valid, but later transactions cover the whole table"
             ),
             Self::Pmem => f.write_str("a log in persistent memory has no transactions to lose"),
         }
@@ -109,9 +109,9 @@ pub enum Doubt {
         /// How many places are invalid.
         invalid: u64,
     },
-    /// The transactions since the last break in the log do not tell all slots.
+    /// The transactions since the last break in the log do not cover all slots.
     SlotsUnknown {
-        /// How many slots no transaction tells of.
+        /// How many slots no transaction covers.
         unknown: u32,
         /// Slots in the table.
         table: u32,
@@ -150,11 +150,11 @@ pub enum Doubt {
         /// Its number.
         number: u32,
     },
-    /// `al_nr_extents` is more than a log of this format and size can tell of.
+    /// `al_nr_extents` is more than a log of this format and size can cover.
     TableTooLarge {
         /// The superblock's number.
         al_nr_extents: u32,
-        /// The most that this log can tell of.
+        /// The most that this log can cover.
         most: u32,
     },
 }
@@ -176,7 +176,7 @@ impl fmt::Display for Doubt {
                 since,
             } => write!(
                 f,
-                "{unknown} of {table} slots are unknown: transactions from {since} on do not tell of them, and the one before is lost"
+                "{unknown} of {table} slots are unknown: transactions from {since} on do not cover them, and the one before is lost"
             ),
             Self::Stranger {
                 place,

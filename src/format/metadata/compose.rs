@@ -20,7 +20,7 @@ struct Places {
 }
 
 impl Header {
-    /// A superblock that says this of a resource whose metadata has that layout; everything that neither tells is zero.
+    /// A superblock that says this of a resource whose metadata has that layout; everything that neither holds is zero.
     ///
     /// It is clean where [`Header::al_state`] is, and its flags name the log applied (`MDF_AL_CLEAN`).
     ///

@@ -176,7 +176,7 @@ impl PeerFlags {
     pub const FULL_SYNC: Self = Self(1 << 3);
     /// `MDF_PEER_DEVICE_SEEN`: the peer had a disk once.
     pub const DEVICE_SEEN: Self = Self(1 << 4);
-    /// `MDF_NODE_EXISTS`: the node was met, or was heard of.
+    /// `MDF_NODE_EXISTS`: the node was connected, or is known of.
     pub const NODE_EXISTS: Self = Self(1 << 16);
 
     /// The flag of this name, as DRBD has it, with or without `MDF_`; `None` where there is none.

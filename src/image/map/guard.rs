@@ -93,7 +93,7 @@ impl GuardedMap {
         let mut options = MmapOptions::new();
         options.offset(at.get()).len(len);
         // SAFETY: the map is read-only and nothing refers to it once `self` is gone. That the file shrinks is what the guard is for. That
-        // somebody else writes to the file is excluded by no means but copying: `MappedImage` tells its users to compare and no more.
+        // somebody else writes to the file is excluded by no means but copying: `MappedImage` asks its users to compare and no more.
         let map = unsafe { options.map(file.as_raw_fd()) }.ok()?;
         let registration = Registration::of(&map)?;
         // Before Linux 5.14 there is no such advice; the error's true cause is found by reading.

@@ -16,7 +16,7 @@ use crate::survey::log::LogState;
 use crate::transaction::Draft;
 use crate::units::{Bytes, DevPos, ImagePos, MD_BLOCK, NodeId, Sectors};
 
-/// How far behind the metadata remnants are searched for, where nothing tells where they end.
+/// How far behind the metadata remnants are searched for, where nothing says where they end.
 const SEARCHED_BEHIND: Bytes = Bytes::new(1 << 30);
 
 /// What adopting is to change in the metadata.

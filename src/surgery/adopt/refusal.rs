@@ -13,7 +13,7 @@ pub enum AdoptRefusal {
     Obstacle(Obstacle),
     /// v09 metadata, without being told to which node it goes.
     #[error(
-        "metadata is v09 and says node id {own}, which is the source's: expected to be told the target's"
+        "metadata is v09 and says node id {own}, which is the source's: the target's own node id is needed"
     )]
     NodeId {
         /// What it says.

@@ -29,7 +29,7 @@ fn body(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Printed again, without the lines that tell of time and command.
+/// Printed again, without the lines with time and command.
 fn printed(image: &Described) -> String {
     let window = Window::whole(image);
     let located = locate(window, &LocateOptions::default()).unwrap();

@@ -117,7 +117,7 @@ impl Cursor<'_> {
         }
     }
 
-    /// How many words are the same from here on, as far as the present run tells, and which.
+    /// How many words are the same from here on, as far as the present run reaches, and which.
     fn same(&mut self) -> Result<(u64, u32)> {
         self.refill()?;
         Ok(match &self.left {

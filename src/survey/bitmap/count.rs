@@ -12,7 +12,7 @@ impl OnDiskBitmap<'_> {
     ///
     /// # Errors
     ///
-    /// What reading the bitmap met.
+    /// Errors of reading the bitmap.
     pub fn count_slots(&self, bits: u64) -> Result<Vec<u64>> {
         let slots = usize::try_from(self.max_peers).unwrap_or(0);
         let mut tally = Tally {

@@ -197,7 +197,7 @@ impl Ntfs<'_> {
     }
 }
 
-/// Puts back the last two bytes of each sector, which were written elsewhere to tell half a write; `None` where it was one.
+/// Puts back the last two bytes of each sector, which were written elsewhere to detect a torn write; `None` where it was one.
 fn mend(record: &mut [u8]) -> Option<()> {
     if !has(record, 0, b"FILE") {
         return None;

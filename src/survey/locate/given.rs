@@ -11,7 +11,7 @@ use crate::units::DevPos;
 ///
 /// # Errors
 ///
-/// [`Error::Corrupt`] where there is neither; what reading met.
+/// [`Error::Corrupt`] where there is neither; read errors.
 pub fn located_at(device: Window<'_>, at: DevPos, index: IndexChoice) -> Result<Located> {
     let located = |level: Level, traces: Vec<Trace>| Located {
         levels: vec![level],

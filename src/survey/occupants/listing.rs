@@ -41,7 +41,7 @@ pub struct Table {
 ///
 /// # Errors
 ///
-/// What reading met: the device's first 8 KiB, then the entries of a table or the links of a chain, a bounded number of them.
+/// Errors of reading the device's first 8 KiB, then the entries of a table or the links of a chain, a bounded number of them.
 pub fn partitions(device: Window<'_>) -> Result<Vec<Partition>> {
     Ok(of_device(device)?.partitions)
 }

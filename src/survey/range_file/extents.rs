@@ -7,7 +7,7 @@ use crate::units::{Bytes, DevPos, SECTOR_SIZE};
 
 type Line = Result<Option<Range<DevPos>>, String>;
 
-/// A line of `xfs_bmap -v`; `legend`: those that follow tell what flags mean.
+/// A line of `xfs_bmap -v`; `legend`: those that follow explain flags.
 pub(super) fn xfs_bmap(line: &str, legend: &mut bool) -> Line {
     let line = line.trim();
     if line.starts_with("EXT:") {

@@ -27,7 +27,7 @@ pub(super) static RULES: &[Rule] = &[
         title: "the activity log does not show all that was being written",
         meaning: "the node may have been Primary, and extents that it wrote to may be missing: after apply-al by drbdmeta, changes there would \
             never be synced",
-        remedy: "`mdtool al` tells what is missing; `mdtool apply-al --mark-all` marks everything out of sync, and a full sync follows",
+        remedy: "`mdtool al` shows what is missing; `mdtool apply-al --mark-all` marks everything out of sync, and a full sync follows",
         source: "replay_al_84 (drbdmeta.c)",
         judge: Judge::Case(al_incomplete),
     },
@@ -46,7 +46,7 @@ pub(super) static RULES: &[Rule] = &[
         severity: Severity::Note,
         row: None,
         title: "places of the activity log are damaged, and none of them matters",
-        meaning: "later transactions tell all that they could tell",
+        meaning: "later transactions hold all that they held",
         remedy: "`mdtool al` shows them; look at the disk's health",
         source: "replay_al_84 (drbdmeta.c)",
         judge: Judge::Case(al_damaged),

@@ -106,7 +106,7 @@ impl Case<'_> {
 ///
 /// # Errors
 ///
-/// What reading met; [`Refused::ActivityLogChanged`](crate::error::Refused::ActivityLogChanged) where the image is being written to.
+/// Read errors; [`Refused::ActivityLogChanged`](crate::error::Refused::ActivityLogChanged) where the image is being written to.
 pub fn check<'a>(
     device: Window<'a>,
     located: &'a Located,

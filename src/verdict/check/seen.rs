@@ -110,7 +110,7 @@ fn blank_up_to_date(case: &Case<'_>) -> Result<Vec<Fault>> {
     })))
 }
 
-/// Whether a device has zeros only, as far as samples tell: its beginning, and places all over it.
+/// Whether a device has zeros only, as far as samples show: its beginning, and places all over it.
 fn is_blank(case: &Case<'_>, size: Bytes) -> Result<bool> {
     let step = Bytes::new(size.get() / SAMPLES).align_down(SAMPLE);
     for number in 0..SAMPLES {

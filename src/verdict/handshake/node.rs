@@ -12,7 +12,7 @@ use crate::units::{BitmapIndex, Sectors};
 use crate::verdict::check::Kernel;
 use uuids::{Uuids, unallocated};
 
-/// How many past generations 8.4 keeps, and tells.
+/// How many past generations 8.4 keeps, and sends.
 const HISTORY_8: usize = 2;
 
 /// Whether two identifiers name the same generation: bit 0 says only who was Primary.
@@ -64,7 +64,7 @@ pub(super) struct Node<'a> {
     pub(super) bits: u64,
     /// Bits toward the peer that are on disk, and that attach does not read.
     pub(super) unread: u64,
-    /// By node id, what this node tells its peer.
+    /// By node id, what this node sends to its peer.
     told: Vec<Option<u64>>,
     /// By node id, own bitmap UUIDs.
     bitmaps: Vec<u64>,
@@ -226,12 +226,12 @@ impl<'a> Node<'a> {
         other.history.iter().any(|past| same(*past, self.current))
     }
 
-    /// What it tells its peer of the generation that its slot for a node counts from.
+    /// What it sends to its peer of the generation that its slot for a node counts from.
     pub(super) fn told(&self, node: usize) -> Option<u64> {
         self.told.get(node).copied().flatten()
     }
 
-    /// All that it tells.
+    /// All that it sends.
     pub(super) fn told_any(&self) -> impl Iterator<Item = u64> {
         self.told.iter().copied().flatten()
     }

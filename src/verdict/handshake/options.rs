@@ -14,7 +14,7 @@ pub struct Options {
     pub protocol: Protocol,
     /// The configured size of the device; 0 is DRBD's word for none.
     pub size: Option<Sectors>,
-    /// Whether a quorum policy is configured; without it, flags on disk tell.
+    /// Whether a quorum policy is configured; without it, flags on disk decide.
     pub quorum: Option<bool>,
     /// What holds on each side.
     pub sides: [SideOptions; 2],

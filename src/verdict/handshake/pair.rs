@@ -204,7 +204,7 @@ impl Meeting<'_> {
 
     /// Whose connection is taken to win where that decides: the same whichever is named first.
     ///
-    /// Any rule would do. This one is the order that the recorded kernels connected in, where the metadata tells it.
+    /// Any rule would do. This one is the order that the recorded kernels connected in, where the metadata shows it.
     fn first_wins(&self) -> bool {
         let key = |node: &Node<'_>| {
             let seen = (node.current, node.bitmap, node.history.clone(), node.bits);

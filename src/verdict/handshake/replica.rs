@@ -33,7 +33,7 @@ pub enum FlagsTold {
     /// It is.
     #[default]
     Known,
-    /// A dump does not tell them: they are taken for those of a disk that was detached in good order while it was `UpToDate`.
+    /// A dump does not hold them: they are taken for those of a disk that was detached in good order while it was `UpToDate`.
     Assumed,
     /// A dump says 0, which may be so or not: it is taken at its word.
     Doubtful,
@@ -53,7 +53,7 @@ pub enum Log {
 impl Replica {
     /// Judges v08's flags of a dump that says 0, as drbd-utils from 2012 to 9.32 do whatever the disk says.
     ///
-    /// No kernel or tool leaves clean metadata without `MDF_AL_CLEAN`, so that a clean dump does not tell the truth: the flags are taken
+    /// No kernel or tool leaves clean metadata without `MDF_AL_CLEAN`, so that a clean dump is not true: the flags are taken
     /// for those of a disk that was detached in good order while it was `UpToDate`. An unclean one may. One that never had data is
     /// Inconsistent in either case.
     pub fn doubt_flags(&mut self) {

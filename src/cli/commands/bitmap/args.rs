@@ -97,7 +97,7 @@ pub(crate) struct SourceArgs {
     /// Make this replica the source toward that peer, where both have the same generation: its bits are dropped otherwise
     #[arg(long)]
     pub(crate) sync_source: bool,
-    /// The peer's image, device or dump: tells what the handshake will do with the bits
+    /// The peer's image, device or dump: shows what the handshake will do with the bits
     #[arg(long, value_name = "PEER-SOURCE")]
     pub(crate) with: Option<PathBuf>,
 }

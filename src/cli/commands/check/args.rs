@@ -11,7 +11,7 @@ pub(crate) struct CheckArgs {
     /// Check this resource of the stack only [default: every one]
     #[arg(long, value_name = "outer|inner|N", conflicts_with = "at")]
     pub(crate) level: Option<LevelChoice>,
-    /// How far to look beyond the places where DRBD looks; full also tells of stale copies
+    /// How far to look beyond the places where DRBD looks; full also reports stale copies
     #[arg(
         long,
         value_name = "auto|never|full",

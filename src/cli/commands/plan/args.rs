@@ -34,7 +34,7 @@ pub(crate) struct PlanArgs {
     /// The version of drbd-utils there [default: the one installed here]
     #[arg(long, value_name = "VERSION")]
     pub(crate) compat: Option<UtilsVersion>,
-    /// Tell what connecting it to this replica will decide after adoption: an image, PATH@LEVEL or a dump
+    /// Also predict what connecting it to this replica will decide after adoption: an image, PATH@LEVEL or a dump
     #[arg(long, value_name = "SOURCE")]
     pub(crate) peer: Option<PathBuf>,
     /// Print the commands on the side that is left: how a copy departs, arrives and is adopted

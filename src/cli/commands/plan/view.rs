@@ -135,7 +135,7 @@ impl Plan<'_> {
         if !self.forecast.is_empty() {
             writeln!(
                 out,
-                "\non attaching and connecting, as far as the metadata tells:"
+                "\non attaching and connecting, as far as the metadata shows:"
             )?;
         }
         for forecast in &self.forecast {

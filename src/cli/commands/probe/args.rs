@@ -44,7 +44,7 @@ pub(crate) struct ProbeArgs {
     /// Format that the metadata should have
     #[arg(long, value_name = "v07|v08|v09")]
     expect_format: Option<FormatChoice>,
-    /// Print nothing: the exit status tells all
+    /// Print nothing: the exit status is the answer
     #[arg(short, long, conflicts_with_all = ["json", "net_size"])]
     pub(crate) quiet: bool,
     /// Print one JSON document

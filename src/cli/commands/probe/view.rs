@@ -93,7 +93,7 @@ impl Report<'_> {
                 "a live or crashed Primary's disk looks so: `mdtool al` shows what its log names, `mdtool apply-al` applies it once nothing else uses the disk",
             ),
             Answer::Moved(Moved::Level { .. }) => {
-                Some("`mdtool plan` tells each way to put it where DRBD looks")
+                Some("`mdtool plan` lists each way to put it where DRBD looks")
             }
             Answer::Moved(Moved::Stray {
                 why: Why::Smaller { .. },
@@ -120,7 +120,7 @@ impl Report<'_> {
                 Some("without --at everything that holds data is looked at")
             }
             Answer::Unseen(Unseen::CutOff(_)) => {
-                Some("the rest of the disk or image is needed to tell")
+                Some("the rest of the disk or image is needed for an answer")
             }
             Answer::Clean | Answer::InPartition(_) | Answer::Held(_) | Answer::Unseen(_) => None,
         };

@@ -88,7 +88,7 @@ fn one_interrupted_sector_is_expected_and_two_are_not() {
 #[test]
 fn a_lost_sector_is_noticed() {
     let mut log = filled_sectors(200);
-    // The one before the newest: the newest alone tells of 61 slots at most.
+    // The one before the newest: the newest alone covers 61 slots at most.
     log.sector_mut(198 % 4).fill(7);
     let replay = replay_sectors(&log, 127);
     assert!(matches!(

@@ -1,4 +1,4 @@
-//! The generations that a replica remembers, and what it tells its peer of them.
+//! The generations that a replica remembers, and what it sends to its peer of them.
 
 use crate::format::metadata::{
     Generation, GenerationV08, GenerationV09, Header, NODE_IDS, PeerV09,
@@ -79,7 +79,7 @@ impl Uuids {
     }
 }
 
-/// What a node of DRBD 9 tells of its slots: those of known nodes, and one that counts since day 0 for all others.
+/// What a node of DRBD 9 sends of its slots: those of known nodes, and one that counts since day 0 for all others.
 fn told(
     peers: &[PeerV09],
     id: usize,

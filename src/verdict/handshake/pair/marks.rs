@@ -37,7 +37,7 @@ pub struct Marks {
 /// How far a side's bits reach.
 #[derive(Clone, Copy, Debug)]
 struct Extent {
-    /// Bits, in the coarser unit, below which its slot tells; beyond, the device grows, and all is marked.
+    /// Bits, in the coarser unit, below which its slot counts; beyond, the device grows, and all is marked.
     told: u64,
     /// How often its bits are halved to be as coarse as the other's.
     halvings: u32,
@@ -52,7 +52,7 @@ impl Marks {
     ///
     /// # Errors
     ///
-    /// What reading the words met.
+    /// Errors of reading the words.
     pub fn count(&self, words: [Option<Box<dyn SlotWords + '_>>; 2]) -> Result<u64> {
         if self.sides.contains(&Mark::All) {
             return Ok(self.total);

@@ -152,7 +152,7 @@ pub enum Loss {
         /// Bits that mark it; nothing where they do not count from a generation that both had.
         bits: Option<Counted>,
     },
-    /// What one of the two wrote is overwritten, and nothing on disk tells which.
+    /// What one of the two wrote is overwritten, and nothing on disk decides which.
     OneDiscarded {
         /// What either has marked, as above.
         bits: [Option<Counted>; 2],

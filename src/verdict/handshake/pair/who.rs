@@ -88,7 +88,7 @@ fn unnamed(replicas: [&Replica; 2]) -> [usize; 2] {
         [Some(peer), None] => [free(peer), peer],
         [None, Some(own)] => [own, free(own)],
         _ => {
-            // Nothing tells: any order of what they say will do.
+            // Nothing decides: any order of what they say will do.
             let [a, b] = replicas.map(|replica| format!("{:?}", replica.header));
             if a <= b { [0, 1] } else { [1, 0] }
         }

@@ -150,7 +150,7 @@ impl Meeting<'_> {
         let refuse = |pair: &Pair, when: &str| {
             let why = format!("{}{when}: {}", peer.name, words(pair));
             let hint = format!(
-                "`mdtool compare {} {}` tells why; --sync-source helps where both have the same generation",
+                "`mdtool compare {} {}` explains why; --sync-source helps where both have the same generation",
                 self.look.name(),
                 peer.name
             );

@@ -64,7 +64,7 @@ fn hangs(view: &PairView, one: usize) -> bool {
 fn of_usable(comparison: &Comparison) -> String {
     if let Some([a, b]) = comparison.unknown {
         let (a, b) = (letter(a), letter(b));
-        return format!("which has the newest data cannot be told: {a} and {b} cannot be held against each other, see there");
+        return format!("which has the newest data is unknown: {a} and {b} cannot be compared, see there");
     }
     let letters: Vec<String> = comparison.newest.iter().map(|one| letter(*one)).collect();
     match letters.as_slice() {

@@ -197,12 +197,12 @@ fn discarded(whose: &str, found: Option<Counted>) -> String {
         Some(found) => {
             format!("the writes of {whose} since the two parted are discarded: {}", counted(found))
         }
-        None => format!("{whose} is overwritten; what it wrote since the two parted is lost, and no bitmap tells how much"),
+        None => format!("{whose} is overwritten; what it wrote since the two parted is lost, and no bitmap records how much"),
     }
 }
 
 fn one_discarded(found: [Option<Counted>; 2], names: Names) -> String {
-    let what = "one of the two is overwritten, and nothing on disk tells which";
+    let what = "one of the two is overwritten, and nothing on disk decides which";
     match found {
         [Some(a), Some(b)] => format!(
             "{what}: the writes of {}, {}, or those of {}, {}, are discarded",
@@ -211,7 +211,7 @@ fn one_discarded(found: [Option<Counted>; 2], names: Names) -> String {
             names.side(1),
             counted(b)
         ),
-        _ => format!("{what}: what it wrote since the two parted is lost, and no bitmap tells how much"),
+        _ => format!("{what}: what it wrote since the two parted is lost, and no bitmap records how much"),
     }
 }
 

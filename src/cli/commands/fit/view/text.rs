@@ -120,7 +120,7 @@ fn lives(lives: &Lives, disk: &DiskView) -> String {
             lives.words, disk.usable_bytes
         ),
         (None, _) if lives.kind == "drbd" => {
-            format!("it has {} already; `mdtool show` tells of it", lives.words)
+            format!("it has {} already; `mdtool show` shows it", lives.words)
         }
         (None, _) => format!("there is a {}, which does not say where it ends", lives.words),
     }

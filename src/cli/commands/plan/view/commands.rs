@@ -160,8 +160,8 @@ impl Plan<'_> {
         let found = utils_bugs(&header, &relocation.layout, self.utils);
         way.warnings = found.iter().map(ToString::to_string).collect();
         way.notes = vec![match self.utils {
-            Some(version) => format!("drbd-utils {version}; --compat tells another version"),
-            None => "drbd-utils of unknown version; --compat tells it".to_owned(),
+            Some(version) => format!("drbd-utils {version}; --compat takes another version"),
+            None => "drbd-utils of unknown version; --compat takes it".to_owned(),
         }];
         let compat = match self.utils {
             Some(version) => format!(" --compat {version}"),

@@ -23,7 +23,7 @@ impl Plan<'_> {
             return Some("LOOP".to_owned());
         }
         way.notes.push(
-            "mdtool cuts off no device: shown as long as fits; where it is a logical volume, --lv-extent tells whether that can be made smaller"
+            "mdtool cuts off no device: shown as long as fits; where it is a logical volume, --lv-extent shows whether that can be made smaller"
                 .to_owned(),
         );
         Some(self.show_less(truncation, way))

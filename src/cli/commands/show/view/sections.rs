@@ -206,7 +206,7 @@ fn state(facts: &Facts<'_>) -> Vec<Line> {
     lines
 }
 
-/// A UUID, and what its value alone tells.
+/// A UUID, and what its value alone shows.
 fn uuid(uuid: Uuid) -> String {
     match uuid {
         Uuid::NONE => "none".to_owned(),

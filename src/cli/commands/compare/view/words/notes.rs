@@ -76,7 +76,7 @@ fn of_sizes(note: &Note, names: Names) -> Option<Sentence> {
         ),
         Note::SizeNotKnown { side } => say(
             "size-not-known",
-            format!("how large the disk of {} is cannot be told here; its last size is taken", names.side(*side)),
+            format!("how large the disk of {} is is not known here; its last size is used", names.side(*side)),
         ),
         Note::Grows { side, from, to } => say(
             "grows",
@@ -155,9 +155,9 @@ fn full_sync(why: WhyFull, names: Names) -> Sentence {
 fn flags_not_in_dump(whose: &str, assumed: bool) -> String {
     let what = format!("the dump of {whose} says flags 0, as drbd-utils from 2012 to 9.32 print them whatever the disk says");
     if assumed {
-        format!("{what}: disk state and crash flags are not in it, and {whose} is taken to be UpToDate and not to have crashed; the disk itself, or a dump of mdtool or of newer drbd-utils, tells")
+        format!("{what}: disk state and crash flags are not in it, and {whose} is taken to be UpToDate and not to have crashed; the disk itself, or a dump of mdtool or of newer drbd-utils, shows it")
     } else {
-        format!("{what}; an unclean one may say so truly, and {whose} is taken to be Inconsistent; the disk itself, or a dump of mdtool or of newer drbd-utils, tells")
+        format!("{what}; an unclean one may say so truly, and {whose} is taken to be Inconsistent; the disk itself, or a dump of mdtool or of newer drbd-utils, shows it")
     }
 }
 
