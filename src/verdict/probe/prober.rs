@@ -1,11 +1,13 @@
 //! One look at one device: in its place first, then everywhere, then for what is left.
 
+mod answers;
 mod level;
 
+use answers::{damaged, internal_misfit, just, left, of_trace, unseen};
+
 use super::{Answer, Damage, Moved, ProbeOptions, Probed, Unseen, Which};
-use crate::error::{Corrupt, Error, Misfit, Result, Unsupported};
+use crate::error::{Corrupt, Error, Result, Unsupported};
 use crate::format::layout::{MdIndex, MdLayout};
-use crate::format::superblock::Superblock;
 use crate::image::Window;
 use crate::survey::contents::Contents;
 use crate::survey::file_form::{BEGINNING, recognise};
@@ -15,8 +17,8 @@ use crate::survey::locate::{
 };
 use crate::survey::places;
 use crate::survey::plausibility::is_plausible;
-use crate::survey::traces::{Trace, TraceKind, superblock_at};
-use crate::units::{Bytes, DevPos, MD_BLOCK, SectorDelta};
+use crate::survey::traces::{TraceKind, superblock_at};
+use crate::units::{Bytes, DevPos};
 
 /// One look.
 pub(super) struct Prober<'a> {
@@ -348,58 +350,4 @@ impl<'a> Prober<'a> {
             Err(error) => Err(error),
         }
     }
-}
-
-/// One level, and nothing else looked at.
-fn just(level: Level) -> Located {
-    Located {
-        levels: vec![level],
-        ..Located::default()
-    }
-}
-
-/// What is left of metadata where there is none that counts.
-fn left(located: &Located) -> Option<Answer> {
-    located.foremost_trace().and_then(of_trace)
-}
-
-/// What a trace comes to.
-fn of_trace(trace: &Trace) -> Option<Answer> {
-    let at = trace.at;
-    Some(match (trace.kind, trace.format) {
-        (TraceKind::LogAlone { log }, _) => Answer::Damaged(Damage::LogAlone {
-            log,
-            superblock: at,
-        }),
-        (TraceKind::Erased { found }, Some(format)) => {
-            Answer::Damaged(Damage::Magic { at, format, found })
-        }
-        (TraceKind::UnderWay, Some(format)) => Answer::Damaged(Damage::UnderWay { at, format }),
-        (TraceKind::Retired, Some(format)) => Answer::Moved(Moved::Retired { at, format }),
-        (_, None) => return None,
-    })
-}
-
-fn unseen(why: Unseen) -> Probed {
-    Probed::of(Answer::Unseen(why), Located::default())
-}
-
-/// What is wrong with a superblock that has neither external nor internal metadata's offsets.
-fn internal_misfit(superblock: &Superblock, at: DevPos) -> Option<Misfit> {
-    let behind = SectorDelta::new(8);
-    if superblock.al_offset() == behind {
-        return None;
-    }
-    let device = at.checked_add(MD_BLOCK)?.from_start();
-    MdLayout::of(superblock, MdIndex::FlexInternal, device).err()
-}
-
-fn damaged(at: DevPos, superblock: &Superblock, misfit: Misfit, in_place: bool) -> Probed {
-    let damage = Damage::Superblock {
-        at,
-        format: superblock.format(),
-        misfit,
-        in_place,
-    };
-    Probed::of(Answer::Damaged(damage), Located::default())
 }
