@@ -6,6 +6,7 @@ use crate::units::{Bytes, DevPos, Sectors};
 
 /// What the comments `# md_offset`, `# bm_offset` and `# md_size_sect` say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Places {
     /// The superblock.
     pub md: Option<DevPos>,

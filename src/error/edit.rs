@@ -18,6 +18,7 @@ pub enum TargetState {
 
 /// A change of a target, or its undoing, that did not come to its end: how that left the target, and why as the source.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct EditError {
     /// How the target was left.
     pub state: TargetState,
@@ -206,6 +207,7 @@ impl fmt::Display for Places {
 /// Not an undo file, or a damaged one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("undo file at {at}: {fault}")]
+#[non_exhaustive]
 pub struct UndoFileError {
     /// Where in the undo file.
     pub at: ImagePos,

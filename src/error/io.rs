@@ -74,6 +74,7 @@ impl fmt::Display for IoOp {
 /// The system refused: what was asked, where, and its answer as the source.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {op}{}", Place(*at, *length))]
+#[non_exhaustive]
 pub struct IoError {
     /// What was asked.
     pub op: IoOp,

@@ -5,6 +5,7 @@ use std::fmt;
 /// A field that contradicts the others or the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field} is {found}, expected {expected}")]
+#[non_exhaustive]
 pub struct Misfit {
     /// The field, by DRBD's name.
     pub field: Field,

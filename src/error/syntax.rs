@@ -7,6 +7,7 @@ use crate::units::TextPos;
 /// A dump does not parse.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: found {found}, expected {expected}{}", cause.map_or("", Cause::words))]
+#[non_exhaustive]
 pub struct Syntax {
     /// Line, from 1.
     pub line: u64,

@@ -103,6 +103,7 @@ impl fmt::Display for AlKind {
 
 /// What a log amounts to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Replay {
     /// The log's format.
     pub kind: AlKind,

@@ -40,6 +40,7 @@ pub struct Site {
 
 /// Each way to adopt a resource, or why it does not work here.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Strategies {
     /// The metadata taken out as a dump, and put back at the end of the disk: also where cutting the disk destroys what is there now.
     pub import: Result<Relocation, Obstacle>,

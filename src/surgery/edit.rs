@@ -158,6 +158,7 @@ pub enum NewUuid {
 pub type Random<'a> = &'a mut dyn FnMut() -> Result<u64>;
 
 /// What a change needs of the world.
+#[non_exhaustive]
 pub struct Needs<'a> {
     /// The slots as they are, for changes that depend on bits.
     pub slots: &'a dyn SlotSource,
@@ -169,6 +170,7 @@ pub struct Needs<'a> {
 
 /// Metadata while it is edited, and afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Edited {
     /// As it was.
     before: Header,

@@ -30,6 +30,7 @@ pub struct ImportOptions {
 
 /// What is to be imported, and what is worth knowing of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Import {
     /// What the new superblock will say.
     pub header: Header,

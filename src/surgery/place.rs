@@ -52,6 +52,7 @@ pub fn place(
 
 /// What a resource had before it is placed anew.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Former<'a> {
     /// Its superblock: what of it is not known survives.
     pub superblock: &'a Superblock,

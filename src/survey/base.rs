@@ -77,6 +77,7 @@ impl fmt::Display for Holder {
 
 /// A superblock of a device that begins further on than the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Inside {
     /// The superblock.
     pub md: DevPos,

@@ -12,6 +12,7 @@ const BLANK_BUDGET: Bytes = Bytes::new(64 << 20);
 
 /// What is on a device instead of metadata.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Contents {
     /// Who says to live there.
     pub occupants: Vec<Occupant>,

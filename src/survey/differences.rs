@@ -33,6 +33,7 @@ struct Stretch {
 }
 
 /// The first `len` bytes of both devices.
+#[non_exhaustive]
 pub struct Comparison<'a> {
     /// One device: where it has data and holes is asked here.
     pub a: Window<'a>,

@@ -14,6 +14,7 @@ const INDEXED_MD_SIZE: u64 = 262_144;
 
 /// A superblock that is no level, but stands where DRBD looks.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct InPlace {
     /// What it says.
     pub superblock: Superblock,

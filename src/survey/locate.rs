@@ -127,6 +127,7 @@ impl fmt::Display for FoundBy {
 
 /// One resource found.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Level {
     /// Its place in the stack.
     pub role: Role,
@@ -199,6 +200,7 @@ impl Level {
 
 /// Something that carries a magic and does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Rejected {
     /// Where it is.
     pub at: DevPos,
@@ -283,6 +285,7 @@ impl fmt::Display for Why {
 
 /// All that was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Located {
     /// The stack, outermost first; empty where there is no metadata.
     pub levels: Vec<Level>,

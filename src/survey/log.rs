@@ -9,6 +9,7 @@ use crate::units::{AlExtent, DevPos, ImagePos, MD_BLOCK};
 
 /// What a level's activity log says, and what its superblock says of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LogState {
     /// The log.
     pub replay: Replay,

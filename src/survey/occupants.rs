@@ -109,6 +109,7 @@ impl fmt::Display for OccupantKind {
 
 /// Something that lives on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Occupant {
     /// What it is.
     pub kind: OccupantKind,

@@ -6,6 +6,7 @@ use crate::units::{Bytes, DevPos, Sectors};
 
 /// A position where DRBD looks for a superblock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Place {
     /// The placement whose rule gives the position.
     pub index: MdIndex,

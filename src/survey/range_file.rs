@@ -61,6 +61,7 @@ impl Form {
 /// A file of ranges with something in it that is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {why}")]
+#[non_exhaustive]
 pub struct Malformed {
     /// Where.
     pub line: u64,

@@ -8,6 +8,7 @@ use crate::units::{Bytes, DevPos};
 
 /// Somebody who lives on the disk, and the level that it fits on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Resident {
     /// Who, and up to where.
     pub occupant: Occupant,

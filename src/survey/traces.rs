@@ -32,6 +32,7 @@ const MD_SIZE_V07: usize = 32;
 
 /// What is left of metadata, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Trace {
     /// Where the superblock is, or would be.
     pub at: DevPos,

@@ -35,6 +35,7 @@ pub enum UndoState {
 
 /// What a target holds of a change, and where it holds something else.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct UndoCheck {
     /// All in all.
     pub state: UndoState,

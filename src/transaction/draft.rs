@@ -23,6 +23,7 @@ const BLOCK: usize = SUPERBLOCK_LEN;
 
 /// One stretch that changes, with what was there before everything and what will be there.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Change<'a> {
     /// Which of the change's targets it is of, from 0 on.
     pub target: usize,
@@ -40,6 +41,7 @@ pub struct Change<'a> {
 
 /// What a draft comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Summary {
     /// Every part that the draft announced, in the order in which it is written.
     pub regions: Vec<Region>,

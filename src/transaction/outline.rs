@@ -49,6 +49,7 @@ impl fmt::Display for Phase {
 
 /// A part of the target that a change announced, by the name that people know it by.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Region {
     /// Which of the change's targets it is of, from 0 on.
     pub target: usize,

@@ -14,6 +14,7 @@ pub const EVERY: Bytes = Bytes::new(256 << 20);
 
 /// How pieces are put on a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Putting {
     /// The target is one hole: its zeros need nothing.
     pub blank: bool,

@@ -68,6 +68,7 @@ impl fmt::Display for Value {
 
 /// What became of a chunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Hashed {
     /// Whether all of it is zeros.
     pub zeros: bool,

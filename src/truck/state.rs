@@ -58,6 +58,7 @@ impl Mark {
 
 /// How far a copy is, and which copy it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct State {
     /// What is copied.
     pub contents: Contents,

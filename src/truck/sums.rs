@@ -35,6 +35,7 @@ pub struct Summing {
 
 /// A chunk and its checksum.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ChunkSum {
     /// Where it is.
     pub range: Range<DevPos>,

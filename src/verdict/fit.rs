@@ -25,6 +25,7 @@ pub struct Shape {
 
 /// What a disk has room for.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Room {
     /// The largest DRBD device.
     pub usable: Sectors,

@@ -16,6 +16,7 @@ const DROPPED: u64 = 64;
 
 /// Bits that DRBD 8.4 drops.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LastBits {
     /// Where they are on the device.
     pub words: Range<DevPos>,

@@ -66,6 +66,7 @@ pub struct ProbeOptions {
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Probed {
     /// What it comes to.
     pub answer: Answer,

@@ -27,6 +27,7 @@ const CRC_END: usize = 12;
 
 /// One place of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Entry {
     /// Which one.
     pub place: AlPlace,
@@ -84,6 +85,7 @@ impl fmt::Display for Invalid {
 
 /// A valid transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Transaction {
     /// `tr_number`; it wraps around after 2^32 - 1.
     pub number: u32,

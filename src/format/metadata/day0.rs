@@ -8,6 +8,7 @@ use crate::units::BitmapIndex;
 ///
 /// Source: `day0_peer_md`, `drbd_unallocated_index`, `drbd_uuid_is_day0` (`drbd_main.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Day0 {
     /// The generation that the free slots count from, by the first free entry; `None` where none was ever set.
     pub uuid: Option<Uuid>,

@@ -87,6 +87,7 @@ impl fmt::Display for DeviceFlags {
 
 /// Flags by name, the rest as bits.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Named {
     /// Without the prefix `MDF_`.
     pub names: Vec<&'static str>,

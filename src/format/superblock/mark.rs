@@ -61,6 +61,7 @@ impl Mark {
 
 /// A superblock that carries a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Marked {
     /// Which mark.
     pub mark: Mark,

@@ -49,6 +49,7 @@ impl Refusal for InUse {}
 
 /// One user of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct User {
     /// The other name that it is used by: a device over it, a partition of it, the file behind it.
     pub by: Option<PathBuf>,
@@ -85,6 +86,7 @@ pub enum Use {
 
 /// A process.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Process {
     /// Its number.
     pub id: u32,

@@ -12,6 +12,7 @@ const LEAST_META_DEVICE: Bytes = Bytes::new(1 << 20);
 
 /// New metadata at the end of the disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Relocation {
     /// Where it goes.
     pub layout: MdLayout,
@@ -87,6 +88,7 @@ pub(crate) fn missing(level: &Level, size: Bytes, data: Bytes) -> Option<Bytes> 
 
 /// The disk cut to what the metadata was laid out for.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Truncation {
     /// The size to cut it to: the backing device that the metadata was made for.
     pub size: Bytes,
@@ -100,6 +102,7 @@ pub struct Truncation {
 
 /// How a size fits a logical volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Extents {
     /// The extent's size.
     pub extent: Bytes,
@@ -140,6 +143,7 @@ pub fn truncate(level: &Level, site: Site) -> Result<Truncation, Obstacle> {
 
 /// Metadata on a device of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct External {
     /// What its bitmap needs for the DRBD device as it is.
     pub least: Bytes,
@@ -184,6 +188,7 @@ pub fn meta_device(geometry: MdGeometry, capacity: Sectors) -> Option<Bytes> {
 
 /// drbdmeta's own move of the metadata after a disk grew.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CheckResize {
     /// The size that its record must give: that of the device for which the metadata was laid out.
     pub old_size: Bytes,

@@ -9,6 +9,7 @@ use crate::units::{AlExtent, Bytes};
 
 /// Words of a slot, and the bits that are set in each of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Mark {
     /// Words of the slot.
     pub words: Range<u64>,

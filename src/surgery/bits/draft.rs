@@ -23,6 +23,7 @@ const STEP: Bytes = Bytes::new(256 << 10);
 
 /// What is done to which bits.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct BitEdit {
     /// Bits are set, which rounds outward; else they are cleared, which rounds inward.
     pub set: bool,
@@ -48,6 +49,7 @@ impl BitEdit {
 
 /// How many bits of a slot changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Changed {
     /// Bits that are set now and were not.
     pub set: u64,

@@ -17,6 +17,7 @@ pub enum Direction {
 
 /// What bits stand for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Scale {
     /// Bytes for each bit; the last bit may stand for fewer.
     pub per_bit: Bytes,

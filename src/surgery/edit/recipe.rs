@@ -4,6 +4,7 @@ use crate::units::BitmapIndex;
 
 /// What one slot's bits are after the edit, in terms of the slots before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Recipe {
     /// Slots as they were, united; none is all clear.
     pub of: Vec<BitmapIndex>,

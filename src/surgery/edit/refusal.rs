@@ -161,6 +161,7 @@ impl Refusal for ChangeRefusal {}
 
 /// Bits of one slot that an edit forgets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LostBits {
     /// Which slot.
     pub slot: BitmapIndex,

@@ -73,6 +73,7 @@ impl fmt::Display for Volume {
 
 /// Where on a device a stretch is found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Place {
     /// What it lies in, the outermost first; none where a file system has the whole device.
     pub volumes: Vec<Volume>,
@@ -82,6 +83,7 @@ pub struct Place {
 
 /// A file or directory, as far as a stretch is its.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Owner {
     /// Its number.
     pub inode: u64,
@@ -93,6 +95,7 @@ pub struct Owner {
 
 /// A stretch of a device, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Stretch {
     /// From where to where on the device.
     pub range: Range<DevPos>,

@@ -19,6 +19,7 @@ const HEAD: usize = 8192;
 
 /// A partition, as far as it lies on the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Partition {
     /// Its number, as in the name of its device.
     pub number: u32,
@@ -30,6 +31,7 @@ pub struct Partition {
 
 /// A partition table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Table {
     /// Its partitions, in its order.
     pub partitions: Vec<Partition>,

@@ -6,6 +6,7 @@ use crate::units::{Bytes, DevPos};
 /// A stream that is not believed, or not to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("stream, byte {at}: {problem}")]
+#[non_exhaustive]
 pub struct StreamFault {
     /// How much of the stream was read before.
     pub at: u64,

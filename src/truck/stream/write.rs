@@ -10,6 +10,7 @@ use crate::units::{Bytes, DevPos};
 
 /// What went through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Totals {
     /// Bytes of data.
     pub data: Bytes,

@@ -100,6 +100,7 @@ pub fn first_refusals(format: Format, findings: &[Finding]) -> Attach {
 
 /// A kernel that does not attach a superblock even once its log is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct AttachRefusal {
     /// Which kernel.
     pub kernel: Kernel,

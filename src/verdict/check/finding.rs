@@ -30,6 +30,7 @@ impl fmt::Display for Severity {
 
 /// Something that a rule found.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Finding {
     /// Which rule.
     pub rule: &'static Rule,

@@ -9,6 +9,7 @@ use crate::error::Result;
 
 /// What can be wrong, and what to do about it.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Rule {
     /// Its name, which never changes.
     pub id: &'static str,

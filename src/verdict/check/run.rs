@@ -35,6 +35,7 @@ pub struct CheckOptions {
 
 /// One superblock, judged.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Judged<'a> {
     /// Its level's number; `None` for one that stands where DRBD looks and contradicts its place.
     pub number: Option<usize>,

@@ -119,6 +119,7 @@ pub enum RrConflict {
 
 /// A setting that is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct BadSetting {
     /// What it should be.
     pub expected: String,

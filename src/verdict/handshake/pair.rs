@@ -22,6 +22,7 @@ pub use remark::{Counted, Loss, Note, Obstacle, WhyFull};
 
 /// What connecting two replicas decides.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Pair {
     /// Whose rules were followed.
     pub family: Family,
@@ -53,6 +54,7 @@ pub struct Pair {
 
 /// A side after attach.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SideView {
     /// Its node id: its own, or where it has none what the other has an entry for.
     pub id: usize,

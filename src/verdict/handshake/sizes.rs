@@ -11,6 +11,7 @@ use crate::units::Sectors;
 
 /// A side that would have to shrink, and does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TooSmall {
     /// What would be agreed on.
     pub agreed: Sectors,
@@ -20,6 +21,7 @@ pub struct TooSmall {
 
 /// The sizes of a pair.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Sizes {
     /// Each side's device after attach; nothing where it is not known.
     pub current: [Option<Sectors>; 2],

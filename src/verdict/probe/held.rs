@@ -8,6 +8,7 @@ use crate::survey::locate::{IndexChoice, Located};
 
 /// A device inside another that has metadata of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Held {
     /// What holds it, and where it begins, where that is known.
     pub inside: Inside,

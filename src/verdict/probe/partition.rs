@@ -9,6 +9,7 @@ use crate::units::DevPos;
 
 /// A partition that has metadata of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct InPartition {
     /// Which.
     pub partition: Partition,

@@ -22,6 +22,7 @@ pub enum Mark {
 
 /// The bitmap that a resync begins with: what both sides bring, joined.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Marks {
     /// What each brings.
     pub sides: [Mark; 2],

@@ -91,6 +91,7 @@ pub enum Obstacle {
 
 /// Bits that were counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Counted {
     /// How many.
     pub bits: u64,
