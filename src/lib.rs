@@ -53,7 +53,7 @@
 //! // Instead of an image in memory: `ImageFile::open(path)`.
 //! let size = Bytes::new(64 << 20);
 //! let mut disk = MemImage::new(size);
-//! build(&mut disk, ImagePos::START, size, &[Level::v08(), Level::v09()])?;
+//! build(&mut disk, ImagePos::START, size, &[Level::v08(), Level::v09(1)])?;
 //!
 //! let found = locate(Window::whole(&disk), &LocateOptions::default())?;
 //! let [outer, inner] = found.levels.as_slice() else { panic!("a stack of two") };
