@@ -25,7 +25,7 @@ pub use args::Cli;
 use outcome::{Outcome, is_broken_pipe};
 use output::document::print_error;
 use output::fold::{Folding, columns};
-use output::progress;
+use output::{progress, style};
 
 /// Runs the program as the shell called it.
 #[must_use]
@@ -92,6 +92,7 @@ pub fn run(args: &[OsString], out: &mut Streams<'_>) -> Outcome {
     if cli.quiet {
         progress::silence();
     }
+    style::set(cli.bytes, cli.verbose);
     if cli.verbose {
         let build = args::BUILD.replace('\n', ", ");
         out.tell(format_args!("mdtool: {build}: {}", command_line(args)));

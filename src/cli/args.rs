@@ -22,9 +22,12 @@ pub struct Cli {
     /// Print results and errors only: no notes, warnings, hints or progress
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
-    /// Say on stderr which build ran what, how it ended and how long it took
+    /// Print internals, too: phases of a change, fields that only DRBD reads; on stderr which build ran what, and for how long
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
+    /// Print sizes as exact numbers of bytes only, without units of 1024
+    #[arg(long, global = true)]
+    pub(crate) bytes: bool,
 }
 
 /// Which build this is: version, commit, target, features.

@@ -10,5 +10,6 @@ pub(crate) mod fold;
 pub(crate) mod json;
 pub(crate) mod picture;
 pub(crate) mod progress;
+pub(crate) mod style;
 pub(crate) mod text;
 pub(crate) mod traces;

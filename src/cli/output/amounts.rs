@@ -1,60 +1,57 @@
 //! Sizes as people read them.
 
+use crate::cli::output::style;
 use crate::units::Bytes;
 
-/// Decimal units, as disks are sold.
-const DECIMAL: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
 /// Binary units, as memory and resyncs are counted.
-const BINARY: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+/// What each is of the one before.
+const STEP: u128 = 1024;
 
-/// `9.00 TB`, `512 B`.
-pub(crate) fn decimal(size: Bytes) -> String {
-    scaled(size, 1000, &DECIMAL, 2)
-}
-
-/// `1.2 GiB`, `0 B`.
+/// `1.20 GiB`, `64 MiB` where it is that exactly, `0 B`; with `--bytes` the exact number: `67108864 bytes`.
 pub(crate) fn binary(size: Bytes) -> String {
-    scaled(size, 1024, &BINARY, 1)
+    if style::exact() {
+        return size.to_string();
+    }
+    scaled(size)
 }
 
-/// The size in the largest unit that leaves at least one before the point, with some digits behind it, rounded to the nearest.
-fn scaled(size: Bytes, step: u64, units: &[&str], digits: u32) -> String {
-    let shift = u128::from(10_u64.saturating_pow(digits));
-    let rounded = |unit_size: u128| {
-        let half = unit_size / 2;
-        let shifted = u128::from(size.get())
-            .saturating_mul(shift)
-            .saturating_add(half);
-        shifted.checked_div(unit_size).unwrap_or(0)
+/// The size in the largest unit that leaves at least one before the point, with two digits behind it unless all is said without, rounded to the
+/// nearest.
+fn scaled(size: Bytes) -> String {
+    let hundredths = |unit: u128| {
+        let shifted = u128::from(size.get()).saturating_mul(100);
+        let rounded = shifted.saturating_add(unit / 2);
+        rounded.checked_div(unit).unwrap_or(0)
     };
-    let mut unit_size: u128 = 1;
-    let mut unit = None;
-    for name in units {
-        // 999.996 kB is 1.00 MB.
-        if rounded(unit_size) < shift.saturating_mul(u128::from(step)) {
+    let mut unit: u128 = 1;
+    let mut name = None;
+    for larger in UNITS {
+        // 1023.996 KiB is 1.00 MiB.
+        if hundredths(unit) < STEP.saturating_mul(100) {
             break;
         }
-        unit_size = unit_size.saturating_mul(u128::from(step));
-        unit = Some(name);
+        unit = unit.saturating_mul(STEP);
+        name = Some(larger);
     }
-    let Some(unit) = unit else {
+    let Some(name) = name else {
         return format!("{} B", size.get());
     };
-    let parts = rounded(unit_size);
-    let (whole, fraction) = (
-        parts.checked_div(shift).unwrap_or(0),
-        parts.checked_rem(shift).unwrap_or(0),
-    );
-    let width = usize::try_from(digits).unwrap_or(0);
-    format!("{whole}.{fraction:0width$} {unit}")
+    let parts = hundredths(unit);
+    let whole = parts / 100;
+    if u128::from(size.get()) == whole.saturating_mul(unit) {
+        format!("{whole} {name}")
+    } else {
+        format!("{whole}.{:02} {name}", parts % 100)
+    }
 }
 
-/// The exact number first, since it is the one to copy.
+/// The exact number first, since it is the one to copy: `9000000000000 bytes (8.19 TiB)`.
 pub(crate) fn bytes_and_decimal(size: Bytes) -> String {
-    if size.get() < 1000 {
-        format!("{} bytes", size.get())
+    if size.get() < 1024 || style::exact() {
+        size.to_string()
     } else {
-        format!("{} bytes ({})", size.get(), decimal(size))
+        format!("{size} ({})", scaled(size))
     }
 }
 
@@ -103,16 +100,19 @@ mod tests {
 
     #[test]
     fn sizes_are_scaled_and_rounded_to_the_nearest() {
-        assert_eq!(decimal(Bytes::new(9_000_000_000_000)), "9.00 TB");
-        assert_eq!(decimal(Bytes::new(8_994_999_999_999)), "8.99 TB");
-        assert_eq!(decimal(Bytes::new(8_999_725_301_760)), "9.00 TB");
-        assert_eq!(decimal(Bytes::new(999)), "999 B");
-        assert_eq!(decimal(Bytes::new(999_994)), "999.99 kB");
-        assert_eq!(decimal(Bytes::new(999_995)), "1.00 MB");
-        assert_eq!(decimal(Bytes::new(u64::MAX)), "18.45 EB");
-        assert_eq!(binary(Bytes::new(0)), "0 B");
-        assert_eq!(binary(Bytes::new(1_288_490_189)), "1.2 GiB");
-        assert_eq!(binary(Bytes::new(3 << 20)), "3.0 MiB");
-        assert_eq!(binary(Bytes::new(u64::MAX)), "16.0 EiB");
+        for (size, text) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1 KiB"),
+            (1025, "1.00 KiB"),
+            (9_000_000_000_000, "8.19 TiB"),
+            (1_288_490_189, "1.20 GiB"),
+            (3 << 20, "3 MiB"),
+            ((1 << 20) - 5, "1.00 MiB"),
+            ((1 << 20) - 6, "1023.99 KiB"),
+            (u64::MAX, "16.00 EiB"),
+        ] {
+            assert_eq!(scaled(Bytes::new(size)), text);
+        }
     }
 }

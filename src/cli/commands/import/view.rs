@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crate::cli::output::fold::stdout_columns;
+use crate::cli::output::style;
 use crate::format::metadata::Generation;
 use crate::format::superblock::Superblock;
 use crate::surgery::import::Import;
@@ -12,6 +13,8 @@ use crate::units::Bytes;
 
 /// Columns of the table of regions.
 const REGION_COLUMNS: usize = 100;
+/// Those of them that have the phase.
+const PHASE_COLUMNS: usize = 10;
 
 /// Prints the regions and the new superblock.
 pub(crate) fn print(
@@ -57,24 +60,25 @@ pub(crate) fn regions(out: &mut dyn Write, summary: &Summary) -> io::Result<()> 
 
 /// The same of these regions.
 pub(crate) fn regions_of(out: &mut dyn Write, regions: &[Region]) -> io::Result<()> {
-    // What only stays as it is, so that undoing sees whether it did, is no change.
-    let changed = |region: &&Region| region.written > Bytes::ZERO || region.phase != Phase::Body;
-    let regions: Vec<Region> = regions.iter().filter(changed).cloned().collect();
-    if stdout_columns().is_some_and(|columns| columns < REGION_COLUMNS) {
+    let regions: Vec<&Region> = regions.iter().filter(|one| is_shown(one, regions)).collect();
+    let phases = style::internals();
+    let columns = if phases { REGION_COLUMNS } else { REGION_COLUMNS - PHASE_COLUMNS };
+    if stdout_columns().is_some_and(|found| found < columns) {
         return narrow(out, &regions);
     }
     let label = regions.iter().map(|region| region.label.len());
     let width = label.max().unwrap_or(0).max(4);
+    let phase = |word: &str| if phases { format!("{word:<8}  ") } else { String::new() };
     writeln!(
         out,
-        "{:<8}  {:<width$}  {:>16}  {:>16}  {:>14}  {:>14}",
-        "phase", "what", "from byte", "to byte", "bytes written", "of them differ"
+        "{}{:<width$}  {:>16}  {:>16}  {:>14}  {:>14}",
+        phase("phase"), "what", "from byte", "to byte", "bytes written", "of them differ"
     )?;
-    for region in &regions {
+    for region in regions {
         writeln!(
             out,
-            "{:<8}  {:<width$}  {:>16}  {:>16}  {:>14}  {:>14}",
-            region.phase.to_string(),
+            "{}{:<width$}  {:>16}  {:>16}  {:>14}  {:>14}",
+            phase(&region.phase.to_string()),
             region.label,
             region.range.start.get(),
             region.range.end.get(),
@@ -85,10 +89,24 @@ pub(crate) fn regions_of(out: &mut dyn Write, regions: &[Region]) -> io::Result<
     Ok(())
 }
 
+/// Whether people are shown this one of `all`: what only stays as it is, so that undoing sees whether it did, is no change; that a superblock is
+/// retired before it is written anew is how it is done, not what.
+fn is_shown(region: &Region, all: &[Region]) -> bool {
+    if region.written == Bytes::ZERO && region.phase == Phase::Body {
+        return false;
+    }
+    let anew = |one: &Region| one.phase == Phase::Commit && one.range == region.range;
+    style::internals() || region.phase != Phase::Retire || !all.iter().any(anew)
+}
+
 /// The same, for a terminal that the table does not fit on.
-fn narrow(out: &mut dyn Write, regions: &[Region]) -> io::Result<()> {
+fn narrow(out: &mut dyn Write, regions: &[&Region]) -> io::Result<()> {
     for region in regions {
-        writeln!(out, "{} ({}):", region.label, region.phase)?;
+        if style::internals() {
+            writeln!(out, "{} ({}):", region.label, region.phase)?;
+        } else {
+            writeln!(out, "{}:", region.label)?;
+        }
         writeln!(out, "  bytes {} to {}", region.range.start.get(), region.range.end.get())?;
         let (written, differing) = (region.written.get(), region.differing.get());
         writeln!(out, "  {written} written, {differing} of them differ")?;

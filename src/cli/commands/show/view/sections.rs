@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::cli::output::amounts::{binary, decimal, duration};
+use crate::cli::output::amounts::{binary, bytes_and_decimal, duration};
 use crate::cli::commands::show::view::{Facts, Show, raw};
 use crate::cli::output::explain;
 use crate::cli::output::text::{Report, table};
@@ -63,11 +63,13 @@ fn section(out: &mut dyn Write, lines: &[Line]) -> io::Result<()> {
     }
 }
 
-/// `1048576 bytes (1.05 MB, 2048 sectors)`.
+/// `1048576 bytes (1 MiB, 2048 sectors)`.
 fn size(bytes: Bytes) -> String {
-    match bytes.to_sectors_exact() {
-        Some(sectors) => format!("{bytes} ({}, {sectors})", decimal(bytes)),
-        None => format!("{bytes} ({})", decimal(bytes)),
+    let text = bytes_and_decimal(bytes);
+    match (bytes.to_sectors_exact(), text.strip_suffix(')')) {
+        (Some(sectors), Some(open)) => format!("{open}, {sectors})"),
+        (Some(sectors), None) => format!("{text} ({sectors})"),
+        (None, _) => text,
     }
 }
 
