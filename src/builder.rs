@@ -218,7 +218,7 @@ impl<'a> Device<'a> {
         let Some(at) = self.base.checked_add(at.from_start()) else {
             return Ok(());
         };
-        let room = end.bytes_since(at).unwrap_or(Bytes::ZERO);
+        let room = end.saturating_since(at);
         let inside = room
             .to_usize()
             .map_or(bytes.len(), |room| room.min(bytes.len()));

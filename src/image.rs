@@ -202,7 +202,7 @@ pub(crate) fn visit_by_reading(
 
 /// The length of `range`, where it lies within `size`; a range turned around has none.
 fn len_within(range: &Range<ImagePos>, size: Bytes) -> Result<Bytes> {
-    let len = range.end.bytes_since(range.start).unwrap_or(Bytes::ZERO);
+    let len = range.end.saturating_since(range.start);
     check_within(IoOp::Read, range.start, len, size)?;
     Ok(len)
 }

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use crate::units::Bytes;
+use crate::units::{BitmapIndex, Bytes};
 
 /// DRBD's on-disk metadata formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,6 +69,17 @@ pub struct MdGeometry {
     pub bytes_per_bit: u32,
     /// The activity log.
     pub al: AlStriping,
+}
+
+impl MdGeometry {
+    /// Every bitmap slot, in order.
+    ///
+    /// What a superblock claims beyond 255 has no number: no layout is made of more than 32 (`DRBD_PEERS_MAX`).
+    pub fn slots(self) -> impl Iterator<Item = BitmapIndex> + Clone {
+        (0..=u8::MAX)
+            .zip(0..self.max_peers)
+            .map(|(slot, _)| BitmapIndex::new(slot))
+    }
 }
 
 /// A place of the log, counted from the log's start on disk.

@@ -93,14 +93,19 @@ impl Bytes {
     /// Never: `usize` has at most 64 bits on every target that Rust has.
     #[must_use]
     pub fn of_len(len: usize) -> Self {
-        // OK to expect: see above.
-        Self(u64::try_from(len).expect("usize has at most 64 bits"))
+        Self(count_of(len))
     }
 
     /// This size as an index into memory, where it can be one.
     #[must_use]
     pub fn to_usize(self) -> Option<usize> {
         usize::try_from(self.0).ok()
+    }
+
+    /// As much of this size as a buffer of `most` bytes holds.
+    #[must_use]
+    pub fn at_most(self, most: usize) -> usize {
+        at_most(self.0, most)
     }
 
     /// The sum, or `None` beyond 64 bits.
@@ -227,6 +232,12 @@ macro_rules! position {
                 self.0.checked_sub(start.0).map(Bytes)
             }
 
+            /// The distance from `start` to here, or nothing where `start` is further on.
+            #[must_use]
+            pub const fn saturating_since(self, start: Self) -> Bytes {
+                Bytes(self.0.saturating_sub(start.0))
+            }
+
             /// The distance from the start to here.
             #[must_use]
             pub const fn from_start(self) -> Bytes {
@@ -271,10 +282,39 @@ impl DevPos {
     }
 }
 
+/// How many things there are in memory, as DRBD's formulas count.
+///
+/// # Panics
+///
+/// Never: `usize` has at most 64 bits on every target that Rust has.
+#[must_use]
+pub fn count_of(len: usize) -> u64 {
+    // OK to expect: see above.
+    u64::try_from(len).expect("usize has at most 64 bits")
+}
+
+/// A number of 32 bits as an index into memory.
+///
+/// # Panics
+///
+/// Never: there is no DRBD where `usize` has less.
+#[must_use]
+pub fn index_of(number: u32) -> usize {
+    const { assert!(usize::BITS >= 32, "mdtool needs 32 bits of address") };
+    // OK to expect: see above.
+    usize::try_from(number).expect("usize has at least 32 bits")
+}
+
+/// `number` of things, or `most` where it is more.
+#[must_use]
+pub fn at_most(number: u64, most: usize) -> usize {
+    usize::try_from(number).map_or(most, |number| number.min(most))
+}
+
 /// How many bytes a range of positions covers; nothing where it is turned around.
 #[must_use]
 pub fn range_len(range: &Range<DevPos>) -> Bytes {
-    range.end.bytes_since(range.start).unwrap_or(Bytes::ZERO)
+    range.end.saturating_since(range.start)
 }
 
 impl fmt::Display for Bytes {

@@ -12,7 +12,7 @@ use crate::error::{Error, Result, Syntax, Unsupported, Wanted};
 use crate::format::bitmap::slot_len;
 use crate::format::layout::{MAX_DEVICE, MdGeometry};
 use crate::format::metadata::{Bitmap, Generation, Header, Run, SlotWords};
-use crate::units::{BitmapIndex, Bytes};
+use crate::units::{BitmapIndex, Bytes, at_most};
 
 /// Words gathered before they are given.
 const BATCH: usize = 64 << 10;
@@ -315,7 +315,7 @@ impl Body {
             };
         }
         let most = BATCH / 2;
-        let now = usize::try_from(count).unwrap_or(usize::MAX).min(most);
+        let now = at_most(count, most);
         self.words.clear();
         self.words
             .extend(std::iter::repeat_n([low, high], now).flatten());

@@ -163,14 +163,13 @@ impl Header {
         let Generation::V09(generation) = &self.generation else {
             return vec![BitmapIndex::new(0)];
         };
-        let assigned = |slot: &u8| {
+        let assigned = |slot: &BitmapIndex| {
             generation
                 .peers
                 .iter()
-                .any(|peer| peer.bitmap_index == i32::from(*slot))
+                .any(|peer| peer.bitmap_index == i32::from(slot.get()))
         };
-        let slots = u8::try_from(self.geometry.max_peers).unwrap_or(u8::MAX);
-        (0..slots).filter(assigned).map(BitmapIndex::new).collect()
+        self.geometry.slots().filter(assigned).collect()
     }
 }
 

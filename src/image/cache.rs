@@ -52,7 +52,7 @@ impl<'a> CacheKeeper<'a> {
 
 /// The section that begins at `start`.
 fn section(start: ImagePos, end: ImagePos) -> Range<ImagePos> {
-    let rest = end.bytes_since(start).unwrap_or(Bytes::ZERO);
+    let rest = end.saturating_since(start);
     start..advanced(start, rest.min(SECTION))
 }
 

@@ -174,7 +174,7 @@ impl ReadAt for ImageFile {
                 fill_in_blocks(stop.at, buf.split_at_mut(done).1, read)
             })
             .map_err(|stop| {
-                let rest = end.bytes_since(stop.at).unwrap_or(Bytes::ZERO);
+                let rest = end.saturating_since(stop.at);
                 IoError::at(IoOp::Read, stop.at, rest, stop.error).into()
             })
     }

@@ -81,7 +81,7 @@ impl MappedImage {
 
     /// Why a window could not be seen: what reading it says, or, where that goes well by now, that `at` could not.
     fn explain(&self, range: Range<ImagePos>, at: ImagePos) -> Error {
-        let rest = range.end.bytes_since(at).unwrap_or(Bytes::ZERO);
+        let rest = range.end.saturating_since(at);
         let reread = self
             .file
             .visit(range, &mut |_, _| ControlFlow::Continue(()));

@@ -15,7 +15,7 @@ use crate::units::{Bytes, ImagePos};
 ///
 /// [`IoError`] where there is no room: nothing is allocated then, unless another took the room meanwhile.
 pub(super) fn reserve(image: &ImageFile, range: Range<ImagePos>) -> Result<()> {
-    let len = range.end.bytes_since(range.start).unwrap_or(Bytes::ZERO);
+    let len = range.end.saturating_since(range.start);
     check_within(IoOp::Reserve, range.start, len, image.size())?;
     if image.kind()? != FileType::RegularFile {
         return Ok(());
@@ -53,7 +53,7 @@ fn holes(
 }
 
 fn length(hole: &Range<ImagePos>) -> Bytes {
-    hole.end.bytes_since(hole.start).unwrap_or(Bytes::ZERO)
+    hole.end.saturating_since(hole.start)
 }
 
 /// What the file system has left, the part that it keeps for root included: whether we may have that, it says when it is asked for blocks.

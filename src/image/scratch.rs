@@ -80,7 +80,7 @@ impl Scratch {
     /// [`IoError`] beyond what was written, or where the system cannot read it back.
     pub fn read_exact_at(&self, at: ImagePos, buf: &mut [u8]) -> Result<()> {
         let in_file = self.in_file().saturating_sub(at.from_start());
-        let split = in_file.to_usize().unwrap_or(buf.len()).min(buf.len());
+        let split = in_file.at_most(buf.len());
         let (first, last) = buf.split_at_mut(split);
         if let Some((file, _)) = &self.file {
             read_file(file, at, first)?;

@@ -88,7 +88,7 @@ impl TransferFile {
         let (mut at, mut rest) = (at, buf);
         while !rest.is_empty() {
             let start = ImagePos::at(at.from_start().align_down(ALIGNMENT));
-            let skip = to_len(at.bytes_since(start).unwrap_or(Bytes::ZERO));
+            let skip = to_len(at.saturating_since(start));
             let wanted = Bytes::of_len(rest.len()).checked_add(Bytes::of_len(skip));
             let wanted = wanted.and_then(|wanted| wanted.align_up(ALIGNMENT));
             let len = wanted.unwrap_or(DIRECT).min(DIRECT);

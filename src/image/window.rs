@@ -100,7 +100,7 @@ impl<'a> Window<'a> {
         range: Range<DevPos>,
         visit: &mut dyn FnMut(DevPos, &[u8]) -> ControlFlow<()>,
     ) -> Result<()> {
-        let len = range.end.bytes_since(range.start).unwrap_or(Bytes::ZERO);
+        let len = range.end.saturating_since(range.start);
         let start = self.locate(range.start, len)?;
         let Some(end) = start.checked_add(len) else {
             return Err(IoError::at(IoOp::Read, start, len, outside("device", self.len)).into());

@@ -46,7 +46,7 @@ fn write_zeros(target: &mut (impl WriteAt + ?Sized), range: Range<ImagePos>) -> 
 
 impl Zeroing for WritableFile {
     fn zero(&mut self, range: Range<ImagePos>, discard: bool) -> Result<()> {
-        let len = range.end.bytes_since(range.start).unwrap_or(Bytes::ZERO);
+        let len = range.end.saturating_since(range.start);
         check_within(IoOp::Write, range.start, len, self.size())?;
         let is_device = self.is_block_device()?;
         // A file system takes any range; a device whole sectors, of 4096 bytes some of them.
@@ -74,7 +74,7 @@ impl Zeroing for WritableFile {
 
 impl WritableFile {
     fn fallocate(&self, flags: FallocateFlags, range: &Range<ImagePos>) -> Result<(), Errno> {
-        let len = range.end.bytes_since(range.start).unwrap_or(Bytes::ZERO);
+        let len = range.end.saturating_since(range.start);
         if len == Bytes::ZERO {
             return Ok(());
         }

@@ -192,13 +192,10 @@ impl Edited {
         if before.format() == Format::V07 && !changes.is_empty() {
             return Err(ChangeRefusal::V07.into());
         }
-        let slots = u8::try_from(before.geometry.max_peers).unwrap_or(u8::MAX);
         let mut edited = Self {
             before: before.clone(),
             header: before.clone(),
-            recipes: (0..slots)
-                .map(|slot| Recipe::of(BitmapIndex::new(slot)))
-                .collect(),
+            recipes: before.geometry.slots().map(Recipe::of).collect(),
             notes: Vec::new(),
         };
         for change in changes {

@@ -18,7 +18,7 @@ use crate::surgery::place::{
 use crate::survey::locate::Level;
 use crate::survey::traces::TraceKind;
 use crate::transaction::Draft;
-use crate::units::{BitmapIndex, Sectors};
+use crate::units::Sectors;
 use crate::verdict::check::{Judged, free_slots};
 
 /// Something that can be mended, and how.
@@ -110,8 +110,7 @@ impl Repair {
             return None;
         }
         let before = Header::of(&level.superblock);
-        let slots = u8::try_from(before.geometry.max_peers).unwrap_or(u8::MAX);
-        let recipes = (0..slots).map(|slot| Recipe::of(BitmapIndex::new(slot)));
+        let recipes = before.geometry.slots().map(Recipe::of);
         let mut repair = Self {
             level: level.clone(),
             header: before.clone(),

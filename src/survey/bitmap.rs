@@ -69,7 +69,7 @@ impl<'a> OnDiskBitmap<'a> {
             }
             let data_end = data.end.min(end);
             found = found
-                .checked_add(data_end.bytes_since(data.start).unwrap_or(Bytes::ZERO))
+                .checked_add(data_end.saturating_since(data.start))
                 .unwrap_or(most);
             at = data_end;
         }
@@ -135,12 +135,7 @@ impl OnDiskSlot<'_> {
                 None => return Ok(self.bitmap.words),
             }
         }
-        let hole = self
-            .data
-            .start
-            .bytes_since(at)
-            .unwrap_or(Bytes::ZERO)
-            .whole_units(WORD);
+        let hole = self.data.start.saturating_since(at).whole_units(WORD);
         let chunks = hole.checked_div(self.chunk_words).unwrap_or(0);
         Ok(self
             .next

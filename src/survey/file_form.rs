@@ -63,7 +63,7 @@ pub fn recognise(beginning: &[u8]) -> Option<FileForm> {
 /// Errors of reading the file's first and last sector, and two words of a qcow2's reference counts.
 pub fn container(file: Window<'_>) -> Result<Option<FileForm>> {
     let mut beginning = [0; BEGINNING];
-    let len = file.size().to_usize().unwrap_or(BEGINNING).min(BEGINNING);
+    let len = file.size().at_most(BEGINNING);
     if let Some(beginning) = beginning.get_mut(..len) {
         file.read_exact_at(DevPos::START, beginning)?;
     }

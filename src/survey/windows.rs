@@ -143,7 +143,7 @@ fn refusal(found: &Table, start: DevPos, len: Bytes) -> Option<WindowRefusal> {
         start,
         len,
         end,
-        fits: end.bytes_since(start).unwrap_or(Bytes::ZERO),
+        fits: end.saturating_since(start),
     })
 }
 

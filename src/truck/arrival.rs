@@ -71,7 +71,7 @@ impl<'a, T: Zeroing, S: FnMut(&State) -> Result<()>> Arrival<'a, T, S> {
                 self.data(at, bytes.split_at(known).1)
             }
             Part::Zeros(at, len) => {
-                let known = verified.bytes_since(at).unwrap_or(Bytes::ZERO).min(len);
+                let known = verified.saturating_since(at).min(len);
                 let at = at.checked_add(known).unwrap_or(at);
                 self.add_zeros(at, len.saturating_sub(known))
             }

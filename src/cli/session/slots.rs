@@ -29,10 +29,10 @@ pub(crate) struct SlotArgs {
 
 /// The slots meant: the one named, else every one with a peer; where no peer has one, all.
 pub(crate) fn meant(args: SlotArgs, header: &Header) -> anyhow::Result<Vec<BitmapIndex>> {
-    let count = u8::try_from(header.geometry.max_peers).unwrap_or(u8::MAX);
     if let Some(slot) = args.slot {
+        let count = header.geometry.max_peers;
         anyhow::ensure!(
-            slot < count,
+            u32::from(slot) < count,
             "--slot: there is no slot {slot}, expected 0 to {}",
             count.saturating_sub(1)
         );
@@ -45,7 +45,7 @@ pub(crate) fn meant(args: SlotArgs, header: &Header) -> anyhow::Result<Vec<Bitma
     }
     let assigned = header.assigned_slots();
     if assigned.is_empty() {
-        return Ok((0..count).map(BitmapIndex::new).collect());
+        return Ok(header.geometry.slots().collect());
     }
     Ok(assigned)
 }
@@ -64,8 +64,7 @@ pub(crate) fn to_change(
     }
     let assigned = header.assigned_slots();
     if all && !clear {
-        let count = u8::try_from(header.geometry.max_peers).unwrap_or(u8::MAX);
-        return Ok((0..count).map(BitmapIndex::new).collect());
+        return Ok(header.geometry.slots().collect());
     }
     anyhow::ensure!(
         !assigned.is_empty(),

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::WORD_BITS;
 use crate::error::Result;
 use crate::format::metadata::{Run, SlotWords};
-use crate::units::BmBit;
+use crate::units::{BmBit, count_of};
 
 /// The words at hand.
 enum Chunk {
@@ -100,7 +100,7 @@ impl<'a> SetRuns<'a> {
     /// The next words; `false` where there are none.
     fn fetch(&mut self) -> Result<bool> {
         let count = match &self.chunk {
-            Chunk::Words(words) => u64::try_from(words.len()).unwrap_or(u64::MAX),
+            Chunk::Words(words) => count_of(words.len()),
             Chunk::Repeat { count, .. } => *count,
         };
         self.start = self.start.saturating_add(count.saturating_mul(WORD_BITS));

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::{WORD_BITS, low_bits};
 use crate::error::Result;
 use crate::format::metadata::{Run, SlotWords};
+use crate::units::at_most;
 
 /// Words that are joined at once.
 const PIECE: usize = 16 << 10;
@@ -143,7 +144,7 @@ impl Reader<'_> {
             }
             if self.repeat.0 > 0 {
                 let (count, word) = self.repeat;
-                let now = usize::try_from(count).unwrap_or(usize::MAX).min(into.len());
+                let now = at_most(count, into.len());
                 into.by_ref().take(now).for_each(|place| *place |= word);
                 let taken = u64::try_from(now).unwrap_or(u64::MAX);
                 self.repeat.0 = count.saturating_sub(taken);

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::units::range_len;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;

@@ -5,7 +5,6 @@ use crate::error::Result;
 use crate::format::bitmap::{bits_to_bytes, count_set};
 use crate::format::metadata::{Generation, GenerationV08, GenerationV09, Header};
 use crate::format::superblock::{AlState, DeviceFlags, Uuid, node_id};
-use crate::units::BitmapIndex;
 
 impl Edited {
     /// What `drbdadm new-current-uuid` of 9.2.18 and newer does to a resource that nobody is connected to.
@@ -53,8 +52,7 @@ impl Edited {
         let geometry = self.before.geometry;
         let all = geometry.bits(self.before.la_size).unwrap_or(0);
         let mut lost = Vec::new();
-        for slot in 0..u8::try_from(geometry.max_peers).unwrap_or(u8::MAX) {
-            let slot = BitmapIndex::new(slot);
+        for slot in geometry.slots() {
             let bits = count_set(&mut *needs.slots.open(slot)?, all)?;
             if bits > 0 {
                 let bytes = bits_to_bytes(bits, geometry.bytes_per_bit);

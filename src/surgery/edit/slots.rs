@@ -9,17 +9,14 @@ use crate::units::{BitmapIndex, NodeId};
 impl Edited {
     /// The slots that no peer has, lowest first.
     pub(super) fn free_slots(&mut self) -> Result<Vec<BitmapIndex>> {
-        let slots = u8::try_from(self.header.geometry.max_peers).unwrap_or(u8::MAX);
+        let slots = self.header.geometry.slots();
         let peers = &self.v09()?.peers;
-        let taken = |slot: &u8| {
+        let taken = |slot: &BitmapIndex| {
             peers
                 .iter()
-                .any(|peer| peer.bitmap_index == i32::from(*slot))
+                .any(|peer| peer.bitmap_index == i32::from(slot.get()))
         };
-        Ok((0..slots)
-            .filter(|slot| !taken(slot))
-            .map(BitmapIndex::new)
-            .collect())
+        Ok(slots.filter(|slot| !taken(slot)).collect())
     }
 
     /// Who has a slot.

@@ -18,9 +18,8 @@ impl Spooled {
     ///
     /// Reading the slots; putting them aside.
     pub fn of(header: &Header, bitmap: &mut dyn Bitmap) -> Result<Self> {
-        let slots = u8::try_from(header.geometry.max_peers).unwrap_or(u8::MAX);
-        let slots = (0..slots).map(|slot| {
-            let mut words = bitmap.slot(BitmapIndex::new(slot))?;
+        let slots = header.geometry.slots().map(|slot| {
+            let mut words = bitmap.slot(slot)?;
             Spool::of(&mut *words, u64::MAX)
         });
         Ok(Self {

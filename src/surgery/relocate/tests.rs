@@ -7,7 +7,7 @@ use crate::image::{MemImage, ReadAt, WriteAt};
 use crate::surgery::adopt::relocate;
 use crate::survey::locate::{LocateOptions, locate};
 use crate::transaction::{Identity, prepare};
-use crate::units::{BitmapIndex, BmBit, ImagePos, MD_BLOCK, NodeId};
+use crate::units::{BitmapIndex, BmBit, ImagePos, MD_BLOCK, NodeId, range_len};
 
 const MIB: u64 = 1 << 20;
 /// Four slots of this fill two pages of bitmap; of a page more, and of up to a MiB more, they have three.

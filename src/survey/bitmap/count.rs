@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::{OnDiskBitmap, WORD};
 use crate::error::Result;
 use crate::format::bitmap::{WORD_BITS, low_bits};
-use crate::units::{Bytes, DevPos};
+use crate::units::DevPos;
 
 impl OnDiskBitmap<'_> {
     /// How many of the lowest `bits` bits are set in each slot; holes are skipped, and nothing is kept.
@@ -27,7 +27,7 @@ impl OnDiskBitmap<'_> {
                 break;
             };
             // The area begins at a whole word; a hole may end in the midst of one.
-            let into = data.start.bytes_since(self.start).unwrap_or(Bytes::ZERO);
+            let into = data.start.saturating_since(self.start);
             let first = self.start.checked_add(into.align_down(WORD));
             let stretch = first.unwrap_or(end).max(at)..data.end.min(end);
             if stretch.is_empty() {
@@ -44,7 +44,7 @@ impl OnDiskBitmap<'_> {
 
     /// The number of the word at a position of the area.
     fn word_at(&self, at: DevPos) -> u64 {
-        let into = at.bytes_since(self.start).unwrap_or(Bytes::ZERO);
+        let into = at.saturating_since(self.start);
         into.whole_units(WORD)
     }
 }
@@ -116,7 +116,7 @@ mod tests {
     use crate::format::bitmap::count_set;
     use crate::format::layout::{MdGeometry, MdIndex, MdLayout};
     use crate::image::{MemImage, Window, WriteAt};
-    use crate::units::{BitmapIndex, ImagePos, Sectors};
+    use crate::units::{BitmapIndex, Bytes, ImagePos, Sectors};
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(crate::test_cases::cases(64)))]

@@ -5,7 +5,7 @@ use crate::format::bitmap::slot_len;
 use crate::format::layout::{MdIndex, MdLayout};
 use crate::format::metadata::{Bitmap, Run, SlotWords};
 use crate::survey::locate::Level;
-use crate::units::{BitmapIndex, Bytes, Sectors};
+use crate::units::{BitmapIndex, Bytes, Sectors, count_of};
 
 use super::{OnDiskBitmap, WORD};
 
@@ -73,7 +73,7 @@ impl SlotWords for UntrackedSlot<'_> {
             }));
         };
         let given = match run {
-            Run::Words(words) => u64::try_from(words.len()).unwrap_or(u64::MAX),
+            Run::Words(words) => count_of(words.len()),
             Run::Repeat { count, .. } => count,
         };
         self.left = self.left.saturating_sub(given);

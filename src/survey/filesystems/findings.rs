@@ -112,7 +112,7 @@ impl Findings {
                 self.full = true;
                 return;
             }
-            let further = part.start.bytes_since(range.start).unwrap_or(Bytes::ZERO);
+            let further = part.start.saturating_since(range.start);
             self.found.push((part, what.advanced(further)));
         }
     }
@@ -212,10 +212,7 @@ impl Sweep {
     /// Adds a stretch, to the one before where it goes on.
     fn emit(&mut self, range: Range<DevPos>) {
         let at = |active: &(Range<DevPos>, What)| {
-            let further = range
-                .start
-                .bytes_since(active.0.start)
-                .unwrap_or(Bytes::ZERO);
+            let further = range.start.saturating_since(active.0.start);
             active.1.advanced(further)
         };
         let whats: Vec<What> = self.active.iter().map(at).collect();

@@ -21,7 +21,7 @@ use super::layers::{Looking, below as in_volume, said};
 use super::pieces::{Piece, below, ranges};
 use crate::error::Result;
 use crate::image::Window;
-use crate::units::{Bytes, DevPos};
+use crate::units::{Bytes, DevPos, count_of};
 use group::{Group, Kind, Role, Segment};
 use reader::Volumes;
 
@@ -138,7 +138,7 @@ impl Climb<'_, '_, '_> {
             return;
         };
         let group = self.volumes.group;
-        let each = u64::try_from(areas.len()).unwrap_or(1).max(1);
+        let each = count_of(areas.len()).max(1);
         for (turn, area) in (0_u64..).zip(areas) {
             let range = area.and_then(|first| {
                 let start = group.position(first)?;

@@ -12,7 +12,7 @@ use crate::format::activity_log::AL_EXTENT;
 use crate::format::bitmap::count_set;
 use crate::format::superblock::{AlState, DeviceFlags, Format, Superblock, Uuid};
 use crate::survey::locate::Level;
-use crate::units::{BitmapIndex, Bytes, DevPos, Sectors};
+use crate::units::{BitmapIndex, Bytes, DevPos, Sectors, index_of};
 
 /// Bytes of a word of the bitmap, and its bits.
 const WORD: Bytes = Bytes::new(4);
@@ -97,7 +97,7 @@ fn bits_beyond_end(case: &Case<'_>) -> Result<Vec<Fault>> {
     let Some((at, words)) = words_from(case, level, (la_size, first))? else {
         return Ok(Vec::new());
     };
-    let slots = usize::try_from(level.layout.geometry.max_peers).unwrap_or(usize::MAX);
+    let slots = index_of(level.layout.geometry.max_peers);
     let kept = u32::try_from(bits.rem_euclid(WORD_BITS)).unwrap_or(0);
     // In each slot's first word the lower bits are the device's; none where the device ends with a word.
     let beyond = |i: usize, word: u32| {

@@ -51,9 +51,7 @@ fn each_of(
         };
         // Tables that were never written are holes in an image.
         let data = device.next_data(at)?;
-        let hole = data.map_or(len, |data| {
-            data.start.bytes_since(at).unwrap_or(Bytes::ZERO)
-        });
+        let hole = data.map_or(len, |data| data.start.saturating_since(at));
         if hole >= size {
             done = Bytes::new(done.get().saturating_add(hole.align_down(size).get()));
             continue;

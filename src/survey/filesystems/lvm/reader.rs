@@ -5,7 +5,7 @@ use std::ops::{ControlFlow, Range};
 use super::group::{Group, Kind};
 use crate::error::{IoError, IoOp, Result};
 use crate::image::{ReadAt, Window, visit_by_reading};
-use crate::units::{Bytes, DevPos, ImagePos};
+use crate::units::{Bytes, DevPos, ImagePos, count_of};
 
 /// Volumes that are made of others, which are made of others.
 const MOST_STEPS: u32 = 4;
@@ -78,7 +78,7 @@ impl<'a> Volumes<'a> {
     fn cover(&self, extents: &[Extent], size: Bytes) -> bool {
         let mut at = Some(Bytes::ZERO);
         for extent in extents {
-            let count = u64::try_from(extent.areas.len()).unwrap_or(u64::MAX).max(1);
+            let count = count_of(extent.areas.len()).max(1);
             let each = Bytes::new(extent.len.get().checked_div(count).unwrap_or(0));
             let ends = extent.areas.iter().map(|area| area.checked_add(each));
             let on_disk = ends
@@ -219,7 +219,7 @@ impl ReadAt for Reader<'_> {
             let Some((place, len)) = position.and_then(|position| self.place(position)) else {
                 return Err(nothing_there(at, rest.len()));
             };
-            let len = len.to_usize().unwrap_or(usize::MAX).min(rest.len());
+            let len = len.at_most(rest.len());
             if let Some(part) = rest.get_mut(..len) {
                 self.device.read_exact_at(place, part)?;
             }
