@@ -142,7 +142,7 @@ pub fn stale_superblock(
 /// [`crate::error::IoError`] where it would leave the image or the system refuses.
 pub fn plant_magic(image: &mut dyn WriteAt, at: ImagePos, magic: u32) -> Result<()> {
     let offset = Bytes::of_len(superblock::magic_offset(magic));
-    let at = at.checked_add(offset).unwrap_or(at);
+    let at = at.saturating_add(offset);
     image.write_all_at(at, &magic.to_be_bytes())
 }
 
@@ -195,7 +195,7 @@ fn write_initialised_log(device: &mut Device<'_>, built: &Built) -> Result<()> {
         let blocks = now.to_usize().and_then(|now| several.get(..now));
         device.put(at, blocks.unwrap_or(&several))?;
         rest = rest.saturating_sub(now);
-        at = at.checked_add(now).unwrap_or(at);
+        at = at.saturating_add(now);
     }
     Ok(())
 }

@@ -120,6 +120,18 @@ impl Bytes {
         self.0.checked_sub(other.0).map(Self)
     }
 
+    /// The sum, or the largest size beyond 64 bits.
+    #[must_use]
+    pub const fn saturating_add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
+    /// `count` times this size, or the largest one beyond 64 bits.
+    #[must_use]
+    pub const fn saturating_mul(self, count: u64) -> Self {
+        Self(self.0.saturating_mul(count))
+    }
+
     /// `count` times this size, or `None` beyond 64 bits.
     #[must_use]
     pub fn checked_mul(self, count: u64) -> Option<Self> {
@@ -218,6 +230,12 @@ macro_rules! position {
             #[must_use]
             pub fn checked_add(self, size: Bytes) -> Option<Self> {
                 self.0.checked_add(size.0).map(Self)
+            }
+
+            /// The position `size` further on, or the last one of 64 bits, which is behind every device.
+            #[must_use]
+            pub const fn saturating_add(self, size: Bytes) -> Self {
+                Self(self.0.saturating_add(size.0))
             }
 
             /// The position `size` before, or `None` before the start.

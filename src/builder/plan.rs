@@ -199,7 +199,7 @@ impl Plan {
         let from = |size: Bytes| start.checked_add(size).map(DevPos::at);
         let end = from(FIXED).filter(|end| end.from_start() <= holder);
         let (Some(_), Some(al), Some(bm)) = (end, from(MD_BLOCK), from(FIXED_BEFORE_BITMAP)) else {
-            return Err(too_small(holder, start.checked_add(FIXED).unwrap_or(FIXED)));
+            return Err(too_small(holder, start.saturating_add(FIXED)));
         };
         let bm_size = FIXED.saturating_sub(FIXED_BEFORE_BITMAP);
         let capacity = shape.capacity_of(bm_size);

@@ -109,7 +109,7 @@ impl<'a> Lexer<'a> {
 
     /// The bytes of a token that was peeked at last.
     pub(super) fn bytes(&self, token: Token) -> &[u8] {
-        self.text.unread().get(..token.len).unwrap_or(&[])
+        self.text.unread().get(..token.len).unwrap_or_default()
     }
 
     /// Goes past white space and comments, however long, and reads ahead.

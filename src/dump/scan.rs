@@ -101,7 +101,7 @@ fn repeat(text: &[u8], most: u64) -> Option<(u64, [u32; 2], &[u8])> {
 
 /// What follows the first `length` bytes.
 fn skip(text: &[u8], length: usize) -> &[u8] {
-    text.get(length..).unwrap_or(&[])
+    text.get(length..).unwrap_or_default()
 }
 
 #[cfg(test)]

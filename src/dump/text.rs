@@ -63,7 +63,7 @@ impl<'a> Text<'a> {
 
     /// What is in the window and not consumed.
     pub(super) fn unread(&self) -> &[u8] {
-        self.buffer.get(self.unread.clone()).unwrap_or(&[])
+        self.buffer.get(self.unread.clone()).unwrap_or_default()
     }
 
     /// Where the first unread byte stands.
@@ -106,7 +106,7 @@ impl<'a> Text<'a> {
     /// Lets all but the last read bytes go.
     fn forget(&mut self) {
         let gone = self.unread.start.saturating_sub(KEPT);
-        if let Some(last) = last_newline(self.buffer.get(..gone).unwrap_or(&[])) {
+        if let Some(last) = last_newline(self.buffer.get(..gone).unwrap_or_default()) {
             self.line_start = after(self.base, last);
         }
         self.buffer.copy_within(gone..self.unread.end, 0);
@@ -120,21 +120,24 @@ impl<'a> Text<'a> {
     pub(super) fn place(&mut self, at: TextPos) -> Place {
         let _ = self.ensure(SHOWN);
         let index = usize::try_from(at.get().saturating_sub(self.base)).unwrap_or(usize::MAX);
-        let known = self.buffer.get(..self.unread.end).unwrap_or(&[]);
+        let known = self.buffer.get(..self.unread.end).unwrap_or_default();
         let (before, behind) = known
             .split_at_checked(index)
             .unwrap_or((known, Default::default()));
-        let since = count_newlines(known.get(index..self.unread.start).unwrap_or(&[]));
-        let until = count_newlines(known.get(self.unread.start..index).unwrap_or(&[]));
+        let since = count_newlines(known.get(index..self.unread.start).unwrap_or_default());
+        let until = count_newlines(known.get(self.unread.start..index).unwrap_or_default());
         let last = last_newline(before);
         let line_start = last.map_or(self.line_start, |last| after(self.base, last));
         let line_before = last
             .and_then(|last| before.get(last.saturating_add(1)..))
             .unwrap_or(before);
         let cut = line_before.len().saturating_sub(SHOWN);
-        let mut line_text = printable(line_before.get(cut..).unwrap_or(&[]));
+        let mut line_text = printable(line_before.get(cut..).unwrap_or_default());
         let mark = line_text.chars().count();
-        let line_behind = behind.split(|byte| *byte == b'\n').next().unwrap_or(&[]);
+        let line_behind = behind
+            .split(|byte| *byte == b'\n')
+            .next()
+            .unwrap_or_default();
         line_text.push_str(&printable(
             line_behind
                 .get(..SHOWN)

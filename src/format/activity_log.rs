@@ -201,7 +201,7 @@ pub fn extent_range(extent: AlExtent) -> Range<DevPos> {
     let start = AL_EXTENT
         .checked_mul(u64::from(extent.get()))
         .map_or(DevPos::new(u64::MAX), DevPos::at);
-    start..start.checked_add(AL_EXTENT).unwrap_or(start)
+    start..start.saturating_add(AL_EXTENT)
 }
 
 fn replay_blocks(

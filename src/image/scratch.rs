@@ -29,9 +29,7 @@ impl Scratch {
     #[must_use]
     pub fn len(&self) -> Bytes {
         let in_file = self.in_file();
-        in_file
-            .checked_add(Bytes::of_len(self.tail.len()))
-            .unwrap_or(in_file)
+        in_file.saturating_add(Bytes::of_len(self.tail.len()))
     }
 
     /// Whether nothing was.

@@ -241,7 +241,7 @@ impl Facts {
 impl Inside {
     /// The same, seen from a device in which this one begins at `start`.
     fn moved(self, start: DevPos) -> Self {
-        let on = |at: DevPos| at.checked_add(start.from_start()).unwrap_or(at);
+        let on = |at: DevPos| at.saturating_add(start.from_start());
         Self {
             md: on(self.md),
             place: self.place.map(|(at, size)| (on(at), size)),

@@ -58,7 +58,7 @@ impl<'a> OnDiskBitmap<'a> {
     ///
     /// Errors of the system call.
     pub fn data_at_most(&self, most: Bytes) -> Result<Bytes> {
-        let end = self.start.checked_add(self.size()).unwrap_or(self.start);
+        let end = self.start.saturating_add(self.size());
         let (mut at, mut found) = (self.start, Bytes::ZERO);
         while found < most && at < end {
             let Some(data) = self.device.next_data(at)? else {
@@ -68,9 +68,7 @@ impl<'a> OnDiskBitmap<'a> {
                 break;
             }
             let data_end = data.end.min(end);
-            found = found
-                .checked_add(data_end.saturating_since(data.start))
-                .unwrap_or(most);
+            found = found.saturating_add(data_end.saturating_since(data.start));
             at = data_end;
         }
         Ok(found.min(most))

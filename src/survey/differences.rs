@@ -127,7 +127,7 @@ impl Comparison<'_> {
             let mut done = 0_usize;
             while done < len {
                 let left = len.saturating_sub(done);
-                let place = at.checked_add(Bytes::of_len(done)).unwrap_or(at);
+                let place = at.saturating_add(Bytes::of_len(done));
                 let b = b.and_then(|b| b.get(done..));
                 let count = if stretch.in_a {
                     let a = side.take()?;
@@ -178,7 +178,7 @@ fn read_a(
 ) {
     let read = || -> Result<()> {
         let image = open()?;
-        let there = |at: DevPos| base.checked_add(at.from_start()).unwrap_or(base);
+        let there = |at: DevPos| base.saturating_add(at.from_start());
         while let Ok(range) = stretches.recv() {
             image.visit(there(range.start)..there(range.end), &mut |_, piece| {
                 let mut buffer = buffers.try_recv().unwrap_or_default();
@@ -250,7 +250,7 @@ impl Runs<'_> {
                 None => ZEROS.get(..block.len()),
             };
             if other != Some(block) {
-                let place = at.checked_add(Bytes::of_len(start)).unwrap_or(at);
+                let place = at.saturating_add(Bytes::of_len(start));
                 self.add(place.from_start(), Bytes::of_len(block.len()))?;
             }
         }

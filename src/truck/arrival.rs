@@ -67,12 +67,12 @@ impl<'a, T: Zeroing, S: FnMut(&State) -> Result<()>> Arrival<'a, T, S> {
             Part::Data(at, bytes) => {
                 let known = verified.bytes_since(at).and_then(Bytes::to_usize);
                 let known = known.unwrap_or(0).min(bytes.len());
-                let at = at.checked_add(Bytes::of_len(known)).unwrap_or(at);
+                let at = at.saturating_add(Bytes::of_len(known));
                 self.data(at, bytes.split_at(known).1)
             }
             Part::Zeros(at, len) => {
                 let known = verified.saturating_since(at).min(len);
-                let at = at.checked_add(known).unwrap_or(at);
+                let at = at.saturating_add(known);
                 self.add_zeros(at, len.saturating_sub(known))
             }
         })?;
@@ -92,7 +92,7 @@ impl<'a, T: Zeroing, S: FnMut(&State) -> Result<()>> Arrival<'a, T, S> {
         let len = Bytes::of_len(bytes.len());
         self.totals.add_data(len);
         self.last = Some((at, len));
-        self.since = self.since.checked_add(len).unwrap_or(self.since);
+        self.since = self.since.saturating_add(len);
         Ok(())
     }
 
@@ -102,7 +102,7 @@ impl<'a, T: Zeroing, S: FnMut(&State) -> Result<()>> Arrival<'a, T, S> {
         }
         self.totals.add_zeros(len);
         let start = place(at);
-        let end = start.checked_add(len).unwrap_or(start);
+        let end = start.saturating_add(len);
         match &mut self.zeros {
             Some(zeros) if zeros.end == start => zeros.end = end,
             _ => {

@@ -174,7 +174,7 @@ impl Changed {
         let mut total = Bytes::ZERO;
         let counted = self.ranges(source, &mut |range| {
             let len = crate::units::range_len(&range);
-            total = total.checked_add(len).unwrap_or(total);
+            total = total.saturating_add(len);
             Ok(())
         });
         match counted {
@@ -204,9 +204,7 @@ impl Changed {
         let mut at = layout.al.start;
         while at < layout.al.end {
             emitter.emit(Piece::Data(whole(at, &block[..])))?;
-            at = at
-                .checked_add(Bytes::of_len(block.len()))
-                .unwrap_or(layout.al.end);
+            at = at.saturating_add(Bytes::of_len(block.len()));
         }
         let superblock = superblock_after(&self.level.superblock);
         emitter.emit(Piece::Data(whole(layout.md, &superblock[..])))?;

@@ -146,7 +146,7 @@ impl ChunkHasher {
     /// Zeros that follow.
     pub fn zeros(&mut self, len: Bytes) {
         // A chunk holds less than 64 bits can say, or it is wrong anyway.
-        self.pending = self.pending.checked_add(len).unwrap_or(self.pending);
+        self.pending = self.pending.saturating_add(len);
         if self.data {
             self.flush();
         }

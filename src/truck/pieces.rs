@@ -95,7 +95,7 @@ impl Piece {
     pub fn end(&self) -> DevPos {
         match self {
             Self::Zeros(range) => range.end,
-            Self::Data(data) => data.at.checked_add(self.len()).unwrap_or(data.at),
+            Self::Data(data) => data.at.saturating_add(self.len()),
         }
     }
 }

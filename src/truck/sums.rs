@@ -50,7 +50,7 @@ pub fn chunk_range(number: u64, chunk: Bytes, size: Bytes) -> Option<Range<DevPo
     if start >= size {
         return None;
     }
-    let end = start.checked_add(chunk).unwrap_or(size).min(size);
+    let end = start.saturating_add(chunk).min(size);
     Some(DevPos::at(start)..DevPos::at(end))
 }
 
@@ -137,7 +137,7 @@ impl<F: FnMut(&ChunkSum) -> Result<()>> PieceSums<F> {
 
     /// So much of a chunk was seen; it is finished at its end.
     fn leave(&mut self, at: DevPos, len: Bytes) -> Result<DevPos> {
-        let end = at.checked_add(len).unwrap_or(at);
+        let end = at.saturating_add(len);
         if let Some((range, hasher)) = self.current.take_if(|(range, _)| range.end == end) {
             let hashed = hasher.finish();
             (self.emit)(&ChunkSum { range, hashed })?;
@@ -329,7 +329,7 @@ fn hash_chunk(
             window.read_exact_at(at, buffer)?;
             hasher.update(buffer);
             advance(len);
-            at = at.checked_add(len).unwrap_or(data.end);
+            at = at.saturating_add(len);
         }
     }
     Ok(hasher.finish())

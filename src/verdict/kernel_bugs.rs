@@ -72,7 +72,7 @@ pub fn last_words_of(
     let from = per_bit.checked_mul(last).map(DevPos::at);
     let to = la_size.to_bytes().map(DevPos::at);
     Ok(from.zip(to).filter(|_| set > 0).map(|(from, to)| LastBits {
-        words: start..start.checked_add(Bytes::new(8)).unwrap_or(start),
+        words: start..start.saturating_add(Bytes::new(8)),
         set,
         data: from..to,
     }))

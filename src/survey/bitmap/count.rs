@@ -20,7 +20,7 @@ impl OnDiskBitmap<'_> {
             max_peers: self.max_peers,
             bits,
         };
-        let end = self.start.checked_add(self.size()).unwrap_or(self.start);
+        let end = self.start.saturating_add(self.size());
         let mut at = self.start;
         while at < end {
             let Some(data) = self.device.next_data(at)? else {

@@ -166,7 +166,7 @@ fn without_superblocks(range: Range<DevPos>) -> Vec<Range<DevPos>> {
     let mut parts = Vec::new();
     let mut rest = range;
     for start in SUPERBLOCKS.map(DevPos::new) {
-        let end = start.checked_add(SUPERBLOCK).unwrap_or(start);
+        let end = start.saturating_add(SUPERBLOCK);
         if start < rest.end && end > rest.start {
             parts.push(rest.start..start.max(rest.start));
             rest.start = end.min(rest.end);

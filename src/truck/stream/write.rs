@@ -22,15 +22,15 @@ impl Totals {
     /// Both together.
     #[must_use]
     pub fn all(self) -> Bytes {
-        self.data.checked_add(self.zeros).unwrap_or(self.data)
+        self.data.saturating_add(self.zeros)
     }
 
     pub(in crate::truck) fn add_data(&mut self, len: Bytes) {
-        self.data = self.data.checked_add(len).unwrap_or(self.data);
+        self.data = self.data.saturating_add(len);
     }
 
     pub(in crate::truck) fn add_zeros(&mut self, len: Bytes) {
-        self.zeros = self.zeros.checked_add(len).unwrap_or(self.zeros);
+        self.zeros = self.zeros.saturating_add(len);
     }
 }
 
@@ -109,7 +109,7 @@ impl<W: Write> StreamWriter<W> {
             let len = Bytes::of_len(part.len());
             self.totals.add_data(len);
             self.record(head([DATA, at.get(), len.get()]), part)?;
-            at = at.checked_add(len).unwrap_or(at);
+            at = at.saturating_add(len);
         }
         Ok(())
     }

@@ -86,8 +86,8 @@ impl<'a> Candidate<'a> {
 
     /// Where a field is.
     pub(super) fn place(&self, at: At) -> Range<DevPos> {
-        let start = self.at.checked_add(Bytes::new(at.0)).unwrap_or(self.at);
-        start..start.checked_add(Bytes::new(at.1)).unwrap_or(start)
+        let start = self.at.saturating_add(Bytes::new(at.0));
+        start..start.saturating_add(Bytes::new(at.1))
     }
 
     /// Where its striping is.
@@ -100,7 +100,7 @@ impl<'a> Candidate<'a> {
 
     /// All of it.
     pub(super) fn whole(&self) -> Range<DevPos> {
-        self.at..self.at.checked_add(MD_BLOCK).unwrap_or(self.at)
+        self.at..self.at.saturating_add(MD_BLOCK)
     }
 
     /// Sectors of the device.

@@ -60,7 +60,7 @@ fn free_slots_differ(case: &Case<'_>) -> Result<Vec<Fault>> {
     };
     let bitmap = level.bitmap(case.device);
     let budget = Case::bitmap_budget();
-    let one_more = budget.checked_add(Bytes::new(1)).unwrap_or(budget);
+    let one_more = budget.saturating_add(Bytes::new(1));
     let data = bitmap.data_at_most(one_more)?;
     if !case.may_read(data, budget, "the bitmap") {
         return Ok(Vec::new());

@@ -151,7 +151,7 @@ fn rejected(case: &Case<'_>, wanted: impl Fn(&Rejected, usize) -> Option<String>
     };
     let found = case.located.rejected.iter().filter_map(|rejected| {
         let text = wanted(rejected, number)?;
-        let end = rejected.at.checked_add(MD_BLOCK).unwrap_or(rejected.at);
+        let end = rejected.at.saturating_add(MD_BLOCK);
         Some(Fault::at(rejected.at..end, text))
     });
     found.collect()

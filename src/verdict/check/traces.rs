@@ -115,7 +115,7 @@ fn retired_copy(case: &Case<'_>) -> Vec<Fault> {
         .filter(|trace| trace.kind == TraceKind::Retired && !stands_alone(case.located, trace));
     found
         .map(|trace| {
-            let end = trace.at.checked_add(MD_BLOCK).unwrap_or(trace.at);
+            let end = trace.at.saturating_add(MD_BLOCK);
             let format = trace.format.map_or(String::new(), |f| format!(" ({f})"));
             Fault::at(trace.at..end, format!("a retired superblock{format}"))
         })
@@ -142,7 +142,7 @@ fn created_over(case: &Case<'_>) -> Vec<Fault> {
         .filter(|rejected| matches!(rejected.why, Why::Leftover { level } if level == number));
     rejected
         .map(|rejected| {
-            let end = rejected.at.checked_add(MD_BLOCK).unwrap_or(rejected.at);
+            let end = rejected.at.saturating_add(MD_BLOCK);
             let text = format!(
                 "a superblock ({}) inside the data of metadata that was just created",
                 rejected.format

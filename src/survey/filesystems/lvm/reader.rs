@@ -54,10 +54,7 @@ impl<'a> Volumes<'a> {
         let end = ends
             .map(|segment| segment.start.saturating_add(segment.count))
             .max();
-        self.group
-            .extent
-            .checked_mul(end.unwrap_or(0))
-            .unwrap_or(Bytes::new(u64::MAX))
+        self.group.extent.saturating_mul(end.unwrap_or(0))
     }
 
     /// A volume; the error in words where it cannot be read from this disk alone.

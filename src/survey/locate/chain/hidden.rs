@@ -58,7 +58,7 @@ impl Finder<'_> {
             };
             let start = DevPos::at(end.from_start().align_down(MD_BLOCK));
             let last = DevPos::at(room.align_down(MD_BLOCK));
-            let until = start.checked_add(QUICK_TAIL).unwrap_or(last).min(last);
+            let until = start.saturating_add(QUICK_TAIL).min(last);
             scan::forward(device, start..until, &mut |hit| {
                 self.consider(hit);
                 ControlFlow::Continue(())
