@@ -7,8 +7,8 @@
 //!           one; a marked one is put where there is to be one               others, and after the new ones
 //! Body      bitmap, activity log                                            sync
 //! Commit    new superblocks, still marked                                   sync
-//! Cut       a file loses its end                                            sync
 //! Cleanup   old copies elsewhere lose their magic                           sync
+//! Cut       a file loses its end                                            sync
 //! Finish    what stays retired beside a new superblock is marked as such    sync
 //! Commit    the sectors that have the new superblocks' magic                sync after each
 //! Finish    what stays retired on the other targets is marked as such       sync

@@ -106,8 +106,8 @@ impl<R: ReadAt> Forward<'_, '_, '_, '_, R> {
         self.phase(Phase::Body)?;
         // With a mark for the magic; and when that is durable, the one sector that has it.
         self.bare()?;
-        self.cut()?;
         self.phase(Phase::Cleanup)?;
+        self.cut()?;
         // While a new superblock has its mark, the change is seen to be under way: what is cut off after it is not.
         self.finish(true)?;
         self.commit()?;
