@@ -219,7 +219,10 @@ impl Case<'_> {
             );
             // What is neither old nor new is seen to be under way, but where old copies go one by one.
             let looked_at = self.says_old.probe != self.says_new.probe;
-            assert!(!looked_at || self.is_old(state), "{what}: nobody sees that it was cut off");
+            assert!(
+                !looked_at || self.is_old(state),
+                "{what}: nobody sees that it was cut off"
+            );
         }
     }
 
