@@ -7,10 +7,11 @@
 //!           one; a marked one is put where there is to be one               others, and after the new ones
 //! Body      bitmap, activity log                                            sync
 //! Commit    new superblocks, still marked                                   sync
-//!           the sectors that have the magic                                 sync after each
-//! Cleanup   old copies elsewhere lose theirs                                sync
+//! Cleanup   old copies elsewhere lose their magic                           sync
 //! Cut       a file loses its end                                            sync
-//! Finish    what stays retired is marked as retired                         sync
+//! Finish    what stays retired beside a new superblock is marked as such    sync
+//! Commit    the sectors that have the new superblocks' magic                sync after each
+//! Finish    what stays retired on the other targets is marked as such       sync
 //!           all of it is read back
 //! ```
 //!

@@ -24,6 +24,7 @@ pub(crate) mod show;
 pub(crate) mod undo_name;
 pub(crate) mod undoing;
 
+mod again;
 mod basis;
 mod draw;
 mod judge;
@@ -74,6 +75,9 @@ pub(crate) fn run(
     let mut meta = meta_path.and_then(take).transpose()?;
     let force = request.writing.force;
     let look = Look::at(&request.aim, &target, meta_path.zip(meta.as_ref()), force)?;
+    if !force {
+        again::refuse(&look, &request.aim, request.command_line)?;
+    }
     let mut basis = if dry_run {
         None
     } else {

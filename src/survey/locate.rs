@@ -32,7 +32,7 @@ use crate::error::{Misfit, Result};
 use crate::format::bitmap::{count_set, out_of_sync};
 use crate::format::layout::MdLayout;
 use crate::format::metadata::Header;
-use crate::format::superblock::{Format, Superblock};
+use crate::format::superblock::{Format, Mark, Superblock, mark_of, unmarked};
 use crate::image::Window;
 use crate::survey::base::Inside;
 use crate::survey::bitmap::OnDiskBitmap;
@@ -370,6 +370,29 @@ pub fn superblocks_in(
     scan::forward(device, range, &mut |hit| match hit.block {
         Block::Superblock(_) => found(hit.at),
         Block::Other(_) => ControlFlow::Continue(()),
+    })
+}
+
+/// Shows every block of `range` that a completed change of mdtool's took out of use, and what it was; first to last, holes are skipped.
+///
+/// # Errors
+///
+/// What reading met.
+pub(crate) fn retired_in(
+    device: Window<'_>,
+    range: Range<DevPos>,
+    found: &mut dyn FnMut(DevPos, Superblock) -> ControlFlow<()>,
+) -> Result<()> {
+    scan::forward(device, range, &mut |hit| {
+        let Block::Other(block) = &hit.block else {
+            return ControlFlow::Continue(());
+        };
+        let retired = mark_of(block).is_some_and(|marked| marked.mark == Mark::Retired);
+        let was = unmarked(block).filter(|_| retired);
+        match was.and_then(|was| Superblock::decode(&was)) {
+            Some(superblock) => found(hit.at, superblock),
+            None => ControlFlow::Continue(()),
+        }
     })
 }
 

@@ -106,10 +106,12 @@ impl<R: ReadAt> Forward<'_, '_, '_, '_, R> {
         self.phase(Phase::Body)?;
         // With a mark for the magic; and when that is durable, the one sector that has it.
         self.bare()?;
-        self.commit()?;
         self.phase(Phase::Cleanup)?;
         self.cut()?;
-        self.finish()?;
+        // While a new superblock has its mark, the change is seen to be under way: what is cut off after it is not.
+        self.finish(true)?;
+        self.commit()?;
+        self.finish(false)?;
         self.read_back()
     }
 
@@ -209,11 +211,14 @@ impl<R: ReadAt> Forward<'_, '_, '_, '_, R> {
         self.targets.sync()
     }
 
-    /// Says of the superblocks that stay retired that the change which did that came to its end.
-    fn finish(&mut self) -> Result<()> {
+    /// Says of the superblocks that stay retired that the change which did that came to its end: on targets that get new ones, or on the
+    /// others.
+    fn finish(&mut self, gets_new: bool) -> Result<()> {
         let undo = self.undo;
         for (target, at, block) in undo.retired().iter() {
-            if !block.is_covered(0) && !self.is_cut_off(target, at) {
+            let mut new = undo.regions().filter(|one| one.phase == Phase::Commit);
+            let of_these = new.any(|one| one.target == target) == gets_new;
+            if of_these && !block.is_covered(0) && !self.is_cut_off(target, at) {
                 // The records of the first phase are all touched by now.
                 self.targets.put(target, at, finished(block), self.leave)?;
             }

@@ -217,6 +217,12 @@ impl Case<'_> {
                 "{what}: {:?}",
                 said.probe
             );
+            // What is neither old nor new is seen to be under way, but where old copies go one by one.
+            let looked_at = self.says_old.probe != self.says_new.probe;
+            assert!(
+                !looked_at || self.is_old(state),
+                "{what}: nobody sees that it was cut off"
+            );
         }
     }
 
@@ -314,9 +320,11 @@ every_command! {
     adopting_stacked: stack, "adopt DISK --stacked --yes", "--node-id 1";
     adopting_a_level: stack, "adopt DISK --level 1 --yes", "--node-id 1";
     adopting_by_truncation: stack, "adopt DISK --stacked --strategy truncate --yes", "--node-id 1";
+    adopting_by_truncation_unclean: unclean_grown, "adopt DISK --strategy truncate --apply-al --yes", "--node-id 1";
     adopting_to_a_new_meta_device: stack, "adopt DISK --stacked --strategy external --meta META --yes", "--node-id 1";
     adopting_to_a_used_meta_device: used_meta, "adopt DISK --stacked --strategy external --meta META --yes", "--node-id 1";
     adopting_where_the_disk_grew: grown, "adopt DISK --yes", "--node-id 1";
+    adopting_where_the_disk_grew_far: grown_far, "adopt DISK --yes", "--node-id 1";
     adopting_unclean: unclean_grown, "adopt DISK --apply-al --yes", "--node-id 1";
     importing_over_another: dumped, "import DISK DUMP --yes", "";
     importing_onto_a_blank_disk: dumped_for_blank, "import DISK DUMP --yes", "";

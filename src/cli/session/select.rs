@@ -218,11 +218,22 @@ pub(crate) fn refuse_unsure(
         return Ok(());
     }
     refuse_shifted(opened, level, (args, choice), trust)?;
-    if matches!(choice, Some(LevelChoice::Number(_))) {
-        return Ok(());
-    }
     let name = args.image.display();
     let at = opened.image_pos(level.layout.md);
+    if let Some(LevelChoice::Number(number)) = choice {
+        let standing = passed_over(opened, located, number, args);
+        let standing = standing.with_context(|| name.to_string())?;
+        // The same number named what is in use somewhere else now.
+        let Some(moved) = standing.filter(|one| one.moved && trust == Trust::Found) else {
+            return Ok(());
+        };
+        let why = format!(
+            "{name}: {}; the resource whose superblock a search found at {at} is not taken for level {number}",
+            moved.what
+        );
+        let take = format!("--at {} names it", at.get());
+        return Err(Declined::new(why, &[&take]).into());
+    }
     // What lies inside a damaged outer resource is named by that.
     let inner = number == 0 && (args.stacked || choice == Some(LevelChoice::Inner));
     let damaged = passed_over(opened, located, number, args);

@@ -46,6 +46,18 @@ impl Aim<'_> {
             Self::Whole { target, .. } => target,
         }
     }
+
+    /// The level whose metadata is to be moved, where one is named.
+    pub(crate) const fn moved(&self) -> Option<LevelChoice> {
+        match self {
+            Self::Resource {
+                level,
+                trust: Trust::Found,
+                ..
+            } => *level,
+            Self::Resource { .. } | Self::Judged { .. } | Self::Whole { .. } => None,
+        }
+    }
 }
 
 /// The targets as they were found.

@@ -8,7 +8,7 @@ use anyhow::Context;
 use crate::cli::write::undoing::strays;
 use crate::error::{Error, Refused};
 use crate::image::{ImageFile, NewFile, ReadAt, names_in};
-use crate::transaction::{Phase, TargetIdentity, UndoFile, UndoState};
+use crate::transaction::{Doing, Phase, TargetIdentity, UndoCheck, UndoFile, UndoState};
 use crate::units::{Bytes, ImagePos};
 
 /// Tries in one second; scripts are fast.
@@ -90,18 +90,37 @@ pub(crate) fn moved_to(target: &Path, at: ImagePos) -> Option<(PathBuf, ImagePos
     })
 }
 
+/// The undo file of a command that came to its end on this target and was not taken back, if it lies where one is put unless a name is given.
+pub(crate) fn of_done(target: &Path, is_meant: &dyn Fn(&str) -> bool) -> Option<PathBuf> {
+    let is_done = |file: &PathBuf| {
+        let undo = UndoFile::open(ImageFile::open(file).ok()?).ok()?;
+        let is_change = undo.doing() == Doing::Change && is_meant(&undo.identity().command);
+        let check = checked(&undo, target).filter(|_| is_change)?;
+        // What DRBD wrote since does not take it back.
+        let stays = check.recognised && check.after > check.before;
+        Some(check.state == UndoState::Applied || check.state == UndoState::ChangedSince && stays)
+    };
+    let mut all = all_of(target).into_iter();
+    all.find(|file| is_done(file) == Some(true))
+}
+
 /// Whether the change that an undo file describes is the one that was interrupted there; `None` where it cannot be read.
 fn fits(file: &Path, target: &Path) -> Option<bool> {
     let undo = UndoFile::open(ImageFile::open(file).ok()?).ok()?;
+    let check = checked(&undo, target)?;
+    let strays = strays(&undo, 0, &ImageFile::open(target).ok()?).ok()?;
+    Some(check.state == UndoState::Interrupted && check.recognised && strays.is_empty())
+}
+
+/// What the targets hold of the change of an undo file, the first of them under this name; `None` where one cannot be read.
+fn checked(undo: &UndoFile<ImageFile>, target: &Path) -> Option<UndoCheck> {
     let paths = undo.identity().targets.iter().enumerate();
     let targets = paths.map(|(number, known)| {
         ImageFile::open(if number == 0 { target } else { &known.path }).ok()
     });
     let targets: Vec<ImageFile> = targets.collect::<Option<_>>()?;
     let targets: Vec<&dyn ReadAt> = targets.iter().map(|one| -> &dyn ReadAt { one }).collect();
-    let check = undo.check_all(&targets).ok()?;
-    let strays = strays(&undo, 0, *targets.first()?).ok()?;
-    Some(check.state == UndoState::Interrupted && check.recognised && strays.is_empty())
+    undo.check_all(&targets).ok()
 }
 
 /// Undo files of a target in one directory, the newest first.

@@ -28,7 +28,6 @@ pub(super) fn judge(scenario: &Scenario, disk: &[u8]) {
     let (old, new) = (&scenario.old, &scenario.lengthened(&scenario.new));
     let disk = &scenario.lengthened(disk);
     let places = scenario.places();
-    let moving = scenario.cleaned();
     let standing: Vec<usize> = (places.iter().copied())
         .filter(|at| is_attachable(&block(disk, *at)))
         .collect();
@@ -43,9 +42,8 @@ pub(super) fn judge(scenario: &Scenario, disk: &[u8]) {
     let (not_old, not_new) = (differing(old), differing(new));
     let bare = magics(&places);
     let is_old = not_old.iter().all(|at| within(&bare, *at));
-    // What is cleaned up may be old or new, and so may the marks of what is retired: that comes after the new superblocks.
-    let mut is_new = not_new.iter();
-    let is_new = is_new.all(|at| within(&bare, *at) || within(&moving, *at));
+    // All else is there before a new superblock gets its magic.
+    let is_new = not_new.iter().all(|at| within(&bare, *at));
     for at in standing {
         let found = block(disk, at);
         let old_stands = found == block(old, at) && is_old;

@@ -129,6 +129,13 @@ impl Ground {
         ground
     }
 
+    /// By more than that: the old superblock stays where it was.
+    pub(super) fn grown_far(format: &'static str) -> Self {
+        let ground = Self::roomy(format);
+        lengthen(&ground.path("disk"), &vec![0; 262_144]);
+        ground
+    }
+
     pub(super) fn unclean_grown(format: &'static str) -> Self {
         let ground = Self::unclean(format);
         lengthen(&ground.path("disk"), &vec![0; 65_536]);

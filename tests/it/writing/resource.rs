@@ -108,3 +108,72 @@ fn a_damaged_inner_superblock_is_not_passed_over_for_a_stale_one() {
     assert_eq!(run.status, 0, "{run:?}");
     assert_eq!(disk.current_uuid(), 0xD0D0);
 }
+
+/// A stack of three, on each of which something is out of sync.
+fn of_three() -> Disk {
+    let level = |uuid| some_bits(Level::v08().current_uuid(uuid));
+    Disk::of(&[level(OUTER), level(MIDDLE), level(INNER)])
+}
+
+const MIDDLE: u64 = 0x3333_4444_5555_6666;
+
+#[test]
+fn a_command_that_is_given_again_takes_no_other_resource() {
+    for words in [
+        "adopt DISK --level 1 --yes",
+        "adopt DISK --level 1 --yes --undo UNDO",
+        "adopt DISK --level 1 --strategy truncate --yes",
+        "adopt DISK --level 1 --strategy external --meta META --yes",
+        "relocate DISK --level 1 --meta META --yes",
+        "relocate DISK --level 1 --meta META --yes --undo UNDO",
+        "relocate DISK --level 0 --meta META --yes",
+        "relocate DISK --level 0 --meta META --yes --undo UNDO",
+    ] {
+        let disk = of_three();
+        let meta = disk.path.with_file_name("meta");
+        let undo = disk.path.with_file_name("undo");
+        let name = |word: &str| match word {
+            "DISK" => disk.name().to_owned(),
+            "META" => meta.to_str().unwrap().to_owned(),
+            "UNDO" => undo.to_str().unwrap().to_owned(),
+            other => other.to_owned(),
+        };
+        let mut given: Vec<String> = words.split_whitespace().map(name).collect();
+        let given_before: Vec<&str> = given.iter().map(String::as_str).collect();
+        ok(&given_before);
+        let state = || {
+            (
+                std::fs::read(&disk.path).unwrap(),
+                std::fs::read(&meta).ok(),
+            )
+        };
+        let left = state();
+        if undo.exists() {
+            let last = given.last_mut().unwrap();
+            last.push_str("-2");
+        }
+        let run = mdtool(&given);
+        assert_ne!(run.status, 0, "{words}: {run:?}");
+        assert!(state() == left, "{words}: {run:?}");
+    }
+}
+
+#[test]
+fn what_was_done_already_is_told_and_what_lies_inside_can_still_be_named() {
+    let disk = of_three();
+    ok(&["adopt", disk.name(), "--level", "1", "--yes"]);
+    let run = mdtool(["adopt", disk.name(), "--level", "1", "--yes"]);
+    assert_eq!(run.status, 1, "{run:?}");
+    assert!(run.stderr.contains("was done already"), "{run:?}");
+    assert!(run.stderr.contains("mdtool undo "), "{run:?}");
+    let at = run
+        .stderr
+        .split("--at ")
+        .nth(1)
+        .unwrap()
+        .split(' ')
+        .next()
+        .unwrap();
+    ok(&["adopt", disk.name(), "--at", at, "--dry-run"]);
+    ok(&["adopt", disk.name(), "--level", "inner", "--yes"]);
+}
