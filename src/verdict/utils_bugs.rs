@@ -48,6 +48,28 @@ pub enum UtilsBug {
     LogLeft,
 }
 
+impl UtilsBug {
+    /// Whether somebody meets it who exports with mdtool, for a version or for the newest, and restores with drbdmeta.
+    #[must_use]
+    pub const fn is_met_restoring(&self, exported_for_version: bool) -> bool {
+        match self {
+            // Bugs of drbd-utils' own dump-md and apply-al.
+            Self::FlagsLost | Self::LogMisapplied { .. } => false,
+            Self::Members => !exported_for_version,
+            _ => true,
+        }
+    }
+
+    /// Whether `restore-md` would lose something because of it, or refuse in any case.
+    #[must_use]
+    pub const fn forbids_restoring(&self) -> bool {
+        matches!(
+            self,
+            Self::BitmapCut { .. } | Self::DataDamaged { .. } | Self::Granularity { .. }
+        )
+    }
+}
+
 impl fmt::Display for UtilsBug {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

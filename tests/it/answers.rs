@@ -80,14 +80,74 @@ fn a_plan_says_that_nothing_is_to_be_done_and_recommends_what_is() {
     let path = built(&dir, 64 * MIB, &[Level::v08()]);
     let plan = run("plan", &path, &[]);
     assert_eq!(plan.status, 0, "{plan:?}");
-    assert!(plan.stdout.contains("nothing to do"), "{plan:?}");
+    assert!(plan.stdout.starts_with("Nothing to do: "), "{plan:?}");
     assert_eq!(json("plan", &path, &[])["needed"], false);
     cut(&path, 80 * MIB);
     let plan = run("plan", &path, &[]);
-    assert!(plan.stdout.contains("recommended: relocate"), "{plan:?}");
+    let command = format!("mdtool relocate {}", path.display());
+    let verdict =
+        format!("Recommended: relocate, new metadata at the end of the disk\n    {command}\n");
+    assert!(plan.stdout.starts_with(&verdict), "{plan:?}");
+    assert_eq!(json("plan", &path, &[])["recommended_command"], *command);
     assert!(!plan.stdout.contains("the outer metadata"), "{plan:?}");
     let locate = run("locate", &path, &[]);
     assert!(locate.stdout.contains("next: mdtool plan"), "{locate:?}");
+}
+
+#[test]
+fn a_plan_for_metadata_on_a_meta_device_that_is_large_enough_says_that_nothing_is_to_be_done() {
+    let dir = scratch();
+    for level in [Level::v08(), Level::v09(3)] {
+        let path = dir.path().join("meta.raw");
+        let _ = std::fs::remove_file(&path);
+        let size = Bytes::new(16 * MIB);
+        let mut image = WritableFile::create_new(&path, size).unwrap();
+        let (start, backing) = (ImagePos::START, Bytes::new(1 << 30));
+        build_external(&mut image, start, size, External::Flex, backing, &level).unwrap();
+        let plan = run("plan", &path, &[]);
+        assert!(plan.stdout.starts_with("Nothing to do: "), "{plan:?}");
+        let plan = json("plan", &path, &[]);
+        assert_eq!(
+            (&plan["needed"], &plan["recommended"]),
+            (&false.into(), &Value::Null)
+        );
+        // A smaller one is another question.
+        let plan = json("plan", &path, &["--target-size", "8MiB"]);
+        assert_eq!(
+            (&plan["needed"], &plan["recommended"]),
+            (&true.into(), &"restore_md".into())
+        );
+    }
+}
+
+#[test]
+fn a_way_on_which_drbdmeta_loses_something_is_not_feasible() {
+    let dir = scratch();
+    let size = 2 << 40;
+    let path = built(&dir, size, &[Level::v08()]);
+    cut(&path, size + MIB);
+    let way =
+        |compat: &str| json("plan", &path, &["--compat", compat])["ways"]["restore_md"].clone();
+    let lossy = way("9.22");
+    assert_eq!(lossy["feasible"], false, "{lossy}");
+    assert!(
+        lossy["why_not"].to_string().contains("first 32 MiB"),
+        "{lossy}"
+    );
+    assert_eq!(lossy["commands"].as_array().unwrap().len(), 0, "{lossy}");
+    assert!(
+        lossy["notes"].to_string().contains("mdtool import"),
+        "{lossy}"
+    );
+    let whole = way("9.23");
+    assert_eq!(whole["feasible"], true, "{whole}");
+    // mdtool exports, so that what drbdmeta's dump-md forgets is no matter here; its restore-md is the last command.
+    assert_eq!(whole["utils_bugs"], 1, "{whole}");
+    let warnings = whole["warnings"].to_string();
+    assert!(
+        warnings.contains("activity log") && !warnings.contains("flags 0"),
+        "{whole}"
+    );
 }
 
 #[test]

@@ -330,7 +330,7 @@ fn a_plan_tells_a_grown_disk_from_a_copy() {
     cut(&image, SIZE + MIB);
     let plan = ok(&["plan", text(&image)]).stdout;
     for says in [
-        "recommended: relocate",
+        "Recommended: relocate",
         "made larger on its own node",
         &format!("mdtool relocate {}", text(&image)),
     ] {

@@ -7,7 +7,6 @@ pub(crate) mod view;
 use std::process::{Command, Stdio};
 
 use anyhow::Context;
-use serde_json::Value;
 
 use crate::cli::Streams;
 use crate::cli::commands::compare::after_adoption;
@@ -63,22 +62,6 @@ pub(crate) fn run(args: &PlanArgs, _command_line: &str, out: &mut Streams<'_>) -
             resource: args.resource.as_deref(),
         },
     };
-    print(&plan, args, out)?;
-    let several = located.levels.len() > 1 && !args.image.stacked && args.level.is_none();
-    if several {
-        out.tell(
-            "hint: this is a stack, and level 0 was meant; --stacked means the inner resource",
-        );
-    }
-    Ok(if plan.is_any_feasible() {
-        Outcome::Done
-    } else {
-        Outcome::No
-    })
-}
-
-/// Prints it, and where a peer is named, what connecting to that will decide after adoption.
-fn print(plan: &Plan<'_>, args: &PlanArgs, out: &mut Streams<'_>) -> anyhow::Result<()> {
     let peer = match &args.peer {
         Some(peer) => {
             let copy = Source::of_image(&args.image, args.level)?;
@@ -86,22 +69,23 @@ fn print(plan: &Plan<'_>, args: &PlanArgs, out: &mut Streams<'_>) -> anyhow::Res
         }
         None => None,
     };
+    let view = plan.view(peer)?;
     if args.json {
-        let mut printed = Vec::new();
-        plan.print_json(&mut printed)?;
-        let mut document: Value = serde_json::from_slice(&printed)?;
-        if let Some(fields) = document.as_object_mut() {
-            fields.insert("peer".to_owned(), serde_json::to_value(&peer)?);
-        }
-        writeln!(out.stdout, "{document:#}")?;
+        view.json(out.stdout)?;
     } else {
-        plan.print(out.stdout)?;
+        view.print(out.stdout)?;
     }
-    if let Some(peer) = peer.filter(|_| !args.json) {
-        writeln!(out.stdout, "\nconnected after adoption, a being this copy and b the peer:\n")?;
-        peer.print(out.stdout)?;
+    let several = located.levels.len() > 1 && !args.image.stacked && args.level.is_none();
+    if several {
+        out.tell(
+            "hint: this is a stack, and level 0 was meant; --stacked means the inner resource",
+        );
     }
-    Ok(())
+    Ok(if view.is_any_feasible() {
+        Outcome::Done
+    } else {
+        Outcome::No
+    })
 }
 
 /// The version of the drbd-utils that are installed here, where they are and say so.

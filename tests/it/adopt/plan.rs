@@ -26,7 +26,7 @@ fn a_plan_tells_each_way_with_commands() {
         "linear /dev/vg/lv 0'",
         "--sizelimit ",
         "drbdmeta 10 v08 /dev/vg/lv internal restore-md dump.md",
-        "dump v08 with flags 0",
+        "no restore-md initialises the activity log",
         "never looks for another",
         "printf '67067904\\t/dev/vg/lv\\nuuid:\\tDE016D64746F6F6C\\n' > /var/lib/drbd/drbd-minor-10.lkbd",
         "mdtool adopt /dev/vg/lv --stacked --undo",
@@ -35,6 +35,8 @@ fn a_plan_tells_each_way_with_commands() {
     ] {
         assert!(out.contains(says), "{says}: {out}");
     }
+    // mdtool exports here: a bug of drbd-utils' own dump-md is none of these commands'.
+    assert!(!out.contains("dump v08 with flags 0"), "{out}");
     let larger = ["--target-size", "256MiB"];
     let run = ok(&[&words[..], &names, &larger].concat());
     assert!(

@@ -30,9 +30,9 @@ use crate::truck::extent;
 use crate::units::{Bytes, NodeId};
 
 pub(crate) fn run(args: &PlanArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
-    let departure = departing(args)?;
+    let departure = departing(args)?.view();
     if args.json {
-        writeln!(out.stdout, "{:#}", departure.json())?;
+        departure.json(out.stdout)?;
     } else {
         departure.print(out.stdout)?;
     }

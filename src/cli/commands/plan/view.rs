@@ -1,23 +1,28 @@
-//! What `plan` prints: each way, whether it works, the arithmetic, the commands.
+//! What `plan` prints: one view, as text for people and as JSON for programs. A verdict, then each way: whether it works, the arithmetic, the commands.
 
 mod commands;
 mod cutting;
 mod elsewhere;
+mod text;
+mod way;
 
 use std::io::{self, Write};
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
-use crate::cli::args::{ImageArgs};
-use crate::cli::output::amounts::bytes_and_decimal;
+use crate::cli::args::ImageArgs;
+use crate::cli::commands::compare::view::Comparison;
+use crate::cli::output::{document, json};
+use crate::cli::output::text::Report;
 use crate::cli::session::open::Opened;
-use crate::cli::output::{document, json, text};
 use crate::error::UtilsVersion;
-use crate::surgery::adopt::{Obstacle, Site, Strategies};
-use crate::survey::locate::{Level, Located};
+use crate::surgery::adopt::{Site, Strategies};
+use crate::survey::locate::{FoundBy, Level, Located};
 use crate::units::{Bytes, Sectors};
 use crate::verdict::forecast::Forecast;
+use way::Way;
 
 /// Words for the commands; what is not given stands there in capitals.
 pub(crate) struct Names<'a> {
@@ -41,36 +46,118 @@ pub(crate) struct Plan<'a> {
     pub(crate) names: Names<'a>,
 }
 
-/// One way, ready to be printed.
-pub(crate) struct Way {
-    /// Its name in JSON.
-    key: &'static str,
-    title: &'static str,
-    why_not: Option<Obstacle>,
-    /// The arithmetic.
-    notes: Vec<String>,
-    commands: Vec<String>,
-    warnings: Vec<String>,
-    /// The numbers, for JSON.
-    facts: Value,
+/// The whole answer.
+#[derive(Serialize)]
+pub(crate) struct PlanView {
+    image: String,
+    image_bytes: u64,
+    target_bytes: u64,
+    utils_version: Option<String>,
+    level: Value,
+    needed: bool,
+    /// The key of the way that loses nothing and needs least.
+    recommended: Option<&'static str>,
+    /// What does all of that, where one command does.
+    recommended_command: Option<String>,
+    ways: Ways,
+    on_connect: Vec<Outlook>,
+    /// What connecting to `--peer` decides after adoption.
+    peer: Option<Comparison>,
+    #[serde(skip)]
+    texts: Texts,
+}
+
+/// What only the text says.
+struct Texts {
+    /// The image, as a command names it.
+    image: String,
+    /// The resource that is to be adopted.
+    resource: String,
+    /// Its name, where that was given.
+    name: Option<String>,
+}
+
+/// Each way, by its key.
+#[derive(Serialize)]
+struct Ways {
+    relocate: Way,
+    truncate: Way,
+    external: Way,
+    restore_md: Way,
+    check_resize: Way,
+}
+
+impl Ways {
+    /// All of them with their keys, in the order in which they are numbered.
+    const fn all(&self) -> [(&'static str, &Way); 5] {
+        [
+            ("relocate", &self.relocate),
+            ("truncate", &self.truncate),
+            ("external", &self.external),
+            ("restore_md", &self.restore_md),
+            ("check_resize", &self.check_resize),
+        ]
+    }
+
+    /// Whether DRBD finds the metadata where it is.
+    fn is_in_place(&self) -> bool {
+        self.all().iter().any(|(_, way)| way.in_place)
+    }
+
+    /// The way that loses nothing and needs least.
+    fn recommended(&self) -> Option<(&'static str, &Way)> {
+        let all = self.all();
+        let mut feasible = all.into_iter().filter(|(_, way)| way.feasible);
+        let without_warnings = feasible.clone().find(|(_, way)| way.warnings.is_empty());
+        without_warnings.or_else(|| feasible.next())
+    }
+}
+
+/// What attaching and connecting will show.
+#[derive(Serialize)]
+struct Outlook {
+    kind: &'static str,
+    /// How much is out of sync, where it tells of that.
+    bytes: Option<u64>,
+    text: String,
 }
 
 impl Plan<'_> {
-    /// Whether anything can be done, or nothing needs to be.
-    pub(crate) fn is_any_feasible(&self) -> bool {
-        self.ways()
-            .iter()
-            .any(|way| matches!(way.why_not, None | Some(Obstacle::AlreadyThere { .. })))
-    }
-
-    fn ways(&self) -> Vec<Way> {
-        vec![
-            self.relocate(),
-            self.truncate(),
-            self.external(),
-            self.restore(),
-            self.check_resize(),
-        ]
+    /// What is printed of it.
+    pub(crate) fn view(&self, peer: Option<Comparison>) -> anyhow::Result<PlanView> {
+        let report = Report {
+            opened: self.opened,
+            image: self.image,
+            located: self.located,
+            first: 0,
+        };
+        let ways = Ways {
+            relocate: self.relocate(),
+            truncate: self.truncate(),
+            external: self.external(),
+            restore_md: self.restore(),
+            check_resize: self.check_resize(),
+        };
+        let needed = !ways.is_in_place() && !self.is_on_its_meta_device();
+        let recommended = ways.recommended().filter(|_| needed);
+        Ok(PlanView {
+            image: self.image.image.to_string_lossy().into_owned(),
+            image_bytes: self.opened.image_size().get(),
+            target_bytes: self.site.size.get(),
+            utils_version: self.utils.map(|version| version.to_string()),
+            level: json::level(&report, self.number(), self.level)?,
+            needed,
+            recommended: recommended.map(|(key, _)| key),
+            recommended_command: recommended.and_then(|(_, way)| way.one_command()),
+            ways,
+            on_connect: self.forecast.iter().map(Outlook::of).collect(),
+            peer,
+            texts: Texts {
+                image: self.image_words(),
+                resource: self.resource(),
+                name: self.names.resource.map(str::to_owned),
+            },
+        })
     }
 
     fn number(&self) -> usize {
@@ -80,159 +167,75 @@ impl Plan<'_> {
             .unwrap_or(0)
     }
 
-    /// The way that loses nothing and needs least, where anything is to be done.
-    fn recommended(ways: &[Way]) -> Option<&Way> {
-        let feasible = || ways.iter().filter(|way| way.why_not.is_none());
-        if Self::is_in_place(ways) {
-            return None;
-        }
-        let without_warnings = feasible().find(|way| way.warnings.is_empty());
-        without_warnings.or_else(|| feasible().next())
+    /// Whether it is on a meta device, which is taken as it is, and large enough.
+    fn is_on_its_meta_device(&self) -> bool {
+        let Level { layout, superblock, found_by, .. } = self.level;
+        let whole = self.site.size == self.opened.window().size();
+        !layout.index.is_internal() && *found_by == FoundBy::ExpectedPosition && whole && superblock.la_size() <= layout.usable
     }
 
-    /// Whether DRBD finds the metadata where it is.
-    fn is_in_place(ways: &[Way]) -> bool {
-        let mut all = ways.iter();
-        all.any(|way| matches!(way.why_not, Some(Obstacle::AlreadyThere { .. })))
-    }
-
-    /// Prints it for people.
-    pub(crate) fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+    /// What is to be adopted, and where its superblock is.
+    fn resource(&self) -> String {
         let level = self.level;
-        writeln!(
-            out,
-            "{}  {}",
-            self.image.image.display(),
-            bytes_and_decimal(self.opened.image_size())
-        )?;
         let device = level.known_drbd_device().and_then(Sectors::to_bytes);
-        writeln!(
-            out,
-            "to adopt: level {} ({}, {}, {}), {}, superblock at {}",
+        let device = device.map_or_else(
+            || "DRBD device of unknown size".to_owned(),
+            |device| format!("DRBD device of {}", size(device)),
+        );
+        format!(
+            "level {} ({}, {}, {}), {device}, superblock at {}",
             self.number(),
             level.role,
             level.superblock.format(),
             level.superblock.al_state(),
-            device.map_or_else(
-                || "DRBD device of unknown size".to_owned(),
-                |device| format!("DRBD device of {}", bytes_and_decimal(device)),
-            ),
             self.opened.image_pos(level.layout.md),
-        )?;
-        writeln!(out, "on a disk of {}", bytes_and_decimal(self.site.size))?;
-        let ways = self.ways();
-        if Self::is_in_place(&ways) {
-            writeln!(
-                out,
-                "nothing to do: the metadata is where DRBD looks on a disk of this size"
-            )?;
-        } else if let Some(way) = Self::recommended(&ways) {
-            writeln!(out, "recommended: {}", way.title)?;
-        }
-        for (number, way) in (1..).zip(&ways) {
-            way.print(number, out)?;
-        }
-        if !self.forecast.is_empty() {
-            writeln!(
-                out,
-                "\non attaching and connecting, as far as the metadata shows:"
-            )?;
-        }
-        for forecast in &self.forecast {
-            writeln!(out, "   - {forecast}")?;
-        }
-        if let Some(resource) = self.names.resource {
-            writeln!(out, "then: drbdadm up {resource}")?;
-        }
-        Ok(())
+        )
+    }
+}
+
+impl PlanView {
+    /// Whether anything can be done, or nothing needs to be.
+    pub(crate) fn is_any_feasible(&self) -> bool {
+        let all = self.ways.all();
+        all.iter().any(|(_, way)| way.feasible || way.in_place)
     }
 
-    /// Prints it for programs.
-    pub(crate) fn print_json(&self, out: &mut dyn Write) -> anyhow::Result<()> {
-        let report = text::Report {
-            opened: self.opened,
-            image: self.image,
-            located: self.located,
-            first: 0,
+    /// Prints one document.
+    pub(crate) fn json(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        Ok(document::print(out, serde_json::to_value(self)?)?)
+    }
+
+    /// Prints text.
+    pub(crate) fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        text::print(self, out)
+    }
+}
+
+impl Outlook {
+    fn of(forecast: &Forecast) -> Self {
+        let kind = match forecast {
+            Forecast::Unclean => "unclean",
+            Forecast::NodeId { .. } => "node-id",
+            Forecast::MayGrow => "may-grow",
+            Forecast::JustCreated => "just-created",
+            Forecast::Inconsistent => "inconsistent",
+            Forecast::Outdated => "outdated",
+            Forecast::OutOfSync { .. } => "out-of-sync",
+            Forecast::NotCounted => "not-counted",
         };
-        let listed = self.ways();
-        let mut ways = serde_json::Map::new();
-        for way in &listed {
-            ways.insert(way.key.to_owned(), way.json());
+        let bytes = match forecast {
+            Forecast::OutOfSync { bytes } => Some(bytes.get()),
+            _ => None,
+        };
+        Self {
+            kind,
+            bytes,
+            text: forecast.to_string(),
         }
-        let forecast: Vec<Value> = self.forecast.iter().map(outlook_json).collect();
-        let document = json!({
-            "image": self.image.image.to_string_lossy(),
-            "image_bytes": self.opened.image_size().get(),
-            "target_bytes": self.site.size.get(),
-            "utils_version": self.utils.map(|version| version.to_string()),
-            "level": json::level(&report, self.number(), self.level)?,
-            "needed": !Self::is_in_place(&listed),
-            "recommended": Self::recommended(&listed).map(|way| way.key),
-            "ways": ways,
-            "on_connect": forecast,
-        });
-        Ok(document::print(out, document)?)
     }
-}
-
-impl Way {
-    fn print(&self, number: u32, out: &mut dyn Write) -> io::Result<()> {
-        match &self.why_not {
-            None => writeln!(out, "\n{number}. {}: feasible", self.title)?,
-            Some(why @ Obstacle::AlreadyThere { .. }) => {
-                writeln!(out, "\n{number}. {}: not needed\n   {why}", self.title)?;
-            }
-            Some(why) => writeln!(out, "\n{number}. {}: not feasible\n   {why}", self.title)?,
-        }
-        for note in &self.notes {
-            writeln!(out, "   {note}")?;
-        }
-        for command in &self.commands {
-            for line in command.lines() {
-                writeln!(out, "       {line}")?;
-            }
-        }
-        for warning in &self.warnings {
-            writeln!(out, "   warning: {warning}")?;
-        }
-        Ok(())
-    }
-
-    fn json(&self) -> Value {
-        let mut value = json!({
-            "feasible": self.why_not.is_none(),
-            "why_not": self.why_not.map(|why| why.to_string()),
-            "notes": self.notes,
-            "commands": self.commands,
-            "warnings": self.warnings,
-        });
-        if let (Some(value), Value::Object(facts)) = (value.as_object_mut(), &self.facts) {
-            value.extend(facts.clone());
-        }
-        value
-    }
-}
-
-fn outlook_json(forecast: &Forecast) -> Value {
-    let kind = match forecast {
-        Forecast::Unclean => "unclean",
-        Forecast::NodeId { .. } => "node-id",
-        Forecast::MayGrow => "may-grow",
-        Forecast::JustCreated => "just-created",
-        Forecast::Inconsistent => "inconsistent",
-        Forecast::Outdated => "outdated",
-        Forecast::OutOfSync { .. } => "out-of-sync",
-        Forecast::NotCounted => "not-counted",
-    };
-    let bytes = match forecast {
-        Forecast::OutOfSync { bytes } => Some(bytes.get()),
-        _ => None,
-    };
-    json!({ "kind": kind, "bytes": bytes, "text": forecast.to_string() })
 }
 
 /// A size as the notes have it.
 fn size(bytes: Bytes) -> String {
-    bytes_and_decimal(bytes)
+    crate::cli::output::amounts::bytes_and_decimal(bytes)
 }

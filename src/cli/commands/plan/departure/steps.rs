@@ -1,5 +1,7 @@
 //! What a departure is made of: commands, each with its reason.
 
+use serde::Serialize;
+
 use crate::cli::commands::plan::departure::names::{Names, quoted};
 use crate::cli::commands::plan::departure::nodes::Nodes;
 use crate::cli::commands::plan::departure::snapshot::Snapshot;
@@ -8,25 +10,19 @@ use crate::units::Bytes;
 use crate::verdict::handshake::Pair;
 
 /// Where a command is run.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Side {
     Source,
     Target,
 }
 
-impl Side {
-    pub(crate) const fn word(self) -> &'static str {
-        match self {
-            Self::Source => "source",
-            Self::Target => "target",
-        }
-    }
-}
-
 /// One command.
+#[derive(Serialize)]
 pub(crate) struct Step {
     /// Its name, for scripts.
     pub(crate) id: &'static str,
+    #[serde(rename = "on")]
     pub(crate) side: Side,
     pub(crate) command: String,
     pub(crate) why: String,

@@ -2,14 +2,51 @@
 
 use std::io::{self, Write};
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::cli::commands::compare::view::obstacles;
 use crate::cli::commands::plan::departure::steps::{Departure, Side, Step};
+use crate::cli::output::document;
 use crate::cli::output::amounts::{bytes_and_decimal, duration};
+use crate::units::Bytes;
 use crate::verdict::handshake::Decision;
 
+/// The whole answer.
+#[derive(Serialize)]
+pub(crate) struct DepartureView {
+    resource: String,
+    bytes: u64,
+    seconds: Option<u64>,
+    downtime: &'static str,
+    notes: Vec<String>,
+    steps: Vec<Step>,
+    /// What DRBD decides when the two meet.
+    decision: String,
+    decision_code: &'static str,
+    /// The rule of each side, by DRBD's name.
+    rules: Vec<Option<&'static str>>,
+    second_truck: Vec<Step>,
+    second_downtime: &'static str,
+}
+
 impl Departure {
+    /// What is printed of it.
+    pub(crate) fn view(&self) -> DepartureView {
+        DepartureView {
+            resource: self.names.resource.clone(),
+            bytes: self.size.get(),
+            seconds: self.seconds,
+            downtime: self.downtime(),
+            notes: self.notes(),
+            steps: self.first(),
+            decision: self.decision(),
+            decision_code: self.meeting.decision.word(),
+            rules: self.meeting.sides.iter().map(|side| side.rule).collect(),
+            second_truck: self.second(),
+            second_downtime: self.downtime_of_second(),
+        }
+    }
+
     /// What DRBD decides when the two meet, a being this side and b the adopted copy.
     fn decision(&self) -> String {
         let pair = &self.meeting;
@@ -26,75 +63,50 @@ impl Departure {
         let why = if why.is_empty() { why } else { format!(" ({why})") };
         format!("DRBD {}: {comes_of}{why}", pair.family)
     }
+}
 
-    /// The rule of each side, by DRBD's name.
-    fn rules(&self) -> Vec<Option<&'static str>> {
-        self.meeting.sides.iter().map(|side| side.rule).collect()
+impl DepartureView {
+    /// Prints one document.
+    pub(crate) fn json(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        Ok(document::print(out, serde_json::to_value(self)?)?)
     }
 
+    /// Prints text.
     pub(crate) fn print(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(
             out,
             "Departure of {}: {} to copy; holes and zeros are not sent",
-            self.names.resource,
-            bytes_and_decimal(self.size)
+            self.resource,
+            bytes_and_decimal(Bytes::new(self.bytes))
         )?;
         match self.seconds {
             Some(seconds) => writeln!(out, "at that rate: {} at most", duration(seconds))?,
             None => writeln!(out, "--rate SIZE says how long that takes")?,
         }
-        writeln!(out, "downtime: {}", self.downtime())?;
-        for note in self.notes() {
+        writeln!(out, "downtime: {}", self.downtime)?;
+        for note in &self.notes {
             writeln!(out, "note: {note}")?;
         }
         writeln!(out)?;
-        steps(out, &self.first())?;
+        steps(out, &self.steps)?;
         self.outcome(out)?;
         writeln!(
             out,
             "\nA second truck, for what was written since, where the line is too slow for that. Its commands come before the first one's adopt:\ndowntime: {}\n",
-            self.downtime_of_second()
+            self.second_downtime
         )?;
-        steps(out, &self.second())?;
+        steps(out, &self.second_truck)?;
         self.outcome(out)?;
         writeln!(out, "\nNothing of this was executed.")
     }
 
     /// What comes of connecting the two.
     fn outcome(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "then: {}", self.decision())?;
-        if let [Some(here), Some(there)] = self.rules()[..] {
+        writeln!(out, "then: {}", self.decision)?;
+        if let [Some(here), Some(there)] = self.rules[..] {
             writeln!(out, "    (rule {here} here, {there} there; `mdtool compare` says it of the two disks)")?;
         }
         Ok(())
-    }
-
-    pub(crate) fn json(&self) -> Value {
-        let steps = |steps: Vec<Step>| -> Vec<Value> {
-            let step = |step: Step| {
-                json!({
-                    "id": step.id,
-                    "on": step.side.word(),
-                    "command": step.command,
-                    "why": step.why,
-                    "only_if": step.only_if,
-                })
-            };
-            steps.into_iter().map(step).collect()
-        };
-        json!({
-            "resource": self.names.resource,
-            "bytes": self.size.get(),
-            "seconds": self.seconds,
-            "downtime": self.downtime(),
-            "notes": self.notes(),
-            "steps": steps(self.first()),
-            "decision": self.decision(),
-            "decision_code": self.meeting.decision.word(),
-            "rules": self.rules(),
-            "second_truck": steps(self.second()),
-            "second_downtime": self.downtime_of_second(),
-        })
     }
 }
 

@@ -1,9 +1,8 @@
 //! Each way with its arithmetic and its commands.
 
-use serde_json::json;
-
 use crate::cli::output::explain::shell_word;
-use crate::cli::commands::plan::view::{Plan, Way, size};
+use crate::cli::commands::plan::view::way::{Facts, Way};
+use crate::cli::commands::plan::view::{Plan, size};
 use crate::error::UtilsVersion;
 use crate::format::metadata::Header;
 use crate::format::superblock::{AlState, Format};
@@ -19,30 +18,9 @@ const LAST_SHIFTING: UtilsVersion = UtilsVersion {
     patch: 0,
 };
 
-impl Way {
-    pub(super) fn new(key: &'static str, title: &'static str) -> Self {
-        Self {
-            key,
-            title,
-            why_not: None,
-            notes: Vec::new(),
-            commands: Vec::new(),
-            warnings: Vec::new(),
-            facts: json!({}),
-        }
-    }
-
-    fn not(self, why: Obstacle) -> Self {
-        Self {
-            why_not: Some(why),
-            ..self
-        }
-    }
-}
-
 impl Plan<'_> {
     pub(crate) fn relocate(&self) -> Way {
-        let mut way = Way::new("relocate", "relocate: new metadata at the end of the disk");
+        let mut way = Way::new("relocate, new metadata at the end of the disk");
         let relocation = match &self.ways.relocate {
             Err(why) => return way.not(*why),
             Ok(relocation) => relocation,
@@ -71,24 +49,21 @@ impl Plan<'_> {
             );
         }
         self.same_node_or_copy(&mut way);
-        way.facts = json!({
-            "same_node": self.is_its_own(),
-            "md_offset": at(layout.md),
-            "al_offset": at(layout.al.start),
-            "bm_offset": at(layout.bm.start),
-            "data_bytes": relocation.data.get(),
-            "metadata_bytes": range_len(&layout.whole).get(),
-            "slack_bytes": relocation.slack.get(),
-            "overlaps": relocation.overlaps,
-        });
+        way.facts = Facts::Relocate {
+            same_node: self.is_its_own(),
+            md_offset: at(layout.md),
+            al_offset: at(layout.al.start),
+            bm_offset: at(layout.bm.start),
+            data_bytes: relocation.data.get(),
+            metadata_bytes: range_len(&layout.whole).get(),
+            slack_bytes: relocation.slack.get(),
+            overlaps: relocation.overlaps,
+        };
         way
     }
 
     pub(crate) fn truncate(&self) -> Way {
-        let mut way = Way::new(
-            "truncate",
-            "truncate: the disk cut to what the metadata was laid out for",
-        );
+        let mut way = Way::new("truncate, the disk cut to what the metadata was laid out for");
         let truncation = match &self.ways.truncate {
             Err(why) => return way.not(*why),
             Ok(truncation) => truncation,
@@ -112,19 +87,16 @@ impl Plan<'_> {
         if let Some(disk) = after {
             self.put_right(&disk, &mut way);
         }
-        way.facts = json!({
-            "size_bytes": truncation.size.get(),
-            "cut_bytes": truncation.cut.get(),
-            "beyond_extent_bytes": truncation.extents.map(|extents| extents.beyond.get()),
-        });
+        way.facts = Facts::Truncate {
+            size_bytes: truncation.size.get(),
+            cut_bytes: truncation.cut.get(),
+            beyond_extent_bytes: truncation.extents.map(|extents| extents.beyond.get()),
+        };
         way
     }
 
     pub(crate) fn external(&self) -> Way {
-        let mut way = Way::new(
-            "external",
-            "external: metadata in a file or on a device of its own",
-        );
+        let mut way = Way::new("external, metadata in a file or on a device of its own");
         let external = match &self.ways.external {
             Err(why) => return way.not(*why),
             Ok(external) => external,
@@ -139,15 +111,15 @@ impl Plan<'_> {
             "DRBD takes block devices only: losetup makes one of a file; drbd.conf names it as meta-disk".to_owned(),
         );
         way.commands = vec![self.adopt(" --strategy external --meta META")];
-        way.facts = json!({
-            "least_bytes": external.least.get(),
-            "whole_bytes": external.whole.get(),
-        });
+        way.facts = Facts::External {
+            least_bytes: external.least.get(),
+            whole_bytes: external.whole.get(),
+        };
         way
     }
 
     pub(crate) fn restore(&self) -> Way {
-        let mut way = Way::new("restore_md", "export, and drbdmeta restore-md");
+        let mut way = Way::new("export, and drbdmeta restore-md");
         let relocation = match &self.ways.import {
             Err(Obstacle::OtherDevice) => return self.to_another_meta_device(),
             Err(why) => return way.not(*why),
@@ -157,32 +129,37 @@ impl Plan<'_> {
             return self.before_the_cut();
         }
         let header = Header::of(&self.level.superblock);
-        let found = utils_bugs(&header, &relocation.layout, self.utils);
-        way.warnings = found.iter().map(ToString::to_string).collect();
+        let mut found = utils_bugs(&header, &relocation.layout, self.utils);
+        found.retain(|bug| bug.is_met_restoring(self.utils.is_some()));
+        way.facts = Facts::Restore {
+            utils_bugs: found.len(),
+            traps: found.len(),
+        };
         way.notes = vec![match self.utils {
             Some(version) => format!("drbd-utils {version}; --compat takes another version"),
             None => "drbd-utils of unknown version; --compat takes it".to_owned(),
         }];
+        let (fatal, known): (Vec<_>, Vec<_>) = found.into_iter().partition(|bug| bug.forbids_restoring());
+        if let Some(bug) = fatal.first() {
+            way.notes.push(format!("what writes all of it, and nothing else: {}, then {}", self.export(), self.import(" ")));
+            return way.never(bug.to_string());
+        }
+        way.warnings = known.iter().map(ToString::to_string).collect();
         let compat = match self.utils {
             Some(version) => format!(" --compat {version}"),
             None => String::new(),
         };
-        let apply = if self.is_unclean() { " --apply-al" } else { "" };
-        let format = header.format();
-        way.commands = vec![format!(
-            "mdtool export {} -o dump.md{apply}{compat}",
-            self.image_words()
-        )];
+        way.commands = vec![format!("{}{compat}", self.export())];
         if self.has_node_ids() {
             way.commands.push(self.sed());
             way.notes.push("the two node ids of source (FROM) and target (TO) are exchanged in the dump; flag 0x10 (seen) is to be set for the source by hand".to_owned());
         }
         way.commands.push(format!(
-            "drbdmeta {} {format} {} internal restore-md dump.md",
+            "drbdmeta {} {} {} internal restore-md dump.md",
             self.minor(),
+            header.format(),
             self.device()
         ));
-        way.facts = json!({ "utils_bugs": found.len(), "traps": found.len() });
         way
     }
 
@@ -196,14 +173,11 @@ impl Plan<'_> {
     }
 
     pub(crate) fn check_resize(&self) -> Way {
-        let mut way = Way::new(
-            "check_resize",
-            "drbdmeta check-resize, by a record of the old size",
-        );
+        let mut way = Way::new("drbdmeta check-resize, by a record of the old size");
         let resize = match (&self.ways.check_resize, &self.ways.relocate) {
             (Ok(resize), _) => resize.clone(),
             (Err(why @ Obstacle::Hidden { .. }), Ok(relocation)) => {
-                way.why_not = Some(*why);
+                way = way.not(*why);
                 record(self.level, relocation)
             }
             (Err(why), _) => return way.not(*why),
@@ -222,9 +196,9 @@ impl Plan<'_> {
             content.replace('\t', "\\t").replace('\n', "\\n")
         );
         if resize.shifts && self.utils.is_none_or(|version| version <= LAST_SHIFTING) {
-            way.why_not.get_or_insert(Obstacle::Shifts);
+            way = if way.feasible { way.not(Obstacle::Shifts) } else { way };
         }
-        if way.why_not.is_none() {
+        if way.feasible {
             way.notes = vec![format!(
                 "{path} with exactly this, a tab between the words:"
             )];
@@ -243,7 +217,11 @@ impl Plan<'_> {
                 "where nothing else is in its way, this would be the record: {print}"
             )];
         }
-        way.facts = json!({ "path": path, "content": content, "shifts_bitmap": resize.shifts });
+        way.facts = Facts::CheckResize {
+            path,
+            content,
+            shifts_bitmap: resize.shifts,
+        };
         way
     }
 

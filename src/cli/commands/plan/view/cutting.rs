@@ -1,7 +1,8 @@
 //! Making a disk as small as the metadata was laid out for, by what it is.
 
 use crate::cli::output::explain::shell_word;
-use crate::cli::commands::plan::view::{Plan, Way};
+use crate::cli::commands::plan::view::Plan;
+use crate::cli::commands::plan::view::way::Way;
 use crate::surgery::adopt::{Extents, Truncation};
 use crate::units::{Bytes, DevPos};
 

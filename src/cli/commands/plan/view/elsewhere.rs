@@ -1,8 +1,7 @@
 //! Taking the metadata out and putting it in elsewhere: where a cut destroys it, and where it is on a meta device.
 
-use serde_json::json;
-
-use crate::cli::commands::plan::view::{Plan, Way};
+use crate::cli::commands::plan::view::way::{Facts, Way};
+use crate::cli::commands::plan::view::Plan;
 use crate::units::Sectors;
 
 impl Plan<'_> {
@@ -39,6 +38,7 @@ impl Plan<'_> {
         } else {
             self.disk_words()
         };
+        way.first_does_it = true;
         way.commands = vec![
             format!("mdtool relocate {disk}{level}"),
             self.adopt(""),
@@ -47,7 +47,7 @@ impl Plan<'_> {
 
     /// Where cutting the disk destroys the metadata: taken out before, and put back after.
     pub(super) fn before_the_cut(&self) -> Way {
-        let mut way = Way::new("restore_md", "export before the cut, and import after it");
+        let mut way = Way::new("export before the cut, and import after it");
         way.notes = vec![
             format!(
                 "the metadata ends at byte {}, behind the disk's new end: export it first, it is gone once the disk is cut",
@@ -58,6 +58,7 @@ impl Plan<'_> {
         way.commands = vec![self.export(), self.import(" ")];
         if self.may_be_cut() {
             way.notes.push("a disk that never left its node: in one go instead, before it is cut, by `mdtool relocate --for-size`".to_owned());
+            way.first_does_it = true;
             way.commands.insert(
                 0,
                 format!(
@@ -68,13 +69,13 @@ impl Plan<'_> {
                 ),
             );
         }
-        way.facts = json!({ "utils_bugs": 0, "traps": 0 });
+        way.facts = Facts::Restore { utils_bugs: 0, traps: 0 };
         way
     }
 
     /// What is on a meta device goes to another, or to the end of the disk that has the data.
     pub(super) fn to_another_meta_device(&self) -> Way {
-        let mut way = Way::new("restore_md", "export, and import elsewhere");
+        let mut way = Way::new("export, and import elsewhere");
         let size = self.level.superblock.la_size();
         let needed = self.level.layout.geometry.internal_size(size);
         way.notes = vec![match needed {
@@ -92,18 +93,18 @@ impl Plan<'_> {
             ),
             format!("mdtool import DISK dump.md --index internal{}", self.node()),
         ];
-        way.facts = json!({ "utils_bugs": 0, "traps": 0 });
+        way.facts = Facts::Restore { utils_bugs: 0, traps: 0 };
         way
     }
 
     /// The command that takes the metadata out.
-    fn export(&self) -> String {
+    pub(super) fn export(&self) -> String {
         let apply = if self.is_unclean() { " --apply-al" } else { "" };
         format!("mdtool export {} -o dump.md{apply}", self.image_words())
     }
 
     /// The command that puts it in where it is to be.
-    fn import(&self, between: &str) -> String {
+    pub(super) fn import(&self, between: &str) -> String {
         format!("mdtool import {}{between}dump.md{}", self.device(), self.node())
     }
 
