@@ -56,6 +56,24 @@ fn refuse_mixture(name: &str, check: &UndoCheck) -> anyhow::Result<()> {
     Err(Declined::new(why, &hints).into())
 }
 
+/// Refuses to put back what was cut off around data that came there since.
+fn refuse_behind(name: &str, check: &UndoCheck) -> anyhow::Result<()> {
+    let at = check
+        .behind
+        .filter(|_| check.state != UndoState::NothingToDo);
+    let Some(at) = at else {
+        return Ok(());
+    };
+    let why = format!(
+        "{name}: was made longer again since the change, and has data at {at}, where nothing was before: the undo file has nothing of it"
+    );
+    let hints = [
+        "save that data first, and cut the file to the length that the change left, if nobody needs it there: then undo puts back what was",
+        "--force puts back the rest, and keeps what the undo file does not know: where a file is made longer, in its place; where one is cut off, in an undo file of its own",
+    ];
+    Err(Declined::new(why, &hints).into())
+}
+
 /// Refuses to undo one change while another one is half done.
 fn refuse_strays(path: &Path, strays: &[ImagePos]) -> anyhow::Result<()> {
     let Some(at) = strays.first() else {
@@ -131,6 +149,7 @@ impl Undoing<'_> {
             .map_err(|refusal| blamed(EditError::untouched(refusal.into()).into()))?;
         if !self.writing.force {
             refuse_mixture(&name, &check)?;
+            refuse_behind(&name, &check)?;
             for (number, (path, looked)) in paths.iter().zip(&looked).enumerate() {
                 let strays = strays(self.undo, number, *looked).map_err(blamed)?;
                 refuse_strays(path, &strays)?;
