@@ -12,7 +12,8 @@ use crate::cli::write::plan::{Part, Plan};
 use crate::cli::write::undo_name;
 use crate::error::{Error, IoOp, TargetState};
 use crate::image::{
-    Access, MemImage, NewFile, ReadAt, Watched, WritableFile, WriteAt, finish_whatever_is_signalled,
+    Access, MemImage, NewFile, ReadAt, Removal, Watched, WritableFile, WriteAt,
+    finish_whatever_is_signalled,
 };
 use crate::transaction::{
     self, Identity, Phase, Prepared, Summary, prepare_all_showing, preview_all,
@@ -44,6 +45,8 @@ pub(crate) struct Drawing {
     pub(crate) summary: Summary,
     /// The undo file, and the name that it will get; none where the change is only shown.
     prepared: Option<(Prepared<NewFile>, PathBuf)>,
+    /// What removes the undo file where nothing changed in the end.
+    removal: Option<Removal>,
     /// The superblocks that it would write.
     pub(crate) superblocks: Vec<Drafted>,
 }
@@ -78,6 +81,7 @@ impl Drawing {
         };
         let draft = |drafting: &mut transaction::Draft<'_>| plan.draft(drafting);
         let blame = |error: Error| blame(error, first.path, asked.dump, Vec::new());
+        let mut removal = None;
         let (summary, prepared) = if asked.dry_run {
             // What the real run could not make it could not write. Nothing of it stays: it has no name yet.
             if let Some(undo) = asked.undo {
@@ -89,6 +93,7 @@ impl Drawing {
             )
         } else {
             let (store, undo) = undo_name::begin(asked.undo, first.path, first.block_device)?;
+            removal = Some(store.removal().map_err(blame)?);
             let identities = canvases.iter().zip(&targets);
             let identities = identities.map(|(canvas, target)| {
                 undo_name::target(canvas.path, canvas.block_device, target.size())
@@ -111,6 +116,7 @@ impl Drawing {
             dump: asked.dump.map(Path::to_owned),
             summary,
             prepared,
+            removal,
             superblocks,
         })
     }
@@ -183,6 +189,9 @@ impl Drawing {
                 let hint = half.then(|| how_to_undo(&undo, force));
                 if !half {
                     remove(made);
+                    if let Some(removal) = self.removal {
+                        removal.remove(&undo);
+                    }
                 }
                 let path = self.files.first().map(|file| file.path.clone());
                 let dump = self.dump.as_deref();

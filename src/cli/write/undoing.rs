@@ -337,9 +337,16 @@ impl Undoing<'_> {
                 .map(|((path, device), target)| undo_name::target(path, *device, target.size()))
                 .collect(),
         };
+        let removal = store.removal().map_err(again)?;
         let prepared = self.undo.prepare_undo(looked, identity, store);
         let prepared = prepared.map_err(again)?;
-        let (undone, kept) = prepared.apply_all(&mut files, force).map_err(again)?;
+        let applied = prepared.apply_all(&mut files, force).map_err(|error| {
+            if matches!(&error, Error::Edit(edit) if edit.state != TargetState::NeedsUndo) {
+                removal.remove(&name);
+            }
+            again(error)
+        });
+        let (undone, kept) = applied?;
         Ok((undone, kept.map(|_| name)))
     }
 }

@@ -256,7 +256,8 @@ fn data_that_came_behind_a_cut_is_noticed() {
     // What is not as it was is seen where the change is undone, and where that is undone again.
     let kept = disk.file("kept");
     for yes in [&[][..], &["--yes"]] {
-        std::fs::write(&disk.path, &short).unwrap();
+        cut(&disk.path, 0);
+        patch(&disk.path, 0, &short);
         cut(&disk.path, 20 * MIB);
         patch(&disk.path, 19 * MIB, b"since");
         disk.refuses(
