@@ -18,7 +18,7 @@ use crate::image::{
 use crate::transaction::{
     self, Identity, Phase, Prepared, Summary, prepare_all_showing, preview_all,
 };
-use crate::units::Bytes;
+use crate::units::{Bytes, ImagePos};
 
 /// A file that is to change, as it was found.
 pub(crate) struct Canvas<'a> {
@@ -36,6 +36,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) undo: Option<&'a Path>,
     pub(crate) command_line: &'a str,
     pub(crate) dry_run: bool,
+    /// Marks of an interrupted change on the first file, to which nobody goes back.
+    pub(crate) given_up: Vec<ImagePos>,
 }
 
 /// A change that is drafted; the first file is the one that the command is about.
@@ -79,7 +81,12 @@ impl Drawing {
                 superblocks.push(Drafted { part, at, block });
             }
         };
-        let draft = |drafting: &mut transaction::Draft<'_>| plan.draft(drafting);
+        let draft = |drafting: &mut transaction::Draft<'_>| {
+            plan.draft(drafting)?;
+            drafting.turn_to(0)?;
+            let mut marks = asked.given_up.iter();
+            marks.try_for_each(|at| drafting.give_up("interrupted change", *at))
+        };
         let blame = |error: Error| blame(error, first.path, asked.dump, Vec::new());
         let mut removal = None;
         let (summary, prepared) = if asked.dry_run {

@@ -291,3 +291,35 @@ fn what_an_undoing_that_is_taken_back_cuts_off_is_not_lost() {
     ok(&["undo", text(&last)]);
     assert!(disk.bytes() == before);
 }
+
+/// Whoever goes on all the same is told what that can go on from, and what it leaves is not said to be interrupted.
+#[test]
+fn a_change_that_is_given_up_leaves_no_mark() {
+    let disk = Disk::stack();
+    let dump = disk.file("dump.md");
+    ok(&["export", disk.name(), "--stacked", "-o", text(&dump)]);
+    let adopt = ["adopt", disk.name(), "--stacked", "--yes"];
+    let kill = "inject=pwrite64:signal=KILL:when=4";
+    let undo = disk.file("undo");
+    let words = [&adopt[..], &["--undo", text(&undo)]].concat();
+    if under(&words, kill).is_none() {
+        return;
+    }
+    let half = disk.bytes();
+    // The premise.
+    assert_eq!(mdtool(["probe", disk.name()]).status, 4);
+    let run = disk.refuses(&[&adopt[..], &["--force"]].concat(), "interrupted here");
+    assert!(run.stderr.contains("nothing to go on from"), "{run:?}");
+    assert!(run.stderr.contains("DUMP --force"), "{run:?}");
+    let import = ["import", disk.name(), text(&dump), "--yes"];
+    disk.refuses(&import, "interrupted here");
+    let back = disk.file("back");
+    ok(&[&import[..], &["--force", "--undo", text(&back)]].concat());
+    let probe = mdtool(["probe", disk.name()]);
+    assert_eq!(probe.status, 0, "{probe:?}");
+    let check = mdtool(["check", disk.name()]);
+    assert!(!check.stdout.contains("interrupted"), "{check:?}");
+    ok(&["undo", text(&back)]);
+    assert!(disk.bytes() == half);
+    ok(&["undo", text(&undo)]);
+}
