@@ -36,7 +36,7 @@ pub use in_use::{InUse, Process, Use, User, is_same, overlap};
 pub use map::{MappedImage, open_for_scan};
 pub use mem::MemImage;
 pub use names::names_in;
-pub use new_file::{NewFile, create_directory, refuse_among_devices};
+pub use new_file::{NewFile, Removal, create_directory, refuse_among_devices};
 pub use page_buffer::PageBuffer;
 pub use random::random_u64;
 pub use scratch::Scratch;

@@ -157,6 +157,7 @@ fn draft(
         undo: request.writing.undo.as_deref(),
         command_line: request.command_line,
         dry_run: request.writing.dry_run,
+        given_up: look.given_up(),
     };
     Drawing::of(&canvases, &asked, plan)
 }

@@ -87,6 +87,17 @@ impl NewFile {
         Ok(Self { file, unfinished })
     }
 
+    /// What removes the file again once it has its name.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError`] where the system has no more file descriptors.
+    pub fn removal(&self) -> Result<Removal> {
+        let file = self.file.try_clone();
+        let file = file.map_err(|error| IoError::whole(IoOp::Open, error))?;
+        Ok(Removal { file })
+    }
+
     /// Makes what was written durable and gives the file its name.
     ///
     /// # Errors
@@ -130,6 +141,30 @@ impl NewFile {
             .map_err(|error| IoError::whole(IoOp::Open, error))?;
         self.finish()?;
         ImageFile::of(file.into())
+    }
+}
+
+/// A file that may turn out to be needed by nobody.
+#[derive(Debug)]
+pub struct Removal {
+    file: OwnedFd,
+}
+
+impl Removal {
+    /// Removes the file, where `path` is its name: another of that name stays.
+    pub fn remove(self, path: &Path) {
+        let ours = rustix::fs::fstat(&self.file);
+        let named = rustix::fs::lstat(path);
+        let same = |one: &rustix::fs::Stat, other: &rustix::fs::Stat| {
+            (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+        };
+        if let (Ok(ours), Ok(named)) = (ours, named)
+            && same(&ours, &named)
+            && rustix::fs::unlink(path).is_ok()
+        {
+            // Where the name comes back, what it leads to is whole and says that there is nothing to do.
+            let _ = sync_directory(path);
+        }
     }
 }
 

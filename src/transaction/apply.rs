@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::check::written_behind;
 use super::compare::{Comparison, SECTOR};
 use super::outline::{Phase, Region};
 use super::restore::{Reach, Touched, restore};
@@ -10,7 +11,7 @@ use super::targets::{Leave, Targets};
 use super::undo_file::{UndoFile, block_of};
 use crate::error::{EditError, EditRefusal, Error, Result, TargetState};
 use crate::image::ReadAt;
-use crate::units::{Bytes, ImagePos};
+use crate::units::{Bytes, ImagePos, SECTOR_SIZE};
 
 /// Writes what `undo` holds to the targets that were found to be as it says, or puts everything back.
 pub(super) fn apply<R: ReadAt>(undo: &UndoFile<R>, targets: &mut Targets<'_, '_>) -> Result<()> {
@@ -203,6 +204,13 @@ impl<R: ReadAt> Forward<'_, '_, '_, '_, R> {
             let expected = retired.overlay(region.target, record.at, &record.before);
             self.compare(&mut planned, region, record.at, &expected)
         })?;
+        // What was a hole when this was drafted is in no undo file.
+        if self.leave == Leave::Nothing
+            && let Some((_, at)) = written_behind(undo, &self.targets.readers())?
+        {
+            let length = SECTOR_SIZE;
+            return Err(EditRefusal::Changed { at, length }.into());
+        }
         for region in undo.regions().filter(|one| one.phase == Phase::Cut) {
             self.touched.cut = true;
             let end = region.range.start.from_start();

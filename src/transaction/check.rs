@@ -1,5 +1,6 @@
 //! What of a change is there now: whether undoing it puts back what was, or overwrites what came since.
 
+mod behind;
 mod identity;
 mod stays;
 
@@ -9,6 +10,7 @@ use super::compare::{SECTOR, read};
 use super::format::Doing;
 use super::outline::Phase;
 use super::superblock::{Block, RetiredBlock, is_attachable, unattachable, under_way};
+pub(super) use behind::written_behind;
 use identity::{is_peculiar, is_same_device, superblock_in};
 use stays::stays;
 
@@ -56,6 +58,8 @@ pub struct UndoCheck {
     pub moved: Option<ImagePos>,
     /// How many they are.
     pub moved_count: u64,
+    /// The first place behind a cut that has data where a hole was: the undo file has nothing of it, and undoing leaves it there.
+    pub behind: Option<ImagePos>,
     /// Whether anything there shows that this is the disk that was changed.
     pub recognised: bool,
 }
@@ -157,6 +161,7 @@ pub(super) fn check<R: ReadAt>(undo: &UndoFile<R>, targets: &[&dyn ReadAt]) -> R
             Ok(())
         })?;
     }
+    tally.behind = written_behind(undo, targets)?.map(|(target, at)| Place(target, at));
     Ok(tally.verdict(&lengths))
 }
 
@@ -211,6 +216,8 @@ struct Tally {
     devices: Devices,
     /// What was to stay and did not.
     moved: Found,
+    /// Data in what was a hole behind a cut.
+    behind: Option<Place>,
     /// A new superblock stands: what it describes was durable before it did.
     new_stands: bool,
     /// An old superblock stands: what it describes was back before it did, or was never touched.
@@ -346,6 +353,9 @@ impl Tally {
         let moved = self.moved.first.first().map(|place| place.1);
         let moved_count = self.moved.count;
         self.strange.join(self.moved);
+        if let Some(behind) = self.behind {
+            self.strange.note(behind);
+        }
         let state = if all_undone {
             UndoState::NothingToDo
         } else if all_applied && self.strange.count == 0 {
@@ -365,6 +375,7 @@ impl Tally {
             changed_count: self.strange.count,
             moved,
             moved_count,
+            behind: self.behind.map(|place| place.1),
             recognised: !self.devices.other
                 && (self.devices.same
                     || self.telling > 0

@@ -14,6 +14,7 @@ use super::outline::{Outline, Phase, Region};
 use super::superblock::{Block, Retired, is_attachable, retired};
 use crate::error::{EditRefusal, Result};
 use crate::format::ondisk::SUPERBLOCK_LEN;
+use crate::format::superblock::{Mark, mark_of, unmarked};
 use crate::image::ReadAt;
 use crate::units::{Bytes, ImagePos, MD_BLOCK};
 pub use area::Area;
@@ -237,6 +238,32 @@ impl<'a> Draft<'a> {
         }
         self.announce(Phase::Cleanup, label, block_at(at)?)?;
         self.emit_changed(at, &before, &retired(&before))
+    }
+
+    /// Says of a superblock with the mark of an interrupted change that nobody goes back to that: it is retired. Any other block is left alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::body`].
+    pub fn give_up(&mut self, label: &str, at: ImagePos) -> Result<()> {
+        let before = self.block(at)?;
+        let shows = mark_of(&before).is_some_and(|marked| marked.mark == Mark::UnderWay);
+        let was = unmarked(&before).filter(|_| shows);
+        let covered = self.covers(&block_at(at)?) || self.cut_off().is_some();
+        match was.filter(|_| !covered) {
+            Some(was) => {
+                self.announce(Phase::Cleanup, label, block_at(at)?)?;
+                self.emit_changed(at, &before, &retired(&was))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Where a target is cut off, where that was drafted: nothing comes after it.
+    fn cut_off(&self) -> Option<ImagePos> {
+        let mut regions = self.outline.regions().iter();
+        let cut = regions.find(|region| region.phase == Phase::Cut);
+        cut.map(|region| region.range.start)
     }
 
     /// Announces an area that is written when the new superblocks stand.

@@ -34,6 +34,7 @@ pub use kernel::{Attach, Code, Kernel};
 pub use rule::{Rule, rules};
 pub use run::{CheckOptions, Judged, check};
 pub use slots::{free_slots, left_by_a_peer};
+pub use uuids::attached_all_the_same;
 
 #[cfg(test)]
 mod tests;

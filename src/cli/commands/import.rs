@@ -27,7 +27,7 @@ use crate::surgery::import::{self, Import, ImportOptions};
 use crate::surgery::place::{PlaceRefusal, place};
 use crate::survey::locate::LocateOptions;
 use crate::transaction::Draft;
-use crate::units::{Bytes, ImagePos, NodeId};
+use crate::units::{Bytes, ImagePos, NodeId, Sectors};
 
 /// What `import --help` says of its statuses.
 pub(crate) const STATUSES: &str = "Exit status: 0 done; 2 refused, or could not: the disk is as it was, or the message names the undo file.";
@@ -138,6 +138,7 @@ impl Plan for Imported<'_, '_> {
             format!("DRBD device: {size}; current UUID {uuid}"),
         ];
         words.extend(self.short.iter().map(ToString::to_string));
+        words.extend(growth(&self.import));
         words
     }
 
@@ -170,6 +171,12 @@ impl Plan for Imported<'_, '_> {
                 self.args.dump.display()
             ));
         }
+        if let Some(growth) = growth(&self.import) {
+            out.tell(format_args!(
+                "mdtool: warning: {}: {growth}",
+                self.args.target.display()
+            ));
+        }
         if change.written == Written::Nothing && !self.args.writing.dry_run {
             out.tell(format_args!(
                 "mdtool: note: {}: holds this metadata already, nothing was written",
@@ -182,6 +189,20 @@ impl Plan for Imported<'_, '_> {
     fn next(&self) -> Vec<String> {
         vec![bring_up(self.args.target.display(), "")]
     }
+}
+
+/// How large DRBD makes the device, where no size was ever agreed on.
+fn growth(import: &Import) -> Option<String> {
+    let unknown = import.header.la_size == Sectors::ZERO;
+    let usable = import.layout.usable.to_bytes().filter(|_| unknown)?;
+    let how = if import.layout.index.is_internal() {
+        format!("as large as fits, {usable}")
+    } else {
+        format!("as large as its disk, up to {usable}")
+    };
+    Some(format!(
+        "la-size is 0: no size was ever agreed on, and DRBD makes the device {how}"
+    ))
 }
 
 fn name(path: &Path) -> String {

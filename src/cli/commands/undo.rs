@@ -33,7 +33,7 @@ pub(crate) fn run(
     let undoing = Undoing {
         undo: &undo,
         file: &args.file,
-        target: args.target.as_deref(),
+        targets: &args.target,
         writing: &args.writing,
         command_line,
     };
@@ -70,7 +70,7 @@ fn print(
     out: &mut Streams<'_>,
 ) -> anyhow::Result<()> {
     if args.writing.json {
-document::print(out.stdout, json(args, undoing.undo, path, ended)?)?;
+document::print(out.stdout, json(args, undoing, path, ended)?)?;
     } else if ended.dry_run {
         for (number, path) in undoing.paths().iter().enumerate() {
             table(path, &undoing.regions(number), out.stdout)?;
@@ -89,10 +89,11 @@ document::print(out.stdout, json(args, undoing.undo, path, ended)?)?;
 /// What was put back, and which superblocks stand again.
 fn json(
     args: &UndoArgs,
-    undo: &UndoFile<ImageFile>,
+    undoing: &Undoing<'_>,
     path: &Path,
     ended: &Ended,
 ) -> anyhow::Result<Value> {
+    let undo = undoing.undo;
     let mut superblocks = Vec::new();
     undo.changes(&mut |change| {
         let block = change.before.first_chunk();
@@ -115,10 +116,10 @@ fn json(
         Undone::Restored { bytes } => ("done", bytes),
     };
     let of_target = |number: usize| regions(undo.regions().filter(move |one| one.target == number));
-    let targets = undo.identity().targets.iter().enumerate();
+    let paths = undoing.paths();
+    let targets = undo.identity().targets.iter().zip(&paths).enumerate();
     let targets: Vec<Value> = targets
-        .map(|(number, target)| {
-            let path = if number == 0 { path } else { &target.path };
+        .map(|(number, (target, path))| {
             json!({
                 "target": path.to_string_lossy(),
                 "target_bytes": target.size.get(),

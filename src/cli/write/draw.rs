@@ -12,12 +12,13 @@ use crate::cli::write::plan::{Part, Plan};
 use crate::cli::write::undo_name;
 use crate::error::{Error, IoOp, TargetState};
 use crate::image::{
-    Access, MemImage, NewFile, ReadAt, Watched, WritableFile, WriteAt, finish_whatever_is_signalled,
+    Access, MemImage, NewFile, ReadAt, Removal, Watched, WritableFile, WriteAt,
+    finish_whatever_is_signalled,
 };
 use crate::transaction::{
     self, Identity, Phase, Prepared, Summary, prepare_all_showing, preview_all,
 };
-use crate::units::Bytes;
+use crate::units::{Bytes, ImagePos};
 
 /// A file that is to change, as it was found.
 pub(crate) struct Canvas<'a> {
@@ -35,6 +36,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) undo: Option<&'a Path>,
     pub(crate) command_line: &'a str,
     pub(crate) dry_run: bool,
+    /// Marks of an interrupted change on the first file, to which nobody goes back.
+    pub(crate) given_up: Vec<ImagePos>,
 }
 
 /// A change that is drafted; the first file is the one that the command is about.
@@ -44,6 +47,8 @@ pub(crate) struct Drawing {
     pub(crate) summary: Summary,
     /// The undo file, and the name that it will get; none where the change is only shown.
     prepared: Option<(Prepared<NewFile>, PathBuf)>,
+    /// What removes the undo file where nothing changed in the end.
+    removal: Option<Removal>,
     /// The superblocks that it would write.
     pub(crate) superblocks: Vec<Drafted>,
 }
@@ -76,8 +81,14 @@ impl Drawing {
                 superblocks.push(Drafted { part, at, block });
             }
         };
-        let draft = |drafting: &mut transaction::Draft<'_>| plan.draft(drafting);
+        let draft = |drafting: &mut transaction::Draft<'_>| {
+            plan.draft(drafting)?;
+            drafting.turn_to(0)?;
+            let mut marks = asked.given_up.iter();
+            marks.try_for_each(|at| drafting.give_up("interrupted change", *at))
+        };
         let blame = |error: Error| blame(error, first.path, asked.dump, Vec::new());
+        let mut removal = None;
         let (summary, prepared) = if asked.dry_run {
             // What the real run could not make it could not write. Nothing of it stays: it has no name yet.
             if let Some(undo) = asked.undo {
@@ -89,6 +100,7 @@ impl Drawing {
             )
         } else {
             let (store, undo) = undo_name::begin(asked.undo, first.path, first.block_device)?;
+            removal = Some(store.removal().map_err(blame)?);
             let identities = canvases.iter().zip(&targets);
             let identities = identities.map(|(canvas, target)| {
                 undo_name::target(canvas.path, canvas.block_device, target.size())
@@ -111,6 +123,7 @@ impl Drawing {
             dump: asked.dump.map(Path::to_owned),
             summary,
             prepared,
+            removal,
             superblocks,
         })
     }
@@ -183,6 +196,9 @@ impl Drawing {
                 let hint = half.then(|| how_to_undo(&undo, force));
                 if !half {
                     remove(made);
+                    if let Some(removal) = self.removal {
+                        removal.remove(&undo);
+                    }
                 }
                 let path = self.files.first().map(|file| file.path.clone());
                 let dump = self.dump.as_deref();

@@ -7,7 +7,9 @@ use crate::cli::write::plan::{Part, Placed};
 use crate::format::superblock::Superblock;
 use crate::transaction::Block;
 use crate::units::ImagePos;
-use crate::verdict::check::{Attach, Candidate, Finding, Kernel, Severity, attach};
+use crate::verdict::check::{
+    Attach, Candidate, Finding, Kernel, Severity, attach, attached_all_the_same,
+};
 
 /// A superblock that a draft would write.
 pub(crate) struct Drafted {
@@ -49,6 +51,12 @@ pub(crate) fn judge<'d>(
             index: home.layout.index,
             device: home.device,
         };
+        for fault in attached_all_the_same(&superblock) {
+            out.tell(format_args!(
+                "mdtool: warning: {}: the result: {fault}",
+                look.name()
+            ));
+        }
         let findings = refusing(&candidate);
         weigh(&findings, &superblock, look, force, out)?;
     }

@@ -16,7 +16,8 @@ use crate::cli::size::Size;
 use crate::cli::write::target::Target;
 use crate::image::ReadAt;
 use crate::survey::locate::{IndexChoice, Level, LocateOptions, Located, ScanMode, locate};
-use crate::units::Bytes;
+use crate::survey::traces::TraceKind;
+use crate::units::{Bytes, ImagePos};
 
 /// Which target, and what of it is meant.
 pub(crate) enum Aim<'a> {
@@ -98,7 +99,7 @@ impl Look {
         let (located, number) = match aim {
             Aim::Resource { level, trust, .. } => {
                 let located = find(&opened, args, *level, ScanMode::Auto)?;
-                refuse_cut_off(&located, args, (force && !located.levels.is_empty(), false))?;
+                refuse_cut_off(&located, args, force, false)?;
                 refuse_damaged_inner(&opened, &located, args, *level)?;
                 let number = choose(&located, args, *level, &opened)?;
                 refuse_trace(&located, args, number)?;
@@ -108,7 +109,7 @@ impl Look {
             }
             Aim::Judged { level, .. } => {
                 let located = find(&opened, args, *level, ScanMode::Auto)?;
-                refuse_cut_off(&located, args, (force && !located.levels.is_empty(), false))?;
+                refuse_cut_off(&located, args, force, false)?;
                 let number = level.map(|_| choose(&located, args, *level, &opened));
                 opened.hold().with_context(name)?;
                 (located, number.transpose()?)
@@ -121,7 +122,7 @@ impl Look {
                     stacked: false,
                 };
                 let located = locate(opened.window(), &options).with_context(name)?;
-                refuse_cut_off(&located, args, (force, true))?;
+                refuse_cut_off(&located, args, force, true)?;
                 (located, None)
             }
         };
@@ -142,6 +143,13 @@ impl Look {
             block_device,
             meta: meta.transpose()?,
         })
+    }
+
+    /// Where marks of an interrupted change are: whoever goes on all the same does not go back to it.
+    pub(crate) fn given_up(&self) -> Vec<ImagePos> {
+        let traces = self.located.traces.iter();
+        let marks = traces.filter(|trace| trace.kind == TraceKind::UnderWay);
+        marks.map(|trace| self.opened.image_pos(trace.at)).collect()
     }
 
     /// The target's name, for messages.
@@ -194,16 +202,24 @@ impl Look {
 fn refuse_cut_off(
     located: &Located,
     args: &ImageArgs,
-    (force, whole): (bool, bool),
+    force: bool,
+    whole: bool,
 ) -> anyhow::Result<()> {
-    let Some(trace) = located.under_way().filter(|_| !force) else {
+    let stands = whole || !located.levels.is_empty();
+    let Some(trace) = located.under_way().filter(|_| !(force && stands)) else {
         return Ok(());
     };
     let why = format!("{}: {}", args.image.display(), traces::line(args, trace));
     let mut declined = Declined::new(why, &[&traces::undo(args)]);
-    if whole || !located.levels.is_empty() {
+    if stands {
         let go_on = "--force goes on all the same: what is on the disk now is then taken for what it was before";
         declined.hints.push(go_on.to_owned());
+    } else if force {
+        let nothing = format!(
+            "--force has nothing to go on from, no superblock stands there; without that undo file, `mdtool import {} DUMP --force` writes the metadata of a dump",
+            shell_word(&args.image)
+        );
+        declined.hints.push(nothing);
     }
     Err(declined.into())
 }

@@ -7,6 +7,7 @@ use anyhow::Context;
 use crate::cli::Streams;
 use crate::cli::args::WritingArgs;
 use crate::cli::outcome::Declined;
+use crate::cli::output::explain::shell_word;
 use crate::cli::write::basis::{Piece, compare, pieces_of};
 use crate::cli::write::blame::blame;
 use crate::cli::write::confirm::{Kept, confirm};
@@ -14,7 +15,7 @@ use crate::cli::write::show::table;
 use crate::cli::write::target::Target;
 use crate::cli::write::undo_name;
 use crate::error::{EditError, EditRefusal, Error, Result, TargetState};
-use crate::image::{ImageFile, ReadAt, Window, WriteAt, finish_whatever_is_signalled};
+use crate::image::{ImageFile, NewFile, ReadAt, Window, WriteAt, finish_whatever_is_signalled};
 use crate::survey::locate::{IndexChoice, LocateOptions, ScanMode, locate};
 use crate::survey::traces::TraceKind;
 use crate::transaction::{Identity, Region, UndoCheck, UndoFile, UndoState, Undone};
@@ -25,8 +26,8 @@ pub(crate) struct Undoing<'a> {
     pub(crate) undo: &'a UndoFile<ImageFile>,
     /// The undo file's name.
     pub(crate) file: &'a Path,
-    /// Where its first target is now, where that is somewhere else.
-    pub(crate) target: Option<&'a Path>,
+    /// Where its targets are now, from the first on, where that is somewhere else.
+    pub(crate) targets: &'a [PathBuf],
     pub(crate) writing: &'a WritingArgs,
     pub(crate) command_line: &'a str,
 }
@@ -51,6 +52,24 @@ fn refuse_mixture(name: &str, check: &UndoCheck) -> anyhow::Result<()> {
     let hints = [
         "undo first what was changed later, if that was mdtool: its undo file has what was there",
         "--force puts back the superblock all the same, where you know that the bitmap still holds",
+    ];
+    Err(Declined::new(why, &hints).into())
+}
+
+/// Refuses to put back what was cut off around data that came there since.
+fn refuse_behind(name: &str, check: &UndoCheck) -> anyhow::Result<()> {
+    let at = check
+        .behind
+        .filter(|_| check.state != UndoState::NothingToDo);
+    let Some(at) = at else {
+        return Ok(());
+    };
+    let why = format!(
+        "{name}: was made longer again since the change, and has data at {at}, where nothing was before: the undo file has nothing of it"
+    );
+    let hints = [
+        "save that data first, and cut the file to the length that the change left, if nobody needs it there: then undo puts back what was",
+        "--force puts back the rest, and keeps what the undo file does not know: where a file is made longer, in its place; where one is cut off, in an undo file of its own",
     ];
     Err(Declined::new(why, &hints).into())
 }
@@ -95,8 +114,8 @@ impl Undoing<'_> {
     pub(crate) fn paths(&self) -> Vec<PathBuf> {
         let targets = self.undo.identity().targets.iter().enumerate();
         let path = |(number, known): (usize, &crate::transaction::TargetIdentity)| {
-            let given = self.target.filter(|_| number == 0);
-            given.map_or_else(|| known.path.clone(), Path::to_owned)
+            let given = self.targets.get(number);
+            given.unwrap_or(&known.path).clone()
         };
         targets.map(path).collect()
     }
@@ -113,6 +132,7 @@ impl Undoing<'_> {
     /// Undoes it, from the first look to the last word.
     pub(crate) fn run(&self, out: &mut Streams<'_>) -> anyhow::Result<Ended> {
         let paths = self.paths();
+        self.refuse_unknown_targets(&paths)?;
         let first = paths.first().context("the undo file has no target")?;
         let name = first.display().to_string();
         let blamed = |error: Error| blame(error, first, None, Vec::new());
@@ -129,6 +149,7 @@ impl Undoing<'_> {
             .map_err(|refusal| blamed(EditError::untouched(refusal.into()).into()))?;
         if !self.writing.force {
             refuse_mixture(&name, &check)?;
+            refuse_behind(&name, &check)?;
             for (number, (path, looked)) in paths.iter().zip(&looked).enumerate() {
                 let strays = strays(self.undo, number, *looked).map_err(blamed)?;
                 refuse_strays(path, &strays)?;
@@ -138,15 +159,22 @@ impl Undoing<'_> {
             return Ok(self.shown(&name, &check, out));
         }
         let mut force = self.writing.yes || self.writing.force;
+        let mut begun = None;
         if check.state == UndoState::ChangedSince && !force {
             let shown = self.basis(&looked).map_err(blamed)?;
-            self.ask(&name, &check, out)?;
+            let (store, undo) = self.begin_undo(first, &targets)?;
+            self.ask(&name, &check, &undo, out)?;
             for (pieces, looked) in shown.iter().zip(&looked) {
                 compare(pieces, *looked).map_err(blamed)?;
             }
             force = true;
+            begun = Some((store, undo));
         }
-        let (undone, kept) = self.write(&paths, &looked, &check, &mut targets, force)?;
+        let keeps = check.state == UndoState::ChangedSince || self.writing.undo.is_some();
+        if keeps && begun.is_none() {
+            begun = Some(self.begin_undo(first, &targets)?);
+        }
+        let (undone, kept) = self.write(&paths, &looked, &mut targets, (begun, force))?;
         Ok(Ended {
             undone,
             dry_run: false,
@@ -168,14 +196,46 @@ impl Undoing<'_> {
         Ok(all)
     }
 
+    /// Refuses more targets than there are, and one that is not there under its name.
+    fn refuse_unknown_targets(&self, paths: &[PathBuf]) -> anyhow::Result<()> {
+        let (given, known) = (self.targets.len(), paths.len());
+        let file = self.file.display();
+        if given > known {
+            let why =
+                format!("{file}: has {known} target(s), and --target was given {given} times");
+            let hint = format!(
+                "`mdtool undo {} --dry-run` shows what it is of",
+                shell_word(self.file)
+            );
+            return Err(Declined::new(why, &[&hint]).into());
+        }
+        let Some(number) = paths.iter().position(|path| !path.exists()) else {
+            return Ok(());
+        };
+        let words = paths.iter().enumerate().take(number.saturating_add(1));
+        let words = words.map(|(one, path)| match one {
+            _ if one == number => "--target PATH".to_owned(),
+            _ => format!("--target {}", shell_word(path)),
+        });
+        let words: Vec<String> = words.collect();
+        let missing = paths.get(number).map(|path| path.display().to_string());
+        let why = format!(
+            "{}: is not there, and {file} is of it",
+            missing.unwrap_or_default()
+        );
+        let hint = format!("{} names it where it has another name now", words.join(" "));
+        Err(Declined::new(why, &[&hint]).into())
+    }
+
     /// Holds every target.
     fn take(&self, paths: &[PathBuf]) -> anyhow::Result<Vec<Target>> {
         let mut targets = Vec::new();
-        for (path, known) in paths.iter().zip(&self.undo.identity().targets) {
+        let known = self.undo.identity().targets.iter().enumerate();
+        for (path, (number, known)) in paths.iter().zip(known) {
             let target = Target::take(path, self.writing.dry_run)?;
             let name = || path.display().to_string();
             let found = target.is_block_device().with_context(name)?;
-            if found != known.block_device && self.target.is_none() {
+            if found != known.block_device && self.targets.len() <= number {
                 return Err(Error::from(EditRefusal::TargetKind { found })).with_context(name);
             }
             targets.push(target);
@@ -211,7 +271,20 @@ impl Undoing<'_> {
         }
     }
 
-    fn ask(&self, name: &str, check: &UndoCheck, out: &mut Streams<'_>) -> anyhow::Result<()> {
+    /// Begins the undo file of the undoing itself, whose name is shown before anybody is asked.
+    fn begin_undo(&self, first: &Path, targets: &[Target]) -> anyhow::Result<(NewFile, PathBuf)> {
+        let device = targets.first().map_or(Ok(false), Target::is_block_device);
+        let device = device.with_context(|| first.display().to_string())?;
+        undo_name::begin(self.writing.undo.as_deref(), first, device)
+    }
+
+    fn ask(
+        &self,
+        name: &str,
+        check: &UndoCheck,
+        undo: &Path,
+        out: &mut Streams<'_>,
+    ) -> anyhow::Result<()> {
         for line in self.words(name, check) {
             writeln!(out.stderr, "{line}")?;
         }
@@ -219,12 +292,7 @@ impl Undoing<'_> {
             table(path, &self.regions(number), out.stderr)?;
         }
         writeln!(out.stderr)?;
-        let asked = self.writing.undo.as_deref();
-        let undo = asked.map_or_else(
-            || format!("beside {name}, or here: NAME.mdtool-undo-TIME"),
-            |undo| undo.display().to_string(),
-        );
-        writeln!(out.stderr, "undo file: {undo}")?;
+        writeln!(out.stderr, "undo file: {}", undo.display())?;
         let mut what = format!("{} place(s) written since", check.changed_count);
         if let Some(first) = check.changed.first() {
             what = format!("{what}, the first at {first},");
@@ -237,9 +305,8 @@ impl Undoing<'_> {
         &self,
         paths: &[PathBuf],
         looked: &[&dyn ReadAt],
-        check: &UndoCheck,
         targets: &mut [Target],
-        force: bool,
+        (begun, force): (Option<(NewFile, PathBuf)>, bool),
     ) -> anyhow::Result<(Undone, Option<PathBuf>)> {
         let path = paths.first().map_or(Path::new(""), PathBuf::as_path);
         let again = |error: Error| {
@@ -259,12 +326,10 @@ impl Undoing<'_> {
             .map(|file| -> &mut dyn WriteAt { file })
             .collect();
         finish_whatever_is_signalled();
-        if check.state != UndoState::ChangedSince && self.writing.undo.is_none() {
+        let Some((store, name)) = begun else {
             let undone = self.undo.undo_all(&mut files, force).map_err(again)?;
             return Ok((undone, None));
-        }
-        let device = devices.first().copied().unwrap_or(false);
-        let (store, name) = undo_name::begin(self.writing.undo.as_deref(), path, device)?;
+        };
         let identities = paths.iter().zip(&devices).zip(looked);
         let identity = Identity {
             command: self.command_line.to_owned(),
@@ -272,9 +337,16 @@ impl Undoing<'_> {
                 .map(|((path, device), target)| undo_name::target(path, *device, target.size()))
                 .collect(),
         };
+        let removal = store.removal().map_err(again)?;
         let prepared = self.undo.prepare_undo(looked, identity, store);
         let prepared = prepared.map_err(again)?;
-        let (undone, kept) = prepared.apply_all(&mut files, force).map_err(again)?;
+        let applied = prepared.apply_all(&mut files, force).map_err(|error| {
+            if matches!(&error, Error::Edit(edit) if edit.state != TargetState::NeedsUndo) {
+                removal.remove(&name);
+            }
+            again(error)
+        });
+        let (undone, kept) = applied?;
         Ok((undone, kept.map(|_| name)))
     }
 }

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::image::ReadAt;
 use crate::transaction::compare::read;
 use crate::transaction::format::{LONGEST_RECORD, SameHead};
-use crate::units::{Bytes, ImagePos};
+use crate::units::{Bytes, ImagePos, SECTOR_SIZE};
 
 /// Whether a stretch of `target` is as it was.
 pub(super) fn stays(target: &dyn ReadAt, same: &SameHead) -> Result<bool> {
@@ -12,7 +12,7 @@ pub(super) fn stays(target: &dyn ReadAt, same: &SameHead) -> Result<bool> {
     let length = Bytes::new(same.len);
     let Some(crc) = same.crc else {
         let end = at.checked_add(length).unwrap_or(at);
-        return zeros(target, at, end);
+        return Ok(first_data(target, at, end)?.is_none());
     };
     // At most as long as a record: that was judged when the file was read.
     let mut content = vec![
@@ -26,8 +26,12 @@ pub(super) fn stays(target: &dyn ReadAt, same: &SameHead) -> Result<bool> {
     Ok(crc32fast::hash(&content) == crc)
 }
 
-/// Whether all is zeros, holes left out.
-fn zeros(target: &dyn ReadAt, mut at: ImagePos, end: ImagePos) -> Result<bool> {
+/// Where the first sector that is not zeros begins; holes are not read.
+pub(super) fn first_data(
+    target: &dyn ReadAt,
+    mut at: ImagePos,
+    end: ImagePos,
+) -> Result<Option<ImagePos>> {
     let mut content = Vec::new();
     while at < end {
         let Some(data) = target.next_data(at)? else {
@@ -45,10 +49,13 @@ fn zeros(target: &dyn ReadAt, mut at: ImagePos, end: ImagePos) -> Result<bool> {
         }
         content.resize(length, 0);
         read(target, start, &mut content)?;
-        if content.iter().any(|byte| *byte != 0) {
-            return Ok(false);
+        if let Some(found) = content.iter().position(|byte| *byte != 0) {
+            let found = start.checked_add(Bytes::of_len(found)).unwrap_or(start);
+            return Ok(Some(ImagePos::at(
+                found.from_start().align_down(SECTOR_SIZE),
+            )));
         }
         at = start.checked_add(Bytes::of_len(length)).unwrap_or(end);
     }
-    Ok(true)
+    Ok(None)
 }

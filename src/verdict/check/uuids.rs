@@ -83,24 +83,42 @@ fn peers<'a>(case: &Case<'a>) -> Option<(&'a [PeerV09; 32], Option<usize>)> {
 }
 
 fn slot_twice(case: &Case<'_>) -> Vec<Fault> {
-    let Some((peers, _)) = peers(case) else {
+    let shared = shared_slots(case.candidate.superblock).into_iter();
+    let fault = |(node, text)| Fault::at(case.candidate.place(At::bitmap_index(node)), text);
+    shared.map(fault).collect()
+}
+
+/// Each peer that has the bitmap slot of one before it, and what is wrong with that.
+fn shared_slots(superblock: &Superblock) -> Vec<(usize, String)> {
+    let Superblock::V09(sb) = superblock else {
         return Vec::new();
     };
-    let mut faults = Vec::new();
-    for (node, peer) in peers.iter().enumerate() {
-        let mut before = peers.iter().enumerate().take(node);
+    let peers = || sb.peers.iter().enumerate();
+    let mut shared = Vec::new();
+    for (node, peer) in peers() {
+        let mut before = peers().take(node);
         let first = before.find(|(_, other)| other.bitmap_index == peer.bitmap_index);
         if let Some((first, _)) = first.filter(|_| peer.bitmap_index >= 0) {
             let index = peer.bitmap_index;
-            faults.push(Fault::at(
-                case.candidate.place(At::bitmap_index(node)),
+            shared.push((
+                node,
                 format!(
                     "peers[{node}].bitmap_index is {index}, expected another than peers[{first}]'s"
                 ),
             ));
         }
     }
-    faults
+    shared
+}
+
+/// What is wrong with a superblock that every kernel attaches all the same, and that loses changes: one sentence for each.
+#[must_use]
+pub fn attached_all_the_same(superblock: &Superblock) -> Vec<String> {
+    let why = "two peers share a bitmap slot, and kernels attach that; what is synced to one is then taken for synced to the other";
+    let shared = shared_slots(superblock).into_iter();
+    shared
+        .map(|(_, text)| format!("{text} (slot-twice): {why}"))
+        .collect()
 }
 
 fn current_uuid_unset(case: &Case<'_>) -> Vec<Fault> {

@@ -50,6 +50,32 @@ fn one_undo_file_has_both_files() {
 }
 
 #[test]
+fn both_files_are_named_where_they_are_now() {
+    let stack = stack(&[v09(1), dirty(v09(3))], 64 * MIB, "v09");
+    let (undo, meta) = (stack.file("undo"), stack.file("meta"));
+    let (now, then) = (stack.file("disk now"), stack.file("meta now"));
+    let before = whole(&stack.image);
+    let more = ["--strategy", "external", "--meta", text(&meta)];
+    stack.ok(&[&more[..], &["--undo", text(&undo)]].concat());
+    std::fs::rename(&meta, &then).unwrap();
+    let run = mdtool(["undo", text(&undo)]);
+    assert_eq!(run.status, 2, "{run:?}");
+    let hint = format!("--target {} --target PATH", text(&stack.image));
+    assert!(run.stderr.contains(&hint), "{run:?}");
+    std::fs::rename(&stack.image, &now).unwrap();
+    let words = ["undo", text(&undo), "--target", text(&now)];
+    let run = mdtool(words);
+    assert!(run.stderr.contains("meta: is not there"), "{run:?}");
+    let words = [&words[..], &["--target", text(&then)]].concat();
+    let run = mdtool([&words[..], &["--target", text(&now)]].concat());
+    assert!(run.stderr.contains("has 2 target(s)"), "{run:?}");
+    let run = ok(&[&words[..], &["--json"]].concat());
+    let document: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(document["targets"][1]["target"], text(&then));
+    assert_eq!(whole(&now), before);
+}
+
+#[test]
 fn neither_file_is_touched_where_the_undo_file_cannot_be_written() {
     let stack = stack(&[v09(1), dirty(v09(3))], 64 * MIB, "v09");
     let (undo, meta) = (stack.file("undo"), stack.file("meta"));

@@ -1,8 +1,10 @@
 //! What is shown before a question, and what its answers do.
 
+use std::path::Path;
+
 use mdtool::builder::{LaSize, Level};
 
-use super::{Disk, INNER, SIZE, Terminal, ok, some_bits, text};
+use super::{Disk, INNER, MIB, SIZE, Terminal, ok, some_bits, text};
 use crate::apply_al::{PRIMARY, one_extent};
 use crate::support::patch;
 
@@ -170,6 +172,9 @@ fn edit_wipe_and_undo_take_no_for_an_answer() {
         assert_eq!(status, 0, "{command:?}: {shown}");
         assert!(disk.bytes() != before, "{command:?}");
         assert!(shown.contains("next: "), "{command:?}: {shown}");
+        let named = shown.split("undo file: ").nth(1).unwrap().lines().next();
+        let named = named.unwrap().trim();
+        assert!(Path::new(named).is_file(), "{command:?}: {named}");
     }
 }
 
@@ -229,6 +234,24 @@ fn a_device_that_will_grow_to_the_whole_disk_is_told_of() {
         let run = ok(&["adopt", disk.name(), more]);
         assert!(run.stderr.contains(&says), "{says:?} in {run:?}");
     }
+}
+
+#[test]
+fn importing_a_device_that_will_grow_tells_of_it() {
+    let disk = Disk::of(&[Level::v08().la_size(LaSize::Zero)]);
+    let (dump, larger) = (disk.file("dump.md"), Disk::of_size(SIZE + MIB, &[]));
+    ok(&["export", disk.name(), "-o", text(&dump)]);
+    let says = "DRBD makes the device as large as fits, ";
+    for more in ["--dry-run", "--yes"] {
+        let run = ok(&["import", larger.name(), text(&dump), more]);
+        assert!(run.stderr.contains(says), "{says:?} in {run:?}");
+    }
+    // Where a size was agreed on, nothing grows.
+    let (disk, larger) = (Disk::of(&[Level::v08()]), Disk::of_size(SIZE + MIB, &[]));
+    let dump = disk.file("agreed.md");
+    ok(&["export", disk.name(), "-o", text(&dump)]);
+    let run = ok(&["import", larger.name(), text(&dump), "--yes"]);
+    assert!(!run.stderr.contains(says), "{run:?}");
 }
 
 #[test]

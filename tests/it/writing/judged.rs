@@ -2,7 +2,7 @@
 
 use mdtool::builder::Level;
 
-use super::{Disk, ok};
+use super::{Disk, SIZE, ok, text};
 use crate::import::save;
 use crate::support::{mdtool, patch};
 
@@ -60,4 +60,30 @@ fn what_a_dump_has_wrong_is_not_imported_unless_forced() {
     // The dump's reader may refuse it before.
     assert_eq!(run.status, 2, "{run:?}");
     assert!(run.stderr.contains("77"), "{run:?}");
+}
+
+/// Kernels attach it, and so it is written; whoever is asked knows it before.
+#[test]
+fn two_peers_on_one_slot_are_told_of() {
+    let disk = broken(bitmap_index(5), &0_i32.to_be_bytes());
+    patch(
+        &disk.path,
+        disk.end() - 65_536 + bitmap_index(7),
+        &0_i32.to_be_bytes(),
+    );
+    let dump = disk.file("dump.md");
+    ok(&["export", disk.name(), "-o", text(&dump), "--force"]);
+    let other = Disk::of_size(SIZE, &[]);
+    for words in [
+        ["adopt", disk.name(), "--dry-run", "--node-id", "1"],
+        ["import", other.name(), text(&dump), "--dry-run", "--force"],
+    ] {
+        let run = ok(&words);
+        let says = "peers[7].bitmap_index is 0, expected another than peers[";
+        assert!(run.stderr.contains(says), "{run:?}");
+        assert!(
+            run.stderr.contains("taken for synced to the other"),
+            "{run:?}"
+        );
+    }
 }

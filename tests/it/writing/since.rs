@@ -237,3 +237,89 @@ fn it_is_said_where_retired_metadata_went() {
     let run = mdtool(["probe", disk.name()]);
     assert!(run.stderr.contains("mdtool named it then"), "{run:?}");
 }
+
+/// An undo file has nothing of a hole; what comes into it is nobody's to lose.
+#[test]
+fn data_that_came_behind_a_cut_is_noticed() {
+    let disk = Disk::grown(single());
+    cut(&disk.path, 20 * MIB);
+    patch(&disk.path, 18 * MIB, b"known");
+    let before = disk.bytes();
+    let undo = disk.file("undo");
+    let adopt = ["adopt", disk.name(), "--strategy", "truncate", "--yes"];
+    ok(&[&adopt[..], &["--undo", text(&undo)]].concat());
+    let short = disk.bytes();
+    // The premise: made longer again, and nothing more, it is undone.
+    cut(&disk.path, 20 * MIB);
+    ok(&["undo", text(&undo)]);
+    assert!(disk.bytes() == before);
+    // What is not as it was is seen where the change is undone, and where that is undone again.
+    let kept = disk.file("kept");
+    for yes in [&[][..], &["--yes"]] {
+        cut(&disk.path, 0);
+        patch(&disk.path, 0, &short);
+        cut(&disk.path, 20 * MIB);
+        patch(&disk.path, 19 * MIB, b"since");
+        disk.refuses(
+            &[&["undo", text(&undo)], yes].concat(),
+            "has data at byte 19922944",
+        );
+    }
+    let now = disk.bytes();
+    ok(&["undo", text(&undo), "--force", "--undo", text(&kept)]);
+    let mut expected = before.clone();
+    let at = 19 << 20;
+    expected[at..at + 5].copy_from_slice(b"since");
+    assert!(disk.bytes() == expected, "what is not known stays");
+    ok(&["undo", text(&kept), "--force"]);
+    assert!(disk.bytes() == now);
+}
+
+#[test]
+fn what_an_undoing_that_is_taken_back_cuts_off_is_not_lost() {
+    let disk = Disk::grown(single());
+    cut(&disk.path, 20 * MIB);
+    let (undo, redo, last) = (disk.file("undo"), disk.file("redo"), disk.file("last"));
+    let adopt = ["adopt", disk.name(), "--strategy", "truncate", "--yes"];
+    ok(&[&adopt[..], &["--undo", text(&undo)]].concat());
+    ok(&["undo", text(&undo), "--undo", text(&redo)]);
+    patch(&disk.path, 19 * MIB, b"since");
+    let before = disk.bytes();
+    disk.refuses(&["undo", text(&redo), "--yes"], "has data at byte 19922944");
+    ok(&["undo", text(&redo), "--force", "--undo", text(&last)]);
+    assert!(disk.bytes().len() < before.len());
+    ok(&["undo", text(&last)]);
+    assert!(disk.bytes() == before);
+}
+
+/// Whoever goes on all the same is told what that can go on from, and what it leaves is not said to be interrupted.
+#[test]
+fn a_change_that_is_given_up_leaves_no_mark() {
+    let disk = Disk::stack();
+    let dump = disk.file("dump.md");
+    ok(&["export", disk.name(), "--stacked", "-o", text(&dump)]);
+    let adopt = ["adopt", disk.name(), "--stacked", "--yes"];
+    let kill = "inject=pwrite64:signal=KILL:when=4";
+    let undo = disk.file("undo");
+    let words = [&adopt[..], &["--undo", text(&undo)]].concat();
+    if under(&words, kill).is_none() {
+        return;
+    }
+    let half = disk.bytes();
+    // The premise.
+    assert_eq!(mdtool(["probe", disk.name()]).status, 4);
+    let run = disk.refuses(&[&adopt[..], &["--force"]].concat(), "interrupted here");
+    assert!(run.stderr.contains("nothing to go on from"), "{run:?}");
+    assert!(run.stderr.contains("DUMP --force"), "{run:?}");
+    let import = ["import", disk.name(), text(&dump), "--yes"];
+    disk.refuses(&import, "interrupted here");
+    let back = disk.file("back");
+    ok(&[&import[..], &["--force", "--undo", text(&back)]].concat());
+    let probe = mdtool(["probe", disk.name()]);
+    assert_eq!(probe.status, 0, "{probe:?}");
+    let check = mdtool(["check", disk.name()]);
+    assert!(!check.stdout.contains("interrupted"), "{check:?}");
+    ok(&["undo", text(&back)]);
+    assert!(disk.bytes() == half);
+    ok(&["undo", text(&undo)]);
+}

@@ -22,7 +22,7 @@ use crate::surgery::adopt::{Site, Strategies};
 use crate::survey::locate::{FoundBy, Level, Located};
 use crate::units::{Bytes, Sectors};
 use crate::verdict::forecast::Forecast;
-use way::Way;
+use way::StrategyView;
 
 /// Words for the commands; what is not given stands there in capitals.
 pub(crate) struct Names<'a> {
@@ -59,7 +59,7 @@ pub(crate) struct PlanView {
     recommended: Option<&'static str>,
     /// What does all of that, where one command does.
     recommended_command: Option<String>,
-    ways: Ways,
+    ways: StrategyViews,
     on_connect: Vec<Outlook>,
     /// What connecting to `--peer` decides after adoption.
     peer: Option<Comparison>,
@@ -79,17 +79,17 @@ struct Texts {
 
 /// Each way, by its key.
 #[derive(Serialize)]
-struct Ways {
-    relocate: Way,
-    truncate: Way,
-    external: Way,
-    restore_md: Way,
-    check_resize: Way,
+struct StrategyViews {
+    relocate: StrategyView,
+    truncate: StrategyView,
+    external: StrategyView,
+    restore_md: StrategyView,
+    check_resize: StrategyView,
 }
 
-impl Ways {
+impl StrategyViews {
     /// All of them with their keys, in the order in which they are numbered.
-    const fn all(&self) -> [(&'static str, &Way); 5] {
+    const fn all(&self) -> [(&'static str, &StrategyView); 5] {
         [
             ("relocate", &self.relocate),
             ("truncate", &self.truncate),
@@ -105,7 +105,7 @@ impl Ways {
     }
 
     /// The way that loses nothing and needs least.
-    fn recommended(&self) -> Option<(&'static str, &Way)> {
+    fn recommended(&self) -> Option<(&'static str, &StrategyView)> {
         let all = self.all();
         let mut feasible = all.into_iter().filter(|(_, way)| way.feasible);
         let without_warnings = feasible.clone().find(|(_, way)| way.warnings.is_empty());
@@ -131,7 +131,7 @@ impl Plan<'_> {
             located: self.located,
             first: 0,
         };
-        let ways = Ways {
+        let ways = StrategyViews {
             relocate: self.relocate(),
             truncate: self.truncate(),
             external: self.external(),

@@ -10,9 +10,9 @@ use crate::cli::args::WritingArgs;
 pub(crate) struct UndoArgs {
     /// Undo file of an earlier command
     pub(crate) file: PathBuf,
-    /// The disk is found under this name now
+    /// The disk is found under this name now; given again, the next target of the undo file
     #[arg(long, value_name = "PATH")]
-    pub(crate) target: Option<PathBuf>,
+    pub(crate) target: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) writing: WritingArgs,
 }

@@ -1,7 +1,7 @@
 //! Each way with its arithmetic and its commands.
 
 use crate::cli::output::explain::shell_word;
-use crate::cli::commands::plan::view::way::{Facts, Way};
+use crate::cli::commands::plan::view::way::{Facts, StrategyView};
 use crate::cli::commands::plan::view::{Plan, size};
 use crate::error::UtilsVersion;
 use crate::format::metadata::Header;
@@ -19,8 +19,8 @@ const LAST_SHIFTING: UtilsVersion = UtilsVersion {
 };
 
 impl Plan<'_> {
-    pub(crate) fn relocate(&self) -> Way {
-        let mut way = Way::new("relocate, new metadata at the end of the disk");
+    pub(crate) fn relocate(&self) -> StrategyView {
+        let mut way = StrategyView::new("relocate, new metadata at the end of the disk");
         let relocation = match &self.ways.relocate {
             Err(why) => return way.not(*why),
             Ok(relocation) => relocation,
@@ -62,8 +62,8 @@ impl Plan<'_> {
         way
     }
 
-    pub(crate) fn truncate(&self) -> Way {
-        let mut way = Way::new("truncate, the disk cut to what the metadata was laid out for");
+    pub(crate) fn truncate(&self) -> StrategyView {
+        let mut way = StrategyView::new("truncate, the disk cut to what the metadata was laid out for");
         let truncation = match &self.ways.truncate {
             Err(why) => return way.not(*why),
             Ok(truncation) => truncation,
@@ -95,8 +95,8 @@ impl Plan<'_> {
         way
     }
 
-    pub(crate) fn external(&self) -> Way {
-        let mut way = Way::new("external, metadata in a file or on a device of its own");
+    pub(crate) fn external(&self) -> StrategyView {
+        let mut way = StrategyView::new("external, metadata in a file or on a device of its own");
         let external = match &self.ways.external {
             Err(why) => return way.not(*why),
             Ok(external) => external,
@@ -118,8 +118,8 @@ impl Plan<'_> {
         way
     }
 
-    pub(crate) fn restore(&self) -> Way {
-        let mut way = Way::new("export, and drbdmeta restore-md");
+    pub(crate) fn restore(&self) -> StrategyView {
+        let mut way = StrategyView::new("export, and drbdmeta restore-md");
         let relocation = match &self.ways.import {
             Err(Obstacle::OtherDevice) => return self.to_another_meta_device(),
             Err(why) => return way.not(*why),
@@ -172,8 +172,8 @@ impl Plan<'_> {
         )
     }
 
-    pub(crate) fn check_resize(&self) -> Way {
-        let mut way = Way::new("drbdmeta check-resize, by a record of the old size");
+    pub(crate) fn check_resize(&self) -> StrategyView {
+        let mut way = StrategyView::new("drbdmeta check-resize, by a record of the old size");
         let resize = match (&self.ways.check_resize, &self.ways.relocate) {
             (Ok(resize), _) => resize.clone(),
             (Err(why @ Obstacle::Hidden { .. }), Ok(relocation)) => {
@@ -226,7 +226,7 @@ impl Plan<'_> {
     }
 
     /// What is still to be done to metadata that is where DRBD looks on `disk`, but says what it said on the source.
-    fn put_right(&self, disk: &str, way: &mut Way) {
+    fn put_right(&self, disk: &str, way: &mut StrategyView) {
         let why = match (self.has_node_ids(), self.is_unclean()) {
             (false, false) => return,
             (true, false) => "the node id is still the source's then",

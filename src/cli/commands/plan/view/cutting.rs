@@ -2,14 +2,14 @@
 
 use crate::cli::output::explain::shell_word;
 use crate::cli::commands::plan::view::Plan;
-use crate::cli::commands::plan::view::way::Way;
+use crate::cli::commands::plan::view::way::StrategyView;
 use crate::surgery::adopt::{Extents, Truncation};
 use crate::units::{Bytes, DevPos};
 
 impl Plan<'_> {
     /// The commands for a disk that is not known to be a logical volume. Answers the disk that has the right size then, where that is another than
     /// what `mdtool adopt` puts right itself.
-    pub(crate) fn cut_off(&self, truncation: &Truncation, way: &mut Way) -> Option<String> {
+    pub(crate) fn cut_off(&self, truncation: &Truncation, way: &mut StrategyView) -> Option<String> {
         if self.is_a_file() {
             let end = self.opened.image_pos(DevPos::at(self.site.size));
             let behind = self.opened.image_size().saturating_sub(end.from_start());
@@ -35,7 +35,7 @@ impl Plan<'_> {
         &self,
         truncation: &Truncation,
         extents: Extents,
-        way: &mut Way,
+        way: &mut StrategyView,
     ) -> String {
         let Extents { extent, beyond } = extents;
         let end = truncation.end;
@@ -54,7 +54,7 @@ impl Plan<'_> {
     }
 
     /// A device of the right size in front of one that is too large, in two ways.
-    fn show_less(&self, truncation: &Truncation, way: &mut Way) -> String {
+    fn show_less(&self, truncation: &Truncation, way: &mut StrategyView) -> String {
         let sectors = |bytes: Bytes| bytes.to_sectors_floor().get();
         // Of a whole disk that has what was looked at in the middle, its name and where that begins are known here.
         let disk = if self.block_device && self.is_here() {

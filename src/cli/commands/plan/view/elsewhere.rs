@@ -1,6 +1,6 @@
 //! Taking the metadata out and putting it in elsewhere: where a cut destroys it, and where it is on a meta device.
 
-use crate::cli::commands::plan::view::way::{Facts, Way};
+use crate::cli::commands::plan::view::way::{Facts, StrategyView};
 use crate::cli::commands::plan::view::Plan;
 use crate::units::Sectors;
 
@@ -25,7 +25,7 @@ impl Plan<'_> {
     }
 
     /// The commands that put it where DRBD looks, and which of them is for whom.
-    pub(super) fn same_node_or_copy(&self, way: &mut Way) {
+    pub(super) fn same_node_or_copy(&self, way: &mut StrategyView) {
         if !self.is_its_own() {
             way.notes.push("it lies inside another resource, as in a copy that arrived from another node: `mdtool adopt` makes it this node's".to_owned());
             way.commands = vec![self.adopt("")];
@@ -46,8 +46,8 @@ impl Plan<'_> {
     }
 
     /// Where cutting the disk destroys the metadata: taken out before, and put back after.
-    pub(super) fn before_the_cut(&self) -> Way {
-        let mut way = Way::new("export before the cut, and import after it");
+    pub(super) fn before_the_cut(&self) -> StrategyView {
+        let mut way = StrategyView::new("export before the cut, and import after it");
         way.notes = vec![
             format!(
                 "the metadata ends at byte {}, behind the disk's new end: export it first, it is gone once the disk is cut",
@@ -74,8 +74,8 @@ impl Plan<'_> {
     }
 
     /// What is on a meta device goes to another, or to the end of the disk that has the data.
-    pub(super) fn to_another_meta_device(&self) -> Way {
-        let mut way = Way::new("export, and import elsewhere");
+    pub(super) fn to_another_meta_device(&self) -> StrategyView {
+        let mut way = StrategyView::new("export, and import elsewhere");
         let size = self.level.superblock.la_size();
         let needed = self.level.layout.geometry.internal_size(size);
         way.notes = vec![match needed {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::way::Way;
+use super::way::StrategyView;
 use super::{PlanView, size};
 use crate::units::Bytes;
 
@@ -44,13 +44,13 @@ fn verdict(plan: &PlanView, out: &mut dyn Write) -> io::Result<()> {
     }
 }
 
-fn recommended(plan: &PlanView) -> Option<(u32, &Way)> {
+fn recommended(plan: &PlanView) -> Option<(u32, &StrategyView)> {
     let mut all = (1..).zip(plan.ways.all());
     all.find(|(_, (key, _))| Some(*key) == plan.recommended)
         .map(|(number, (_, way))| (number, way))
 }
 
-fn way(number: u32, way: &Way, out: &mut dyn Write) -> io::Result<()> {
+fn way(number: u32, way: &StrategyView, out: &mut dyn Write) -> io::Result<()> {
     let answer = match (way.feasible, way.in_place) {
         (true, _) => "feasible",
         (false, true) => "not needed",

@@ -6,7 +6,7 @@ use crate::surgery::adopt::Obstacle;
 
 /// Whether a way works, and what it takes.
 #[derive(Serialize)]
-pub(crate) struct Way {
+pub(crate) struct StrategyView {
     #[serde(skip)]
     pub(super) title: &'static str,
     /// The metadata is where DRBD looks: there is nothing to do.
@@ -62,7 +62,7 @@ pub(super) enum Facts {
     },
 }
 
-impl Way {
+impl StrategyView {
     pub(super) const fn new(title: &'static str) -> Self {
         Self {
             title,
