@@ -1,0 +1,176 @@
+//! What is said where the level that was asked for is not there, or no longer counts.
+
+use std::path::PathBuf;
+
+use crate::cli::args::ImageArgs;
+use crate::cli::outcome::Negative;
+use crate::cli::output::traces;
+use crate::cli::session::open::Opened;
+use crate::survey::base::Inside;
+use crate::survey::contents::Contents;
+use crate::survey::locate::{Located, Role, Searched};
+use crate::survey::occupants::{Occupant, Partition};
+use crate::survey::traces::{Trace, TraceKind};
+use crate::units::Bytes;
+
+/// The answer where only a trace is there.
+fn of_trace(args: &ImageArgs, trace: &Trace) -> Negative {
+    Negative {
+        answer: format!("{}: {}", args.image.display(), traces::line(args, trace)),
+        hints: traces::hints(args, trace),
+    }
+}
+
+/// What is to be said of a superblock that was named, where an interrupted change left its mark: bitmap and log beside it may be anybody's by now.
+pub(crate) fn half_changed(located: &Located, args: &ImageArgs) -> Option<Negative> {
+    let [trace] = located.traces.as_slice() else {
+        return None;
+    };
+    if args.at.is_none() || trace.kind != TraceKind::UnderWay {
+        return None;
+    }
+    Some(of_trace(args, trace))
+}
+
+/// Refuses to change what lacks its magic: that is to be put back before anything else.
+pub(crate) fn refuse_trace(
+    located: &Located,
+    args: &ImageArgs,
+    number: usize,
+) -> anyhow::Result<()> {
+    let md = located.levels.get(number).map(|level| level.layout.md);
+    match md.and_then(|md| located.trace_at(md)) {
+        Some(trace) => Err(of_trace(args, trace).into()),
+        None => Ok(()),
+    }
+}
+
+/// The answer where a stack was expected and only the outermost resource is there.
+pub(crate) fn no_stack(located: &Located, args: &ImageArgs) -> Option<Negative> {
+    let [only] = located.levels.as_slice() else {
+        return None;
+    };
+    (only.role == Role::Single).then(|| {
+        let looked = match located.searched {
+            Searched::Expected => "where an inner one would be",
+            Searched::Tail(_) | Searched::Everything => "everywhere that holds data",
+        };
+        Negative::new(
+            format!(
+                "{}: no stack here: one resource, where the outermost belongs, and no other {looked}",
+                args.image.display()
+            ),
+            &["without --stacked it is taken for what it is, the only resource"],
+        )
+    })
+}
+
+/// How to look at a partition.
+pub(crate) fn of_partition(args: &ImageArgs, partition: &Partition) -> String {
+    let before = args.offset.map_or(0, |offset| offset.0.get());
+    format!(
+        "partition {} has metadata: give its device, or --offset {} --size {} with this image",
+        partition.number,
+        before.saturating_add(partition.start.get()),
+        partition.size.get()
+    )
+}
+
+/// How to look at a device that something on the disk holds.
+pub(crate) fn of_inside(args: &ImageArgs, inside: &Inside) -> String {
+    let before = args.offset.map_or(0, |offset| offset.0.get());
+    let (holder, own) = (inside.holder, inside.holder.device());
+    match inside.place {
+        Some((start, size)) => format!(
+            "this disk is {holder}: give {own}, or --offset {} --size {} with this image",
+            before.saturating_add(start.get()),
+            size.get()
+        ),
+        None => format!(
+            "this disk is {holder}: give {own}; its records here do not say where that begins"
+        ),
+    }
+}
+
+/// What there is none of, where there is no level.
+pub(crate) fn nothing(located: &Located) -> &'static str {
+    if let Some(trace) = located.foremost_trace() {
+        match trace.kind {
+            TraceKind::UnderWay => {
+                "a change by mdtool was interrupted: no DRBD metadata that counts"
+            }
+            TraceKind::Retired => "no DRBD metadata in use: mdtool moved it elsewhere",
+            TraceKind::LogAlone { .. } => "damaged DRBD metadata: its superblock is gone",
+            _ => "damaged DRBD metadata: its magic is missing",
+        }
+    } else if !located.partitions.is_empty() || !located.inside.is_empty() {
+        "no DRBD metadata of the whole disk"
+    } else if located.rejected.is_empty() {
+        "no DRBD metadata"
+    } else {
+        "no DRBD metadata that fits its place"
+    }
+}
+
+/// The answer where nothing was found: an error where the part that would have the metadata is missing, since then nobody knows.
+pub(crate) fn nothing_found(located: &Located, args: &ImageArgs, opened: &Opened) -> anyhow::Error {
+    let clear =
+        located.traces.is_empty() && located.rejected.is_empty() && located.partitions.is_empty();
+    let beyond = || Contents::of(opened.window()).map(|found| found.beyond(opened.window()));
+    match clear.then(beyond).transpose() {
+        Err(error) => anyhow::Error::from(error).context(args.image.display().to_string()),
+        Ok(Some(Some(occupant))) => CutOff {
+            image: args.image.clone(),
+            size: opened.window().size(),
+            occupant,
+        }
+        .into(),
+        Ok(_) => no_metadata(located, args).into(),
+    }
+}
+
+/// An image that ends before what lives on it does.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{}: cut off: has {size}, and its {} ends at {}; metadata would be in what is missing",
+    image.display(),
+    occupant.kind,
+    occupant.end.map_or_else(|| "a later byte".to_owned(), |end| format!("byte {}", end.get()))
+)]
+struct CutOff {
+    image: PathBuf,
+    size: Bytes,
+    occupant: Occupant,
+}
+
+/// The answer where nothing was found on a whole image.
+fn no_metadata(located: &Located, args: &ImageArgs) -> Negative {
+    let looked = match located.searched {
+        Searched::Expected => "where DRBD would look",
+        Searched::Tail(_) => "where DRBD would look, and in the tail",
+        Searched::Everything => "where DRBD would look, and everywhere that holds data",
+    };
+    if let Some(trace) = located.foremost_trace() {
+        return of_trace(args, trace);
+    }
+    let mut hints: Vec<String> = Vec::new();
+    let partitions = located.partitions.iter();
+    hints.extend(partitions.map(|partition| of_partition(args, partition)));
+    hints.extend(located.inside.iter().map(|inside| of_inside(args, inside)));
+    if hints.is_empty() && located.rejected.is_empty() {
+        hints.push("if the metadata is external, give the meta device; if the disk has partitions, give --offset and --size".to_owned());
+    } else if hints.is_empty() {
+        // Damaged metadata is not none: it is just what a person looks for then.
+        hints.extend([
+            "`mdtool check` judges what stands where DRBD looks, field by field, and says what to do".to_owned(),
+            "`mdtool locate --scan full` lists every block that looks like a superblock, and why it does not count".to_owned(),
+        ]);
+    }
+    if located.searched == Searched::Expected {
+        hints.push("--scan full looks at everything that holds data".to_owned());
+    }
+    Negative {
+        answer: format!("{}: {} {looked}", args.image.display(), nothing(located)),
+        hints,
+    }
+}

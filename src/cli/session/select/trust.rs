@@ -1,0 +1,204 @@
+//! Whether a level that was found is the one that was meant, where something else stands in its place.
+
+use anyhow::Context;
+
+use crate::cli::args::{ImageArgs, LevelChoice};
+use crate::cli::outcome::{Declined, Negative};
+use crate::cli::output::traces;
+use crate::cli::session::open::Opened;
+use crate::format::metadata::Header;
+use crate::survey::in_place::in_place;
+use crate::survey::locate::{FoundBy, Level, Located};
+use crate::survey::traces::{Trace, TraceKind};
+use crate::units::DevPos;
+
+/// How far a level that a search found is trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// It is read, or moved to where DRBD looks: what a search found will do, where nothing else stands there.
+    Found,
+    /// It is written to where it is: it stands in its place, or is named.
+    InPlace,
+    /// It is erased where it is: it stands in its place, or is named by its position; what has a number once another is gone had none before.
+    Erased,
+}
+
+/// Refuses a level that is not known to be the one that is meant: what stands damaged where DRBD looks is not skipped, and what a search
+/// found is not written to unless it is named.
+pub(crate) fn refuse_unsure(
+    opened: &Opened,
+    located: &Located,
+    number: usize,
+    (args, choice): (&ImageArgs, Option<LevelChoice>),
+    trust: Trust,
+) -> anyhow::Result<()> {
+    let Some(level) = located.levels.get(number) else {
+        return Ok(());
+    };
+    if level.found_by != FoundBy::Scan {
+        return Ok(());
+    }
+    refuse_shifted(opened, level, (args, choice), trust)?;
+    let name = args.image.display();
+    let at = opened.image_pos(level.layout.md);
+    if let Some(LevelChoice::Number(number)) = choice {
+        let standing = passed_over(opened, located, number, args);
+        let standing = standing.with_context(|| name.to_string())?;
+        // The same number named what is in use somewhere else now.
+        let Some(moved) = standing.filter(|one| one.moved && trust == Trust::Found) else {
+            return Ok(());
+        };
+        let why = format!(
+            "{name}: {}; the resource whose superblock a search found at {at} is not taken for level {number}",
+            moved.what
+        );
+        let take = format!("--at {} names it", at.get());
+        return Err(Declined::new(why, &[&take]).into());
+    }
+    // What lies inside a damaged outer resource is named by that.
+    let inner = number == 0 && (args.stacked || choice == Some(LevelChoice::Inner));
+    let damaged = passed_over(opened, located, number, args);
+    let damaged = damaged.with_context(|| name.to_string())?;
+    if let Some(damaged) = damaged.filter(|damaged| damaged.moved || !inner) {
+        let why = format!(
+            "{name}: {}; the resource whose superblock a search found at {at} is not taken for it",
+            damaged.what
+        );
+        let look = "`mdtool check` judges what stands where DRBD looks, and says what to do";
+        let take = format!(
+            "--level {number} or --at {} takes the one that was found; --stacked, if it is the inner one of a stack",
+            at.get()
+        );
+        return Err(Declined::new(why, &[look, &take]).into());
+    }
+    if trust != Trust::Found && !args.stacked && choice.is_none() {
+        let why = format!(
+            "{name}: the superblock at {at} was found by a search and is not where DRBD looks: what it leads to is not written to unasked"
+        );
+        let take = format!(
+            "--level {number} or --at {} names it; `mdtool adopt` puts it where DRBD looks",
+            at.get()
+        );
+        return Err(Declined::new(why, &[&take]).into());
+    }
+    Ok(())
+}
+
+/// Refuses to write to what a search found where `outer` was said, and to erase it where a number was: the same words named another resource while
+/// that one stood.
+fn refuse_shifted(
+    opened: &Opened,
+    level: &Level,
+    (args, choice): (&ImageArgs, Option<LevelChoice>),
+    trust: Trust,
+) -> anyhow::Result<()> {
+    let said = match choice {
+        Some(LevelChoice::Outer) => "outer".to_owned(),
+        Some(LevelChoice::Number(number)) => number.to_string(),
+        Some(LevelChoice::Inner) | None => return Ok(()),
+    };
+    let numbered = matches!(choice, Some(LevelChoice::Number(_)));
+    if trust == Trust::Found || numbered && trust != Trust::Erased {
+        return Ok(());
+    }
+    let (name, at) = (args.image.display(), opened.image_pos(level.layout.md));
+    let answer = format!(
+        "{name}: no resource stands where DRBD looks for level {said}; the superblock at {at} was found by a search, and may be another's"
+    );
+    let take = format!(
+        "--at {} names it; --level inner, if it is the inner one of a stack",
+        at.get()
+    );
+    Err(Negative::new(answer, &[&take]).into())
+}
+
+/// Refuses to say that there is no inner resource, or to take another, where a damaged one stands in its place.
+pub(crate) fn refuse_damaged_inner(
+    opened: &Opened,
+    located: &Located,
+    args: &ImageArgs,
+    choice: Option<LevelChoice>,
+) -> anyhow::Result<()> {
+    let inner = args.stacked && choice.is_none() || choice == Some(LevelChoice::Inner);
+    let [outer] = located.levels.as_slice() else {
+        return Ok(());
+    };
+    if !inner || outer.found_by == FoundBy::Scan || args.at.is_some() {
+        return Ok(());
+    }
+    let name = args.image.display();
+    let found = in_place(opened.window(), located, args.index);
+    let mut found = found.with_context(|| name.to_string())?.into_iter();
+    let Some(damaged) = found.find(|one| one.inside == Some(0)) else {
+        return Ok(());
+    };
+    let why = format!(
+        "{name}: the {} superblock at {}, where DRBD looks, is damaged: it is the inner resource's",
+        damaged.superblock.format(),
+        opened.image_pos(damaged.at)
+    );
+    let look = "`mdtool check` judges what stands where DRBD looks, and says what to do";
+    let outer = "without --stacked the outer resource is meant, or --level 0";
+    Err(Declined::new(why, &[look, outer]).into())
+}
+
+/// What stands where a level was expected that a search then found elsewhere.
+struct Instead {
+    what: String,
+    /// The metadata that was there is in use somewhere else.
+    moved: bool,
+}
+
+/// What was passed over when a level was found by a search.
+fn passed_over(
+    opened: &Opened,
+    located: &Located,
+    number: usize,
+    args: &ImageArgs,
+) -> crate::error::Result<Option<Instead>> {
+    let outer = number.checked_sub(1);
+    let damaged = in_place(opened.window(), located, args.index)?.into_iter();
+    let damaged = damaged
+        .filter(|one| one.inside == outer && one.level.is_none())
+        .map(|one| Instead {
+            what: format!(
+                "the {} superblock at {}, where DRBD looks, is damaged",
+                one.superblock.format(),
+                opened.image_pos(one.at)
+            ),
+            moved: false,
+        });
+    let md = |number: usize| located.levels.get(number).map(|level| level.layout.md);
+    let (found, around) = (md(number), outer.and_then(md));
+    let between = |at: DevPos| found.is_some_and(|md| at > md) && around.is_none_or(|md| at < md);
+    let traces = located.traces.iter().filter(|trace| between(trace.at));
+    // A log that is this resource's own says nothing of another.
+    let own = |at: DevPos| {
+        let whole = located.levels.get(number).map(|level| &level.layout.whole);
+        whole.is_some_and(|whole| whole.contains(&at))
+    };
+    // What `relocate --for-size` retired says all that the found one says: that is where it was before.
+    let was_here = |trace: &&Trace| {
+        let old = trace.level.as_ref().map(|old| Header::of(&old.superblock));
+        let found = located
+            .levels
+            .get(number)
+            .map(|level| Header::of(&level.superblock));
+        trace.kind == TraceKind::Retired && old.is_some() && old == found
+    };
+    let traces = traces.filter(|trace| !was_here(trace));
+    let traces = traces.filter(|trace| match trace.kind {
+        TraceKind::LogAlone { log } => !own(log),
+        _ => true,
+    });
+    let traces = traces.filter_map(|trace| {
+        let moved = trace.kind == TraceKind::Retired;
+        (trace.in_place || moved).then(|| Instead {
+            what: traces::line(args, trace),
+            moved,
+        })
+    });
+    let mut all: Vec<Instead> = damaged.chain(traces).collect();
+    all.sort_by_key(|one| !one.moved);
+    Ok(all.into_iter().next())
+}
