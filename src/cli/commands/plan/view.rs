@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use crate::cli::args::{ImageArgs};
 use crate::cli::output::amounts::bytes_and_decimal;
 use crate::cli::session::open::Opened;
-use crate::cli::output::{document, json, text};
+use crate::cli::output::document;
+use crate::cli::output::view::{LevelView, Report};
 use crate::error::UtilsVersion;
 use crate::surgery::adopt::{Obstacle, Site, Strategies};
 use crate::survey::locate::{Level, Located};
@@ -149,7 +150,7 @@ impl Plan<'_> {
 
     /// Prints it for programs.
     pub(crate) fn print_json(&self, out: &mut dyn Write) -> anyhow::Result<()> {
-        let report = text::Report {
+        let report = Report {
             opened: self.opened,
             image: self.image,
             located: self.located,
@@ -166,7 +167,7 @@ impl Plan<'_> {
             "image_bytes": self.opened.image_size().get(),
             "target_bytes": self.site.size.get(),
             "utils_version": self.utils.map(|version| version.to_string()),
-            "level": json::level(&report, self.number(), self.level)?,
+            "level": LevelView::of(&report, self.number(), self.level)?,
             "needed": !Self::is_in_place(&listed),
             "recommended": Self::recommended(&listed).map(|way| way.key),
             "ways": ways,
