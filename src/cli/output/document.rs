@@ -55,6 +55,11 @@ pub(crate) fn print(out: &mut dyn Write, document: impl Serialize) -> io::Result
     writeln!(out, "{text}")
 }
 
+/// One document as a line, for who reads one after the other.
+pub(crate) fn line(document: impl Serialize) -> serde_json::Result<String> {
+    serde_json::to_string(&Headed::new(document))
+}
+
 /// Prints the document of a command that has no other: what went wrong, and what to do next.
 pub(crate) fn print_error(
     out: &mut dyn Write,
