@@ -1,8 +1,8 @@
 //! A picture of the stack: one line a level, outermost first, every device beginning at the left.
 
 use crate::cli::output::fold::stdout_columns;
-use crate::format::layout::MdIndex;
 use crate::cli::output::view::{LevelView, ResidentView};
+use crate::format::layout::MdIndex;
 use crate::survey::locate::Role;
 
 /// Columns for the innermost device, where there is room.
@@ -60,7 +60,9 @@ pub(crate) fn device_name(levels: usize, role: Role) -> String {
 
 /// `xfs ends inside the inner one`, of the first whose end is known to be in one.
 fn lives_in(levels: &[LevelView], occupants: &[ResidentView]) -> Option<String> {
-    let (word, number) = occupants.iter().find_map(|one| Some((one.kind, one.ends_inside_level?)))?;
+    let (word, number) = occupants
+        .iter()
+        .find_map(|one| Some((one.kind, one.ends_inside_level?)))?;
     let place = levels.iter().position(|level| level.level == number)?;
     Some(match levels.get(place)? {
         _ if place == 0 => format!("{word} ends inside it"),

@@ -21,7 +21,12 @@ const HEADINGS: [(&str, bool); 7] = [
 ];
 
 /// Prints what was looked at.
-pub(crate) fn title(image: &str, image_bytes: Option<u64>, dump: Option<Places>, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn title(
+    image: &str,
+    image_bytes: Option<u64>,
+    dump: Option<Places>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let size = image_bytes.map(|size| bytes_and_decimal(Bytes::new(size)));
     let words = dump.map(|dump| dump.words().to_owned()).or(size);
     writeln!(out, "{image}  {}", words.unwrap_or_default())
@@ -62,7 +67,10 @@ pub(crate) fn print(view: &LocateView, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "note: {note}")?;
     }
     let next = view.next_commands.iter();
-    let width = next.map(|one| one.command.chars().count()).max().unwrap_or(0);
+    let width = next
+        .map(|one| one.command.chars().count())
+        .max()
+        .unwrap_or(0);
     for (i, NextView { command, purpose }) in view.next_commands.iter().enumerate() {
         let label = if i == 0 { "next:" } else { "     " };
         writeln!(out, "{label} {command:width$}  ({purpose})")?;
@@ -73,7 +81,9 @@ pub(crate) fn print(view: &LocateView, out: &mut dyn Write) -> io::Result<()> {
 /// The cells of one level; what is not known says so.
 fn row(level: &LevelView) -> [String; 7] {
     let unknown = || "not known".to_owned();
-    let device = level.device_bytes.map(|size| bytes_and_decimal(Bytes::new(size)));
+    let device = level
+        .device_bytes
+        .map(|size| bytes_and_decimal(Bytes::new(size)));
     let marked = level.out_of_sync_bytes.map(|size| binary(Bytes::new(size)));
     [
         level.level.to_string(),
@@ -92,7 +102,11 @@ fn rejected(view: &LocateView, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(out, "\nlooks like metadata, and does not count:")?;
     for one in &view.rejected {
-        writeln!(out, "  byte {} ({}): {}", one.md_offset, one.format, one.why)?;
+        writeln!(
+            out,
+            "  byte {} ({}): {}",
+            one.md_offset, one.format, one.why
+        )?;
     }
     if view.rejected_more > 0 {
         writeln!(out, "  and {} more", view.rejected_more)?;

@@ -83,23 +83,36 @@ impl Report<'_> {
 
     /// Every level.
     pub(crate) fn levels(&self) -> crate::error::Result<Vec<LevelView>> {
-        self.numbered().map(|(number, level)| LevelView::of(self, number, level)).collect()
+        self.numbered()
+            .map(|(number, level)| LevelView::of(self, number, level))
+            .collect()
     }
 
     /// Who lives on the disk.
     pub(crate) fn occupants(&self) -> crate::error::Result<Vec<ResidentView>> {
         let residents = residents(self.opened.window(), &self.located.levels)?;
-        Ok(residents.iter().map(|one| ResidentView::of(self, one)).collect())
+        Ok(residents
+            .iter()
+            .map(|one| ResidentView::of(self, one))
+            .collect())
     }
 
     /// What is left of metadata that DRBD does not see.
     pub(crate) fn traces(&self) -> Vec<TraceView> {
-        self.located.traces.iter().map(|one| TraceView::of(self.image, one)).collect()
+        self.located
+            .traces
+            .iter()
+            .map(|one| TraceView::of(self.image, one))
+            .collect()
     }
 
     /// The partitions that have metadata of their own.
     pub(crate) fn partitions(&self) -> Vec<PartitionView> {
-        self.located.partitions.iter().map(|one| PartitionView::of(self.opened, one)).collect()
+        self.located
+            .partitions
+            .iter()
+            .map(|one| PartitionView::of(self.opened, one))
+            .collect()
     }
 }
 
@@ -161,7 +174,9 @@ impl LocateView {
             searched: searched(located.searched),
             occupants: report.occupants()?,
             partitions: report.partitions(),
-            inside: inside.map(|one| InsideView::of(report.opened, one)).collect(),
+            inside: inside
+                .map(|one| InsideView::of(report.opened, one))
+                .collect(),
             looked_at: PartView::of(report),
             summary: if located.levels.is_empty() {
                 Some(nothing(located).to_owned())
@@ -220,7 +235,11 @@ pub(crate) struct LevelView {
 
 impl LevelView {
     /// One level, as `levels` has it and as export describes it.
-    pub(crate) fn of(report: &Report<'_>, number: usize, level: &Level) -> crate::error::Result<Self> {
+    pub(crate) fn of(
+        report: &Report<'_>,
+        number: usize,
+        level: &Level,
+    ) -> crate::error::Result<Self> {
         let (superblock, layout) = (&level.superblock, &level.layout);
         let position = |at: DevPos| report.image_pos(at).get();
         Ok(Self {
@@ -236,7 +255,10 @@ impl LevelView {
             la_size_sect: superblock.la_size().get(),
             usable_sect: layout.usable.get(),
             backing_bytes: level.backing().map(Bytes::get),
-            device_bytes: level.known_drbd_device().and_then(Sectors::to_bytes).map(Bytes::get),
+            device_bytes: level
+                .known_drbd_device()
+                .and_then(Sectors::to_bytes)
+                .map(Bytes::get),
             current_uuid: superblock.current_uuid().map(Shown),
             device_uuid: superblock.device_uuid().map(Shown),
             found_by: level.found_by,

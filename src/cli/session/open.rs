@@ -73,7 +73,11 @@ impl Opened {
         let notes = reader.notes().iter().filter(|note| note.is_warning());
         let warnings = notes.map(ToString::to_string).collect();
         let described = Described::of(reader).with_context(name)?;
-        let places = if described.is_told() { Places::Told } else { Places::Assumed };
+        let places = if described.is_told() {
+            Places::Told
+        } else {
+            Places::Assumed
+        };
         let opened = Self::over(described, args).with_context(name)?;
         Ok(Self {
             dump: Some(OfDump { places, warnings }),
