@@ -6,16 +6,15 @@ pub(crate) mod view;
 pub(crate) mod external;
 
 use anyhow::Context;
-use serde_json::json;
 
 use crate::cli::Streams;
 use crate::cli::commands::adopt::args::AdoptArgs;
 use crate::cli::commands::adopt::args::Strategy;
 use crate::cli::commands::adopt::external::Device;
 use crate::cli::commands::adopt::view as report;
-use crate::cli::commands::apply_al::{gains, warn_of_log};
+use crate::cli::commands::apply_al::{Gain, warn_of_log};
 use crate::cli::outcome::Outcome;
-use crate::cli::output::change::{self, Metadata};
+use crate::cli::output::change::{self, ChangeView, Metadata};
 use crate::cli::session::select::Trust;
 use crate::cli::write::{
     self, Aim, Change, Job, Look, Part, Placed, Plan, Question, Request, bring_up, show,
@@ -258,7 +257,7 @@ impl Plan for Adopted<'_> {
                 "what the activity log names is marked out of sync in the bitmap".to_owned(),
             );
         }
-        words.extend(gains(&self.gained, self.level, "gains"));
+        words.extend(Gain::of(&self.gained, self.level).iter().map(|gain| gain.line("gains")));
         words.extend(self.growth());
         words
     }
@@ -312,10 +311,10 @@ impl Plan for Adopted<'_> {
                 superblock: &superblock,
                 layout: self.layout(),
             };
-            change::print(out.stdout, changes, &metadata, json!({}))?;
+            change::print(out.stdout, changes, &metadata, ())?;
         } else {
             for change in changes {
-                report::summary(out.stdout, &change.target, &change.summary)?;
+                ChangeView::of(change).named(out.stdout)?;
             }
             if !self.args.writing.dry_run {
                 self.print_place(changes, out)?;

@@ -5,13 +5,12 @@ pub(crate) mod args;
 use std::io::Write;
 
 use anyhow::Context;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::cli::Streams;
 use crate::cli::commands::apply_al::args::ApplyAlArgs;
-use crate::cli::commands::import::view::regions;
 use crate::cli::outcome::Outcome;
-use crate::cli::output::change::{self, Metadata};
+use crate::cli::output::change::{self, ChangeView, Metadata};
 use crate::cli::output::amounts::binary;
 use crate::cli::session::open::Opened;
 use crate::cli::session::select::Trust;
@@ -88,19 +87,40 @@ struct Applied<'l> {
 impl Applied<'_> {
     /// What each slot gains, as words.
     fn gains(&self, verb: &str) -> Vec<String> {
-        gains(&self.gained, self.level, verb)
+        Gain::of(&self.gained, self.level).iter().map(|gain| gain.line(verb)).collect()
     }
 }
 
-/// What each slot of a level gains from its log, as words.
-pub(crate) fn gains(gained: &[u64], level: &Level, verb: &str) -> Vec<String> {
-    let slots = gained.iter().enumerate();
-    slots
-        .map(|(slot, bits)| {
-            let size = bits_to_bytes(*bits, level.layout.geometry.bytes_per_bit);
-            format!("slot {slot} {verb} {bits} bits, {} out of sync", with_unit(size))
-        })
-        .collect()
+/// What the document has of its own.
+#[derive(Serialize)]
+struct ApplyAlView {
+    slots: Vec<Gain>,
+}
+
+/// What a slot gains from its level's log.
+#[derive(Serialize)]
+pub(crate) struct Gain {
+    slot: usize,
+    gained_bits: u64,
+    gained_bytes: u64,
+}
+
+impl Gain {
+    /// Of each slot.
+    pub(crate) fn of(gained: &[u64], level: &Level) -> Vec<Self> {
+        let bytes_per_bit = level.layout.geometry.bytes_per_bit;
+        let gain = |(slot, bits): (usize, &u64)| Self {
+            slot,
+            gained_bits: *bits,
+            gained_bytes: bits_to_bytes(*bits, bytes_per_bit).get(),
+        };
+        gained.iter().enumerate().map(gain).collect()
+    }
+
+    pub(crate) fn line(&self, verb: &str) -> String {
+        let size = with_unit(Bytes::new(self.gained_bytes));
+        format!("slot {} {verb} {} bits, {size} out of sync", self.slot, self.gained_bits)
+    }
 }
 
 impl Plan for Applied<'_> {
@@ -165,17 +185,8 @@ fn json(applied: &Applied<'_>, changes: &[Change], out: &mut dyn Write) -> anyho
         superblock: after.as_ref().unwrap_or(&level.superblock),
         layout: &level.layout,
     };
-    let bytes_per_bit = level.layout.geometry.bytes_per_bit;
-    let slots: Vec<Value> = applied
-        .gained
-        .iter()
-        .enumerate()
-        .map(|(slot, bits)| {
-            let bytes = bits_to_bytes(*bits, bytes_per_bit).get();
-            json!({ "slot": slot, "gained_bits": bits, "gained_bytes": bytes })
-        })
-        .collect();
-    change::print(out, changes, &metadata, json!({ "slots": slots }))?;
+    let slots = Gain::of(&applied.gained, level);
+    change::print(out, changes, &metadata, ApplyAlView { slots })?;
     Ok(())
 }
 
@@ -210,7 +221,7 @@ fn report(applied: &Applied<'_>, change: &Change, out: &mut dyn Write) -> anyhow
         }
         Written::DryRun | Written::Done => {}
     }
-    regions(out, &change.summary)?;
+    ChangeView::of(change).table(out)?;
     let verb = if change.written == Written::DryRun {
         "would gain"
     } else {

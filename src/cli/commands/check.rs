@@ -7,10 +7,10 @@ use anyhow::Context;
 
 use crate::cli::Streams;
 use crate::cli::commands::check::args::CheckArgs;
-use crate::cli::output::traces;
+use crate::cli::output::{document, traces};
 use crate::cli::session::open::Opened;
 use crate::cli::outcome::Outcome;
-use crate::cli::commands::check::view::{Report, json, text};
+use crate::cli::commands::check::view::{CheckView, text};
 use crate::cli::session::select::{choose, find, no_stack, nothing_found, of_partition};
 use crate::cli::session::source::named;
 use crate::survey::locate::{Located, located_at};
@@ -45,16 +45,11 @@ pub(crate) fn run(args: &CheckArgs, _command_line: &str, out: &mut Streams<'_>) 
     if only.is_some() {
         judged.retain(|one| one.number == only);
     }
-    let report = Report {
-        opened: &opened,
-        image: &args.image,
-        located: &located,
-        judged: &judged,
-    };
+    let view = CheckView::of(&opened, &args.image, located.searched, &judged);
     if args.json {
-        json(&report, out.stdout)?;
+        document::print(out.stdout, view)?;
     } else {
-        text(&report, out.stdout)?;
+        text(&view, out.stdout)?;
     }
     if judged.is_empty() {
         return Err(nothing_found(&located, &args.image, &opened));

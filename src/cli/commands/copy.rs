@@ -20,6 +20,7 @@ use crate::cli::commands::copy::target::Arriving;
 use crate::cli::commands::copy::view::Report;
 use crate::cli::commands::sum::lines::CopySums;
 use crate::cli::outcome::Outcome;
+use crate::cli::output::document;
 use crate::cli::output::progress::Progress;
 use crate::cli::write::blame::Blamed;
 use crate::error::{Error, Result};
@@ -161,7 +162,7 @@ fn nothing_to_do(
             target_size: None,
             next: Vec::new(),
         };
-        report.print(out)?;
+        report.view().print(true, out.stdout)?;
     } else {
         let target = args.target.display();
         writeln!(out.stdout, "{target}: has this generation already: nothing to do")?;
@@ -237,11 +238,9 @@ fn send(args: &CopyArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
         target_size: None,
         next: Vec::new(),
     };
-    if args.json {
-        out.tell(report.json());
-    } else {
-        out.tell(report.text());
-    }
+    let view = report.view();
+    // stdout has the stream.
+    out.tell(if args.json { document::line(&view)? } else { view.text() });
     Ok(Outcome::Done)
 }
 
@@ -301,7 +300,7 @@ impl Arriving {
             target_size: Some(self.size()),
             next: self.next_steps(args, header).with_context(|| name)?,
         };
-        report.print(out)?;
+        report.view().print(args.json, out.stdout)?;
         Ok(Outcome::Done)
     }
 }

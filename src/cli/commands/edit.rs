@@ -6,13 +6,12 @@ pub(crate) mod text;
 use std::cell::Cell;
 
 use anyhow::Context;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::cli::Streams;
 use crate::cli::commands::edit::args::EditArgs;
-use crate::cli::commands::import::view::regions;
 use crate::cli::outcome::Outcome;
-use crate::cli::output::change::{self, Metadata};
+use crate::cli::output::change::{self, ChangeView, Metadata};
 use crate::cli::session::select::Trust;
 use crate::cli::write::{
     self, Aim, Change, Job, Look, Placed, Plan, Question, Request, Written, bring_up, show,
@@ -117,6 +116,25 @@ struct Planned<'l> {
     nothing: Cell<bool>,
 }
 
+impl Planned<'_> {
+    fn view(&self) -> EditView {
+        let notes = self.edited.notes.iter();
+        EditView {
+            notes: notes.map(ToString::to_string).collect(),
+            differences: text::differences(&Header::of(&self.level.superblock), &self.edited),
+        }
+    }
+}
+
+/// What the document has of its own.
+#[derive(Serialize)]
+struct EditView {
+    /// What is to be known of the change, for people.
+    notes: Vec<String>,
+    /// What changes, for people.
+    differences: Vec<String>,
+}
+
 impl Plan for Planned<'_> {
     fn draft(&mut self, draft: &mut Draft<'_>) -> Result<()> {
         self.edited
@@ -160,19 +178,17 @@ impl Plan for Planned<'_> {
                 superblock: &superblock,
                 layout: &self.layout,
             };
-            let notes: Vec<String> = self.edited.notes.iter().map(ToString::to_string).collect();
-            change::print(out.stdout, changes, &metadata, json!({ "notes": notes }))?;
+            change::print(out.stdout, changes, &metadata, self.view())?;
             return Ok(());
         }
         if change.written == Written::Nothing {
             writeln!(out.stdout, "nothing to do: the metadata says so already")?;
             return Ok(());
         }
-        let before = Header::of(&self.level.superblock);
-        for line in text::differences(&before, &self.edited) {
+        for line in self.view().differences {
             writeln!(out.stdout, "{line}")?;
         }
-        regions(out.stdout, &change.summary)?;
+        ChangeView::of(change).table(out.stdout)?;
         Ok(())
     }
 

@@ -12,7 +12,8 @@ use crate::cli::commands::export::args::ExportArgs;
 use crate::cli::commands::apply_al::{marking, warn_of_log};
 use crate::cli::session::open::Opened;
 use crate::cli::outcome::Outcome;
-use crate::cli::output::{document, json, text};
+use crate::cli::output::document;
+use crate::cli::output::view::{LevelView, Report};
 use crate::cli::session::select::Chosen;
 use crate::cli::session::source::named;
 use crate::dump::{Compat, Preamble, print};
@@ -70,14 +71,13 @@ pub(crate) fn run(
         written.with_context(name)?;
     }
     if args.json {
-        let report = text::Report {
+        let report = Report {
             opened,
             image: &args.image,
             located: &chosen.located,
             first: 0,
         };
-        let document = json::level(&report, chosen.number, level)?;
-        document::print(out.stdout, document)?;
+        document::print(out.stdout, LevelView::of(&report, chosen.number, level)?)?;
     }
     warn(level, args, out);
     if args.apply_al && !args.mark_all {

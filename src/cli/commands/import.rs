@@ -7,13 +7,12 @@ pub(crate) mod view;
 use std::path::Path;
 
 use anyhow::Context;
-use serde_json::json;
 
 use crate::cli::Streams;
 use crate::cli::commands::import::args::ImportArgs;
 use crate::cli::commands::import::counted::{Counted, Short};
 use crate::cli::outcome::Outcome;
-use crate::cli::output::change::{self, Metadata};
+use crate::cli::output::change::{self, ChangeView, Metadata, MetadataView};
 use crate::cli::output::amounts::bytes_and_decimal;
 use crate::cli::output::progress::Progress;
 use crate::cli::session::open::refuse_foreign;
@@ -266,27 +265,20 @@ fn print(
     args: &ImportArgs,
     out: &mut Streams<'_>,
 ) -> anyhow::Result<()> {
+    let superblock = import.header.compose(&import.layout);
+    let superblock = superblock.map_err(PlaceRefusal::Layout).map_err(Error::from)?;
+    let metadata = Metadata {
+        image: &args.target,
+        base: ImagePos::START,
+        superblock: &superblock,
+        layout: &import.layout,
+    };
     if args.writing.json {
-        let superblock = import.header.compose(&import.layout);
-        let superblock = superblock
-            .map_err(PlaceRefusal::Layout)
-            .map_err(Error::from)?;
-        let metadata = Metadata {
-            image: &args.target,
-            base: ImagePos::START,
-            superblock: &superblock,
-            layout: &import.layout,
-        };
-        let changes = std::slice::from_ref(change);
-        change::print(out.stdout, changes, &metadata, json!({}))?;
+        change::print(out.stdout, std::slice::from_ref(change), &metadata, ())?;
     } else if change.written != Written::Nothing || args.writing.dry_run {
-        view::print(
-            out.stdout,
-            &args.target,
-            change.size,
-            &change.summary,
-            import,
-        )?;
+        let target = args.target.to_string_lossy();
+        let metadata = MetadataView::of(&metadata);
+        view::print(out.stdout, &target, &ChangeView::of(change), &metadata)?;
     }
     Ok(())
 }

@@ -8,7 +8,8 @@ use crate::cli::Streams;
 use crate::cli::commands::locate::args::LocateArgs;
 use crate::cli::session::open::Opened;
 use crate::cli::outcome::Outcome;
-use crate::cli::output::{json, text};
+use crate::cli::output::view::{LocateView, Report};
+use crate::cli::output::{document, text};
 use crate::cli::session::select::{choose, find, no_stack, nothing_found};
 
 /// What `locate --help` says of its statuses.
@@ -22,21 +23,18 @@ pub(crate) fn run(args: &LocateArgs, _command_line: &str, out: &mut Streams<'_>)
         first = choose(&located, &args.image, args.level, &opened)?;
         located.levels = located.levels.drain(first..).take(1).collect();
     }
-    let report = text::Report {
+    let report = Report {
         opened: &opened,
         image: &args.image,
         located: &located,
         first,
     };
-    // Printing reads the bitmaps: what fails then is not to leave half a table behind.
-    let mut printed = Vec::new();
-    let print = if args.json {
-        json::print(&report, &mut printed)
+    let view = LocateView::of(&report).with_context(|| args.image.image.display().to_string())?;
+    if args.json {
+        document::print(out.stdout, view)?;
     } else {
-        report.print(&mut printed)
-    };
-    print.with_context(|| args.image.image.display().to_string())?;
-    out.stdout.write_all(&printed)?;
+        text::print(&view, out.stdout)?;
+    }
     if located.levels.is_empty() {
         return Err(nothing_found(&located, &args.image, &opened));
     }

@@ -6,15 +6,13 @@ pub(crate) mod view;
 use std::fmt::Display;
 use std::io;
 
-use serde_json::Value;
-
 use crate::cli::Streams;
+use crate::cli::args::ImageArgs;
 use crate::cli::commands::probe::args::ProbeArgs;
-use crate::cli::args::{ImageArgs};
-use crate::cli::session::open::Opened;
+use crate::cli::commands::probe::view::{Document, ProbeView};
 use crate::cli::outcome::Outcome;
-use crate::cli::output::document::print as print_document;
-use crate::cli::commands::probe::view::{Report, document};
+use crate::cli::output::document;
+use crate::cli::session::open::Opened;
 use crate::verdict::probe::{ProbeOptions, Probed, Status, probe};
 
 /// What `probe --help` says of its statuses.
@@ -32,36 +30,31 @@ Of several images the status that comes first here counts: 2, 4, 6, 5, 3, 1, 0. 
 one of them has no metadata, not that all have none: probe one at a time before writing to it.";
 
 pub(crate) fn run(args: &ProbeArgs, _command_line: &str, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
-    let mut statuses = Vec::new();
-    let mut entries = Vec::new();
-    let mut hints: Vec<String> = Vec::new();
+    let mut views = Vec::new();
     let mut said = false;
     for image in args.images() {
-        let mut looked = look(args, &image);
-        let entry = args.json.then(|| entry(&image, &mut looked)).transpose()?;
-        let report = Report {
-            image: &image,
-            looked: looked.as_ref().map(|(opened, probed)| (opened, probed)),
-        };
-        statuses.push(report.status());
-        if let Some(entry) = entry {
-            entries.push(entry);
+        let view = ProbeView::of(&image, &look(args, &image), args.json);
+        if args.json {
+            // One document has them all.
         } else if args.net_size {
-            said = net_size(&report, out)?;
+            said = net_size(&view, out)?;
         } else if !args.quiet {
-            print(out, report.line())?;
+            print(out, &view)?;
         }
-        for hint in report.hints() {
-            if !hints.contains(&hint) {
-                hints.push(hint);
-            }
-        }
+        views.push(view);
     }
+    let statuses: Vec<Status> = views.iter().map(|view| view.answer).collect();
     let worst = Status::worst(&statuses);
     if args.json {
         let mut text = Vec::new();
-        print_document(&mut text, document(worst, &entries))?;
+        document::print(&mut text, Document::new(worst, &views))?;
         print(out, String::from_utf8_lossy(&text).trim_end())?;
+    }
+    let mut hints: Vec<String> = Vec::new();
+    for hint in views.into_iter().flat_map(|view| view.hints) {
+        if !hints.contains(&hint) {
+            hints.push(hint);
+        }
     }
     if !args.quiet {
         for hint in hints {
@@ -72,24 +65,6 @@ pub(crate) fn run(args: &ProbeArgs, _command_line: &str, out: &mut Streams<'_>) 
     let unknown = args.net_size && !said && [Status::Clean, Status::Unclean].contains(&worst);
     let worst = if unknown { Status::Error } else { worst };
     Ok(Outcome::Probed(worst))
-}
-
-/// The entry of one image. It takes more reading than the answer did: where that fails, the answer is the error.
-fn entry(
-    image: &ImageArgs,
-    looked: &mut anyhow::Result<(Opened, Probed)>,
-) -> anyhow::Result<Value> {
-    let json = |looked: &anyhow::Result<(Opened, Probed)>| {
-        let looked = looked.as_ref().map(|(opened, probed)| (opened, probed));
-        Report { image, looked }.json()
-    };
-    match json(looked) {
-        Err(error) if looked.is_ok() => {
-            *looked = Err(error);
-            json(looked)
-        }
-        entry => entry,
-    }
 }
 
 /// Looks at one image.
@@ -116,18 +91,18 @@ fn print(out: &mut Streams<'_>, line: impl Display) -> io::Result<()> {
 }
 
 /// Prints the size alone, and the line for people where it is not the whole answer; whether there is a size.
-fn net_size(report: &Report<'_>, out: &mut Streams<'_>) -> anyhow::Result<bool> {
-    let size = report.net_size();
+fn net_size(view: &ProbeView, out: &mut Streams<'_>) -> anyhow::Result<bool> {
+    let size = view.device_bytes;
     if let Some(size) = size {
-        print(out, size.get())?;
+        print(out, size)?;
     }
-    if size.is_none() || report.status() != Status::Clean {
-        let unknown = if size.is_none() && !report.is_in_partition() {
+    if size.is_none() || view.answer != Status::Clean {
+        let unknown = if size.is_none() && !view.is_in_partition() {
             "; the size of its DRBD device is not known"
         } else {
             ""
         };
-        out.tell(format_args!("mdtool: {}{unknown}", report.line()));
+        out.tell(format_args!("mdtool: {view}{unknown}"));
     }
     Ok(size.is_some())
 }

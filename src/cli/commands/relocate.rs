@@ -7,14 +7,14 @@ mod destination;
 use std::path::Path;
 
 use anyhow::Context;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::cli::Streams;
 use crate::cli::commands::adopt::view as report;
 use crate::cli::commands::relocate::args::RelocateArgs;
 use crate::cli::commands::relocate::destination::Destination;
 use crate::cli::outcome::Outcome;
-use crate::cli::output::change::{self, Metadata};
+use crate::cli::output::change::{self, ChangeView, Metadata};
 use crate::cli::session::select::Trust;
 use crate::cli::write::{
     self, Aim, Change, Job, Look, Part, Placed, Plan, Question, Request, show,
@@ -192,6 +192,13 @@ fn meta_disk(index: MdIndex, device: &Path) -> String {
     }
 }
 
+/// What the document has of its own.
+#[derive(Serialize)]
+struct RelocateView {
+    /// The size that the disk is to be cut to; nothing without `--for-size`.
+    for_size: Option<u64>,
+}
+
 impl Plan for Relocated<'_> {
     fn parts(&self) -> Vec<Part> {
         std::iter::once(Part::Target).chain(self.destination.part()).collect()
@@ -284,11 +291,11 @@ impl Plan for Relocated<'_> {
                 superblock: &superblock,
                 layout,
             };
-            let size = match &self.destination {
+            let for_size = match &self.destination {
                 Destination::ForSize(_, size) => Some(size.get()),
                 _ => None,
             };
-            change::print(out.stdout, changes, &metadata, json!({ "for_size": size }))?;
+            change::print(out.stdout, changes, &metadata, RelocateView { for_size })?;
             return Ok(());
         }
         if matches!(self.destination, Destination::Nowhere) {
@@ -297,7 +304,7 @@ impl Plan for Relocated<'_> {
             return Ok(());
         }
         for change in changes {
-            report::summary(out.stdout, &change.target, &change.summary)?;
+            ChangeView::of(change).named(out.stdout)?;
         }
         if !self.args.writing.dry_run {
             let at = self.base().checked_add(layout.md.from_start());

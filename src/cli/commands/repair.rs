@@ -3,13 +3,12 @@
 pub(crate) mod args;
 
 use anyhow::Context;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::cli::Streams;
-use crate::cli::commands::import::view::regions;
 use crate::cli::commands::repair::args::RepairArgs;
 use crate::cli::outcome::{Negative, Outcome};
-use crate::cli::output::change::{self, Metadata};
+use crate::cli::output::change::{self, ChangeView, Metadata};
 use crate::cli::write::{
     self, Aim, Change, Job, Look, Part, Placed, Plan, Question, Request, show,
 };
@@ -187,13 +186,25 @@ struct Mended<'l> {
 }
 
 impl Mended<'_> {
-    /// Each rule, and what is done.
-    fn lines(&self) -> Vec<String> {
+    fn view(&self) -> RepairView<'_> {
         let mends = self.repair.mends().iter();
-        mends
-            .map(|(rule, mend)| format!("{rule}: {}", mend.words()))
-            .collect()
+        RepairView {
+            mended: mends.clone().map(|(rule, _)| *rule).collect(),
+            left: &self.left,
+            mends: mends.map(|(rule, mend)| format!("{rule}: {}", mend.words())).collect(),
+        }
     }
+}
+
+/// What the document has of its own.
+#[derive(Serialize)]
+struct RepairView<'m> {
+    /// The rules that are mended.
+    mended: Vec<&'static str>,
+    /// Those above a note that are left for a person.
+    left: &'m [&'static str],
+    /// Each rule that is mended, and how, for people.
+    mends: Vec<String>,
 }
 
 impl Plan for Mended<'_> {
@@ -203,7 +214,7 @@ impl Plan for Mended<'_> {
 
     fn words(&self) -> Vec<String> {
         let mut words = show::resource(self.look, self.repair.level());
-        words.extend(self.lines());
+        words.extend(self.view().mends);
         words
     }
 
@@ -232,15 +243,13 @@ impl Plan for Mended<'_> {
                 superblock: &superblock,
                 layout: &self.repair.level().layout,
             };
-            let mended: Vec<&str> = self.repair.mends().iter().map(|(rule, _)| *rule).collect();
-            let more = json!({ "mended": mended, "left": self.left });
-            change::print(out.stdout, changes, &metadata, more)?;
+            change::print(out.stdout, changes, &metadata, self.view())?;
             return Ok(());
         }
-        for line in self.lines() {
+        for line in self.view().mends {
             writeln!(out.stdout, "{line}")?;
         }
-        regions(out.stdout, &change.summary)?;
+        ChangeView::of(change).table(out.stdout)?;
         Ok(())
     }
 

@@ -9,8 +9,9 @@ use crate::cli::Streams;
 use crate::cli::commands::show::args::ShowArgs;
 use crate::cli::session::open::Opened;
 use crate::cli::outcome::Outcome;
-use crate::cli::commands::show::view::Show;
-use crate::cli::output::text;
+use crate::cli::commands::show::view::ShowView;
+use crate::cli::output::document;
+use crate::cli::output::view::Report;
 use crate::cli::session::select::{choose, find, half_changed, nothing_found};
 use crate::cli::session::source::named;
 use crate::survey::locate::ScanMode;
@@ -38,22 +39,19 @@ pub(crate) fn run(args: &ShowArgs, _command_line: &str, out: &mut Streams<'_>) -
     } else {
         0..=located.levels.len().saturating_sub(1)
     };
-    let report = text::Report {
+    let report = Report {
         opened: &opened,
         image: &image,
         located: &located,
         first: 0,
     };
-    let show = Show::of(&report, chosen, args.rate)
-        .with_context(|| image.image.display().to_string())?;
-    // Printing reads the bitmaps: what fails then is not to leave half of it behind.
-    let mut printed = Vec::new();
-    let print = if args.json {
-        show.json(&mut printed)
+    // All that is read is read here: what fails then does not leave half of it behind.
+    let view = ShowView::of(&report, &chosen, args.rate);
+    let view = view.with_context(|| image.image.display().to_string())?;
+    if args.json {
+        document::print(out.stdout, view)?;
     } else {
-        show.print(&mut printed)
-    };
-    print.with_context(|| image.image.display().to_string())?;
-    out.stdout.write_all(&printed)?;
+        view.print(out.stdout)?;
+    }
     Ok(Outcome::Done)
 }

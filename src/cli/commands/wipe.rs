@@ -3,13 +3,12 @@
 pub(crate) mod args;
 
 use anyhow::Context;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::cli::Streams;
-use crate::cli::commands::import::view::regions;
 use crate::cli::commands::wipe::args::WipeArgs;
 use crate::cli::outcome::Outcome;
-use crate::cli::output::change::{self, Metadata};
+use crate::cli::output::change::{self, ChangeView, Metadata};
 use crate::cli::output::amounts::bytes_and_decimal;
 use crate::cli::session::select::Trust;
 use crate::cli::write::{self, Aim, Change, Job, Look, Placed, Plan, Question, Request, show};
@@ -99,6 +98,13 @@ struct Wiped<'l> {
     stale: Vec<DevPos>,
 }
 
+/// What the document has of its own.
+#[derive(Serialize)]
+struct WipeView {
+    /// `metadata` is what was there before.
+    wiped: bool,
+}
+
 impl Plan for Wiped<'_> {
     fn draft(&mut self, draft: &mut Draft<'_>) -> Result<()> {
         wipe::draft(draft, self.look.opened.window(), self.level, &self.stale)
@@ -139,10 +145,10 @@ impl Plan for Wiped<'_> {
                 superblock: &self.level.superblock,
                 layout: &self.level.layout,
             };
-            change::print(out.stdout, changes, &metadata, json!({ "wiped": true }))?;
+            change::print(out.stdout, changes, &metadata, WipeView { wiped: true })?;
             return Ok(());
         }
-        regions(out.stdout, &change.summary)?;
+        ChangeView::of(change).table(out.stdout)?;
         Ok(())
     }
 

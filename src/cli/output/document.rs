@@ -2,35 +2,62 @@
 
 use std::io::{self, Write};
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 /// The number of what documents consist of; another one only where a field changed its meaning.
 const SCHEMA: u32 = 1;
 
 /// A document with the schema's number and the program's version before its own fields.
-fn headed(document: Value) -> Value {
-    let mut headed = Map::new();
-    headed.insert("schema".to_owned(), SCHEMA.into());
-    headed.insert("mdtool".to_owned(), env!("CARGO_PKG_VERSION").into());
-    match document {
-        Value::Object(fields) => headed.extend(fields),
-        other => {
-            headed.insert("document".to_owned(), other);
+#[derive(Serialize)]
+struct Headed<T> {
+    schema: u32,
+    mdtool: &'static str,
+    #[serde(flatten)]
+    document: T,
+}
+
+impl<T: Serialize> Headed<T> {
+    const fn new(document: T) -> Self {
+        Self {
+            schema: SCHEMA,
+            mdtool: env!("CARGO_PKG_VERSION"),
+            document,
         }
     }
-    Value::Object(headed)
+}
+
+/// The document of a command that has no other.
+#[derive(Serialize)]
+struct Failed<'e> {
+    error: Failure<'e>,
+}
+
+#[derive(Serialize)]
+struct Failure<'e> {
+    /// What went wrong, as on stderr.
+    message: &'e str,
+    /// What to do next.
+    hints: &'e [String],
+    /// The exit status.
+    status: u8,
 }
 
 /// The beginning of a document that is printed piece by piece: the schema's number, the version, and the fields of `head`; the brace is left open.
-pub(crate) fn open(head: &impl serde::Serialize) -> serde_json::Result<String> {
-    let head = headed(serde_json::to_value(head)?);
-    let text = serde_json::to_string_pretty(&head)?;
+pub(crate) fn open(head: &impl Serialize) -> serde_json::Result<String> {
+    let text = serde_json::to_string_pretty(&Headed::new(head))?;
     Ok(text.trim_end_matches('}').trim_end().to_owned())
 }
 
 /// Prints one document.
-pub(crate) fn print(out: &mut dyn Write, document: Value) -> io::Result<()> {
-    writeln!(out, "{:#}", headed(document))
+pub(crate) fn print(out: &mut dyn Write, document: impl Serialize) -> io::Result<()> {
+    // As a whole: where a field cannot be written there is no half of a document.
+    let text = serde_json::to_string_pretty(&Headed::new(document))?;
+    writeln!(out, "{text}")
+}
+
+/// One document as a line, for who reads one after the other.
+pub(crate) fn line(document: impl Serialize) -> serde_json::Result<String> {
+    serde_json::to_string(&Headed::new(document))
 }
 
 /// Prints the document of a command that has no other: what went wrong, and what to do next.
@@ -40,6 +67,10 @@ pub(crate) fn print_error(
     hints: &[String],
     status: u8,
 ) -> io::Result<()> {
-    let error = json!({ "message": message, "hints": hints, "status": status });
-    print(out, json!({ "error": error }))
+    let error = Failure {
+        message,
+        hints,
+        status,
+    };
+    print(out, Failed { error })
 }

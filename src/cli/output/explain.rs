@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::cli::output::amounts::bytes_and_decimal;
 use crate::cli::output::picture::device_name;
-use crate::cli::output::text::Report;
+use crate::cli::output::view::{NextView, Report};
 use crate::cli::session::select::{of_inside, of_partition};
 use crate::format::layout::MdIndex;
 use crate::format::superblock::AlState;
@@ -74,44 +74,34 @@ fn end(level: &Level) -> DevPos {
     level.layout.whole.end
 }
 
-/// Who lives on the disk, a line each, and what that says about the levels.
-pub(crate) fn occupants(levels: &[Level], residents: &[Resident]) -> Vec<String> {
-    residents
-        .iter()
-        .map(|one| match one.occupant.end {
-            Some(end) if !one.occupant.is_believable() => format!(
-                "{}: says to end at byte {}, where no disk ends; it is damaged",
-                one.occupant.kind,
-                end.get()
-            ),
-            Some(end) => {
-                let size = bytes_and_decimal(end.from_start());
-                let told =
-                    where_it_ends(levels, one).map_or(String::new(), |told| format!(": {told}"));
-                format!("{}, {size}{told}", one.occupant.kind)
-            }
-            None => match one.occupant.tail {
-                Some(at) => format!(
-                    "{}, by its block at byte {} of the disk",
-                    one.occupant.kind,
-                    at.get()
-                ),
-                None => format!("{}: says nothing of where it ends", one.occupant.kind),
-            },
-        })
-        .collect()
+/// Who lives on the disk, and what that says about the levels.
+pub(crate) fn resident(levels: &[Level], one: &Resident) -> String {
+    let kind = one.occupant.kind;
+    match (one.occupant.end, one.occupant.tail) {
+        (Some(end), _) if !one.occupant.is_believable() => format!(
+            "{kind}: says to end at byte {}, where no disk ends; it is damaged",
+            end.get()
+        ),
+        (Some(end), _) => {
+            let size = bytes_and_decimal(end.from_start());
+            let told = where_it_ends(levels, one).map_or(String::new(), |told| format!(": {told}"));
+            format!("{kind}, {size}{told}")
+        }
+        (None, Some(at)) => format!("{kind}, by its block at byte {} of the disk", at.get()),
+        (None, None) => format!("{kind}: says nothing of where it ends"),
+    }
 }
 
 /// Where an end lies among the devices.
 fn where_it_ends(levels: &[Level], one: &Resident) -> Option<String> {
     if let Some(beyond) = one.beyond(levels) {
-        let outermost = device_name(levels, levels.first()?);
+        let outermost = device_name(levels.len(), levels.first()?.role);
         return Some(format!(
             "ends {beyond} beyond the {outermost}; its end is cut off, or metadata was put there"
         ));
     }
     let level = levels.get(one.level?)?;
-    let device = device_name(levels, level);
+    let device = device_name(levels.len(), level.role);
     let room = one.room(levels)?;
     let ends = if room == Bytes::ZERO {
         format!("ends where the {device} ends")
@@ -168,7 +158,7 @@ pub(crate) fn notes(report: &Report<'_>) -> Vec<String> {
 }
 
 /// The commands that a reader may want next.
-pub(crate) fn next(report: &Report<'_>) -> Vec<(String, &'static str)> {
+pub(crate) fn next(report: &Report<'_>) -> Vec<NextView> {
     let levels = report.located.levels.as_slice();
     let Some(innermost) = levels.last() else {
         return Vec::new();
@@ -192,22 +182,18 @@ pub(crate) fn next(report: &Report<'_>) -> Vec<(String, &'static str)> {
     let unclean = innermost.superblock.al_state() == AlState::Unclean;
     let log = if unclean { " --apply-al" } else { "" };
     let file = if stacked { "inner.md" } else { "metadata.md" };
-    let export = format!("mdtool export {image}{log} -o {file}");
+    let step = |command, purpose| NextView { command, purpose };
+    let plan = |purpose| step(format!("mdtool plan {image}"), purpose);
+    let export = step(
+        format!("mdtool export {image}{log} -o {file}"),
+        "its metadata as text, for drbdmeta restore-md",
+    );
     if stacked {
-        vec![
-            (format!("mdtool plan {image}"), "every way to adopt it here"),
-            (export, "its metadata as text, for drbdmeta restore-md"),
-        ]
+        vec![plan("every way to adopt it here"), export]
     } else if innermost.found_by == FoundBy::Scan && innermost.layout.index.is_internal() {
-        vec![
-            (
-                format!("mdtool plan {image}"),
-                "every way to put it where DRBD looks",
-            ),
-            (export, "its metadata as text, for drbdmeta restore-md"),
-        ]
+        vec![plan("every way to put it where DRBD looks"), export]
     } else {
-        vec![(export, "its metadata as text, for drbdmeta restore-md")]
+        vec![export]
     }
 }
 

@@ -1,9 +1,9 @@
 //! A picture of the stack: one line a level, outermost first, every device beginning at the left.
 
 use crate::cli::output::fold::stdout_columns;
+use crate::cli::output::view::{LevelView, ResidentView};
 use crate::format::layout::MdIndex;
-use crate::survey::locate::Level;
-use crate::survey::residents::Resident;
+use crate::survey::locate::Role;
 
 /// Columns for the innermost device, where there is room.
 const INNERMOST: usize = 42;
@@ -13,8 +13,8 @@ const METADATA: usize = 14;
 const FEWEST: usize = 18;
 
 /// The lines; none where a level's data is on another device. Who lives on the disk is named where the outermost device is.
-pub(crate) fn draw(levels: &[Level], residents: &[Resident]) -> Vec<String> {
-    if !levels.iter().all(|level| level.layout.index.is_internal()) {
+pub(crate) fn draw(levels: &[LevelView], occupants: &[ResidentView]) -> Vec<String> {
+    if !levels.iter().all(|level| level.index.is_internal()) {
         return Vec::new();
     }
     let mut lines: Vec<String> = Vec::new();
@@ -25,13 +25,13 @@ pub(crate) fn draw(levels: &[Level], residents: &[Resident]) -> Vec<String> {
         return Vec::new();
     }
     for level in levels.iter().rev() {
-        let metadata = match level.layout.index {
+        let metadata = match level.index {
             MdIndex::Internal => "sb|log|bitmap|",
             _ => "bitmap|log|sb|",
         };
-        let device = device_name(levels, level);
+        let device = device_name(levels.len(), level.role);
         let outermost = lines.len().saturating_add(1) == levels.len();
-        let name = match lives_in(levels, residents).filter(|_| outermost) {
+        let name = match lives_in(levels, occupants).filter(|_| outermost) {
             Some(who) => format!(" {device}, {who} "),
             None => String::new(),
         };
@@ -49,23 +49,23 @@ pub(crate) fn draw(levels: &[Level], residents: &[Resident]) -> Vec<String> {
     lines
 }
 
-/// What a level's device is called beside the others.
-pub(crate) fn device_name(levels: &[Level], level: &Level) -> String {
-    if levels.len() == 1 {
+/// What a device is called beside those of the other levels.
+pub(crate) fn device_name(levels: usize, role: Role) -> String {
+    if levels == 1 {
         "DRBD device".to_owned()
     } else {
-        format!("{} device", level.role)
+        format!("{role} device")
     }
 }
 
 /// `xfs ends inside the inner one`, of the first whose end is known to be in one.
-fn lives_in(levels: &[Level], residents: &[Resident]) -> Option<String> {
-    let (kind, number) = residents
+fn lives_in(levels: &[LevelView], occupants: &[ResidentView]) -> Option<String> {
+    let (word, number) = occupants
         .iter()
-        .find_map(|one| Some((one.occupant.kind, one.level?)))?;
-    let word = kind.word();
-    Some(match levels.get(number)? {
-        _ if number == 0 => format!("{word} ends inside it"),
+        .find_map(|one| Some((one.kind, one.ends_inside_level?)))?;
+    let place = levels.iter().position(|level| level.level == number)?;
+    Some(match levels.get(place)? {
+        _ if place == 0 => format!("{word} ends inside it"),
         level => format!("{word} ends inside the {} one", level.role),
     })
 }

@@ -1,7 +1,7 @@
 //! Opening an image as the arguments say.
 
 use anyhow::Context;
-use serde_json::Value;
+use serde::Serialize;
 
 use crate::cli::Streams;
 use crate::cli::args::ImageArgs;
@@ -17,26 +17,33 @@ use crate::units::{Bytes, DevPos, ImagePos};
 
 /// What was opened where a dump was named: the disk that it describes.
 #[derive(Clone, Debug)]
-pub(crate) struct OfDump {
-    /// Whether its comments say where it lay.
-    pub(crate) told: bool,
+struct OfDump {
+    places: Places,
     /// What is odd about it, for people.
-    pub(crate) warnings: Vec<String>,
+    warnings: Vec<String>,
 }
 
-impl OfDump {
-    /// What positions are worth.
-    pub(crate) const fn words(&self) -> &'static str {
-        if self.told {
-            "a dump: positions are those in its comments; its activity log, its data and who else lives there are not in it"
-        } else {
-            "a dump that does not say where it lay: places are those of the smallest disk that fits; its activity log, its data and who else lives there are not in it"
-        }
-    }
+/// What the places of a dump's metadata are worth.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Places {
+    /// Its comments say where it lay.
+    Told,
+    /// They are those of the smallest disk that fits.
+    Assumed,
+}
 
-    /// For programs.
-    const fn word(&self) -> &'static str {
-        if self.told { "told" } else { "assumed" }
+impl Places {
+    /// The same, for people.
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::Told => {
+                "a dump: positions are those in its comments; its activity log, its data and who else lives there are not in it"
+            }
+            Self::Assumed => {
+                "a dump that does not say where it lay: places are those of the smallest disk that fits; its activity log, its data and who else lives there are not in it"
+            }
+        }
     }
 }
 
@@ -66,10 +73,14 @@ impl Opened {
         let notes = reader.notes().iter().filter(|note| note.is_warning());
         let warnings = notes.map(ToString::to_string).collect();
         let described = Described::of(reader).with_context(name)?;
-        let told = described.is_told();
+        let places = if described.is_told() {
+            Places::Told
+        } else {
+            Places::Assumed
+        };
         let opened = Self::over(described, args).with_context(name)?;
         Ok(Self {
-            dump: Some(OfDump { told, warnings }),
+            dump: Some(OfDump { places, warnings }),
             ..opened
         })
     }
@@ -84,16 +95,9 @@ impl Opened {
         }
     }
 
-    /// Says in a document whether the places of a dump are `told` or `assumed`.
-    pub(crate) fn note_dump(&self, document: &mut Value) {
-        if let (Some(dump), Some(fields)) = (&self.dump, document.as_object_mut()) {
-            fields.insert("dump".to_owned(), dump.word().into());
-        }
-    }
-
-    /// What is to be known of it where it is the disk of a dump.
-    pub(crate) const fn dump(&self) -> Option<&OfDump> {
-        self.dump.as_ref()
+    /// What places are worth where a dump was opened.
+    pub(crate) fn dump(&self) -> Option<Places> {
+        self.dump.as_ref().map(|dump| dump.places)
     }
 
     /// Opens an image read-only and checks that the window lies in it.
@@ -181,7 +185,7 @@ impl Opened {
         self.image.size()
     }
 
-    /// The same; nothing where a dump was opened, which does not have it.
+    /// The same; nothing where a dump was opened, which does not tell it.
     pub(crate) fn known_size(&self) -> Option<Bytes> {
         self.dump.is_none().then(|| self.image_size())
     }

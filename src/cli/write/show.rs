@@ -1,14 +1,12 @@
 //! Showing what will happen, before anybody is asked.
 
 use std::io::{self, Write};
-use std::path::Path;
 
-use crate::cli::commands::import::view::regions_of;
 use crate::cli::output::amounts::bytes_and_decimal;
+use crate::cli::output::change::{self, RegionView};
 use crate::cli::write::draw::Drawing;
 use crate::cli::write::look::Look;
 use crate::survey::locate::{FoundBy, Level};
-use crate::transaction::Region;
 
 /// What is shown to whoever is to say yes: in words, then in numbers, then where the way back will be.
 pub(crate) fn show(words: &[String], drawing: &Drawing, out: &mut dyn Write) -> io::Result<()> {
@@ -16,7 +14,8 @@ pub(crate) fn show(words: &[String], drawing: &Drawing, out: &mut dyn Write) -> 
         writeln!(out, "{line}")?;
     }
     for (path, summary) in drawing.parts() {
-        table(path, &summary.regions, out)?;
+        let regions: Vec<RegionView> = summary.regions.iter().map(RegionView::of).collect();
+        table(&path.to_string_lossy(), &regions, out)?;
     }
     writeln!(out)?;
     if let Some(undo) = drawing.undo() {
@@ -26,12 +25,12 @@ pub(crate) fn show(words: &[String], drawing: &Drawing, out: &mut dyn Write) -> 
 }
 
 /// What changes where in one file.
-pub(crate) fn table(path: &Path, all: &[Region], out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn table(path: &str, all: &[RegionView], out: &mut dyn Write) -> io::Result<()> {
     if all.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\n{}:", path.display())?;
-    regions_of(out, all)
+    writeln!(out, "\n{path}:")?;
+    change::table(out, all)
 }
 
 /// Which resource is meant, how large its DRBD device is, and of which generation.

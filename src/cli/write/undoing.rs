@@ -7,6 +7,7 @@ use anyhow::Context;
 use crate::cli::Streams;
 use crate::cli::args::WritingArgs;
 use crate::cli::outcome::Declined;
+use crate::cli::output::change::RegionView;
 use crate::cli::output::explain::shell_word;
 use crate::cli::write::basis::{Piece, compare, pieces_of};
 use crate::cli::write::blame::blame;
@@ -120,8 +121,13 @@ impl Undoing<'_> {
         targets.map(path).collect()
     }
 
+    /// The same, as it is shown.
+    pub(crate) fn views(&self, target: usize) -> Vec<RegionView> {
+        self.regions(target).iter().map(RegionView::of).collect()
+    }
+
     /// What changed in one of its targets, and is put back.
-    pub(crate) fn regions(&self, target: usize) -> Vec<Region> {
+    fn regions(&self, target: usize) -> Vec<Region> {
         let regions = self.undo.regions();
         regions
             .filter(|one| one.target == target)
@@ -289,7 +295,7 @@ impl Undoing<'_> {
             writeln!(out.stderr, "{line}")?;
         }
         for (number, path) in self.paths().iter().enumerate() {
-            table(path, &self.regions(number), out.stderr)?;
+            table(&path.to_string_lossy(), &self.views(number), out.stderr)?;
         }
         writeln!(out.stderr)?;
         writeln!(out.stderr, "undo file: {}", undo.display())?;

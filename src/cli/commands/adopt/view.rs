@@ -3,19 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::cli::commands::import::view::regions;
-use crate::transaction::Summary;
 use crate::units::{Bytes, ImagePos};
-
-/// What changes where, in one file.
-pub(crate) fn summary(out: &mut dyn Write, path: &Path, summary: &Summary) -> io::Result<()> {
-    if summary.is_nothing() {
-        return writeln!(out, "{}: nothing is to be written", path.display());
-    }
-    writeln!(out, "{}:\n", path.display())?;
-    regions(out, summary)?;
-    writeln!(out)
-}
 
 /// Where DRBD finds the resource from now on.
 pub(crate) fn place(out: &mut dyn Write, path: &Path, what: &str, at: ImagePos) -> io::Result<()> {

@@ -33,6 +33,9 @@ struct SlotView {
     bytes: u64,
     runs: u64,
     seconds: u64,
+    /// The same under the names that `show` has.
+    bits_set: u64,
+    resync_seconds: u64,
 }
 
 /// The document's beginning.
@@ -168,11 +171,14 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn end_slot(&mut self, slot: &Slot) -> anyhow::Result<()> {
+        let seconds = self.args.rate.seconds(slot.bytes);
         let view = SlotView {
             bits: slot.bits,
+            bits_set: slot.bits,
+            resync_seconds: seconds,
             bytes: slot.bytes.get(),
             runs: slot.runs,
-            seconds: self.args.rate.seconds(slot.bytes),
+            seconds,
         };
         if self.args.json {
             if self.args.form.ranges {

@@ -1,44 +1,174 @@
-//! What `check` prints.
+//! What `check` prints: one view, as text for people and as JSON for programs.
 
-use std::io::Write;
-use std::ops::Range;
+use std::io::{self, Write};
 
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
 
-use crate::cli::args::{ImageArgs};
-use crate::cli::output::document;
-use crate::cli::output::amounts::bytes_and_decimal;
-use crate::cli::session::open::Opened;
-use crate::survey::locate::{Located, Searched};
-use crate::units::{Bytes, DevPos};
-use crate::format::superblock::Format;
+use crate::cli::args::ImageArgs;
+use crate::cli::output::text::title;
+use crate::cli::output::view::{self, word};
+use crate::cli::session::open::{Opened, Places};
+use crate::format::layout::MdIndex;
+use crate::format::superblock::{AlState, Format};
+use crate::survey::locate::Searched;
+use crate::units::{Bytes, range_len};
 use crate::verdict::check::{Attach, Code, Finding, Judged, Kernel, Severity};
 
 /// Where lines for people are broken.
 const COLUMNS: usize = 110;
 
-/// What was judged.
-pub(crate) struct Report<'a> {
-    pub(crate) opened: &'a Opened,
-    pub(crate) image: &'a ImageArgs,
-    pub(crate) located: &'a Located,
-    pub(crate) judged: &'a [Judged<'a>],
+/// The whole answer.
+#[derive(Serialize)]
+pub(crate) struct CheckView {
+    image: String,
+    /// Nothing for a dump.
+    image_bytes: Option<u64>,
+    levels: Vec<JudgedView>,
+    findings: Vec<FindingView>,
+    errors: usize,
+    warnings: usize,
+    notes: usize,
+    /// How far mdtool looked.
+    searched: &'static str,
+    /// What the places of a dump are worth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dump: Option<Places>,
 }
 
-impl Report<'_> {
-    fn findings(&self) -> impl Iterator<Item = &Finding> {
-        self.judged.iter().flat_map(|one| &one.findings)
-    }
+/// A superblock that was judged.
+#[derive(Serialize)]
+struct JudgedView {
+    /// Nothing for one that is no level.
+    level: Option<usize>,
+    /// The role of a level; of what is none, what it is instead.
+    role: String,
+    #[serde(serialize_with = "word")]
+    format: Format,
+    #[serde(serialize_with = "word")]
+    index: MdIndex,
+    #[serde(serialize_with = "word")]
+    state: AlState,
+    md_offset: u64,
+    /// The device that it was judged on.
+    judged_on_bytes: u64,
+    /// Each kernel's answer.
+    attach: Codes,
+    /// What drbdmeta refuses it for, for people.
+    drbdmeta: Option<String>,
+    /// What was too large to be read, for people.
+    not_looked_at: Vec<String>,
+    /// Which superblock this is, for people.
+    what: String,
+    /// Each kernel's answer, for people.
+    attach_text: String,
+}
 
-    fn count(&self, severity: Severity) -> usize {
-        self.findings()
-            .filter(|finding| finding.rule.severity == severity)
-            .count()
+/// One finding.
+#[derive(Serialize)]
+struct FindingView {
+    id: &'static str,
+    #[serde(serialize_with = "word")]
+    severity: Severity,
+    level: Option<usize>,
+    md_offset: u64,
+    /// The row of the kernel's attach checks.
+    row: Option<u8>,
+    title: &'static str,
+    /// The place in the image; nothing where it has no one place.
+    offset: Option<u64>,
+    length: Option<u64>,
+    found: String,
+    meaning: String,
+    remedy: String,
+    /// Each kernel's answer for this finding alone; nothing where none asks.
+    attach: Option<Codes>,
+    /// The same, for people.
+    attach_text: Option<String>,
+    /// Which of `levels` it is about.
+    #[serde(skip)]
+    of: usize,
+}
+
+/// Each kernel's number; 0 where it has no objection.
+struct Codes(Attach);
+
+impl Serialize for Codes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let number = |kernel| self.0.of(kernel).map_or(0, Code::number);
+        serializer.collect_map(Kernel::ALL.into_iter().map(|kernel| (kernel.name(), number(kernel))))
+    }
+}
+
+impl CheckView {
+    pub(crate) fn of(opened: &Opened, image: &ImageArgs, searched: Searched, judged: &[Judged<'_>]) -> Self {
+        let findings: Vec<FindingView> = judged
+            .iter()
+            .enumerate()
+            .flat_map(|(of, judged)| {
+                let view = move |finding| FindingView::of(opened, judged, finding, of);
+                judged.findings.iter().map(view)
+            })
+            .collect();
+        let count = |severity| findings.iter().filter(|one| one.severity == severity).count();
+        Self {
+            image: image.image.to_string_lossy().into_owned(),
+            image_bytes: opened.known_size().map(Bytes::get),
+            levels: judged.iter().map(|one| JudgedView::of(opened, one)).collect(),
+            errors: count(Severity::Error),
+            warnings: count(Severity::Warning),
+            notes: count(Severity::Note),
+            findings,
+            searched: view::searched(searched),
+            dump: opened.dump(),
+        }
+    }
+}
+
+impl JudgedView {
+    fn of(opened: &Opened, judged: &Judged<'_>) -> Self {
+        let superblock = judged.candidate.superblock;
+        Self {
+            level: judged.number,
+            role: role(judged),
+            format: superblock.format(),
+            index: judged.candidate.index,
+            state: superblock.al_state(),
+            md_offset: opened.image_pos(judged.candidate.at).get(),
+            judged_on_bytes: judged.candidate.device.get(),
+            attach: Codes(judged.attach),
+            drbdmeta: judged.drbdmeta.map(|misfit| misfit.to_string()),
+            not_looked_at: judged.not_looked.clone(),
+            what: what(judged),
+            attach_text: answers(superblock.format(), judged.attach),
+        }
+    }
+}
+
+impl FindingView {
+    fn of(opened: &Opened, judged: &Judged<'_>, finding: &Finding, of: usize) -> Self {
+        let (rule, place) = (finding.rule, finding.place.as_ref());
+        let format = judged.candidate.superblock.format();
+        Self {
+            id: rule.id,
+            severity: rule.severity,
+            level: judged.number,
+            md_offset: opened.image_pos(judged.candidate.at).get(),
+            row: rule.row,
+            title: rule.title,
+            offset: place.map(|place| opened.image_pos(place.start).get()),
+            length: place.map(|place| range_len(place).get()),
+            found: finding.found.clone(),
+            meaning: finding.meaning.clone(),
+            remedy: finding.remedy.clone(),
+            attach: finding.attach.map(Codes),
+            attach_text: finding.attach.map(|attach| attach.words(format)),
+            of,
+        }
     }
 }
 
 /// `level 1, inner`, or what there is to say of one that is no level.
-fn title(judged: &Judged<'_>) -> String {
+fn what(judged: &Judged<'_>) -> String {
     match (judged.number, judged.level) {
         (Some(number), Some(level)) => format!("level {number}, {}", level.role),
         (None, Some(_)) if judged.trace.is_some() => "not seen by DRBD".to_owned(),
@@ -47,67 +177,56 @@ fn title(judged: &Judged<'_>) -> String {
     }
 }
 
-/// Prints everything for people.
-pub(crate) fn text(report: &Report<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
-    match report.opened.dump() {
-        Some(dump) => writeln!(out, "{}  {}", report.image.image.display(), dump.words())?,
-        None => writeln!(
-            out,
-            "{}  {}",
-            report.image.image.display(),
-            bytes_and_decimal(report.opened.image_size())
-        )?,
+/// The role of a level; of what is none, what it is instead.
+fn role(judged: &Judged<'_>) -> String {
+    match (judged.trace, judged.level) {
+        (Some(trace), _) => trace.word().to_owned(),
+        (None, Some(level)) => level.role.to_string(),
+        (None, None) => "damaged".to_owned(),
     }
-    for judged in report.judged {
-        let format = judged.candidate.superblock.format();
-        writeln!(
-            out,
-            "\n{} ({format}, {}, superblock at {})",
-            title(judged),
-            judged.candidate.index,
-            report.opened.image_pos(judged.candidate.at)
-        )?;
-        writeln!(out, "  attach: {}", answers(format, judged.attach))?;
-        if let Some(misfit) = judged.drbdmeta {
+}
+
+/// Prints everything for people.
+pub(crate) fn text(view: &CheckView, out: &mut dyn Write) -> io::Result<()> {
+    title(&view.image, view.image_bytes, view.dump, out)?;
+    for (of, level) in view.levels.iter().enumerate() {
+        let JudgedView { what, format, index, md_offset, .. } = level;
+        writeln!(out, "\n{what} ({format}, {index}, superblock at byte {md_offset})")?;
+        writeln!(out, "  attach: {}", level.attach_text)?;
+        if let Some(misfit) = &level.drbdmeta {
             writeln!(out, "  drbdmeta: would refuse: {misfit}")?;
         }
-        for finding in &judged.findings {
-            self::finding(report, judged, finding, out)?;
+        for one in view.findings.iter().filter(|one| one.of == of) {
+            finding(one, out)?;
         }
-        for what in &judged.not_looked {
+        for what in &level.not_looked_at {
             writeln!(out, "  not looked at: {what}")?;
         }
     }
-    if !report.judged.is_empty() {
-        writeln!(out, "\n{}", summary(report))?;
+    if !view.levels.is_empty() {
+        writeln!(out, "\n{}", summary(view))?;
     }
     Ok(())
 }
 
-fn finding(
-    report: &Report<'_>,
-    judged: &Judged<'_>,
-    finding: &Finding,
-    out: &mut dyn Write,
-) -> std::io::Result<()> {
-    let rule = finding.rule;
-    writeln!(out, "\n  {} {}: {}", rule.severity, rule.id, rule.title)?;
+fn finding(view: &FindingView, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "\n  {} {}: {}", view.severity, view.id, view.title)?;
     let mut line = |label: &str, text: &str| wrapped(&format!("    {label:8} "), text, out);
-    if let Some(place) = &finding.place {
-        line("where:", &self::place(report, place))?;
+    if let Some((offset, length)) = view.offset.zip(view.length) {
+        let length = if length == 0 { String::new() } else { format!(", {length} bytes") };
+        line("where:", &format!("byte {offset}{length}"))?;
     }
-    line("found:", &finding.found)?;
-    if let Some(attach) = finding.attach {
-        let words = attach.words(judged.candidate.superblock.format());
-        let row = rule.row.map(|row| format!("row {row}: "));
+    line("found:", &view.found)?;
+    if let Some(words) = &view.attach_text {
+        let row = view.row.map(|row| format!("row {row}: "));
         line("attach:", &format!("{}{words}", row.unwrap_or_default()))?;
     }
-    line("meaning:", &finding.meaning)?;
-    line("do:", &finding.remedy)
+    line("meaning:", &view.meaning)?;
+    line("do:", &view.remedy)
 }
 
 /// Prints words behind a label, further lines indented as far as the first.
-fn wrapped(label: &str, text: &str, out: &mut dyn Write) -> std::io::Result<()> {
+fn wrapped(label: &str, text: &str, out: &mut dyn Write) -> io::Result<()> {
     let mut line = label.trim_end().to_owned();
     let indent = label.chars().count();
     let mut words = 0_u32;
@@ -127,18 +246,6 @@ fn wrapped(label: &str, text: &str, out: &mut dyn Write) -> std::io::Result<()> 
         words = words.saturating_add(1);
     }
     writeln!(out, "{}", line.trim_end())
-}
-
-fn place(report: &Report<'_>, place: &Range<DevPos>) -> String {
-    let at = report.opened.image_pos(place.start);
-    match len(place) {
-        0 => format!("{at}"),
-        len => format!("{at}, {len} bytes"),
-    }
-}
-
-fn len(place: &Range<DevPos>) -> u64 {
-    place.end.bytes_since(place.start).map_or(0, Bytes::get)
 }
 
 /// `drbd 8.4: 119 ERR_MD_INVALID; drbd 9.0, 9.2, 9.3: accepted`.
@@ -175,111 +282,20 @@ fn grouped(attach: Attach, kernels: impl Iterator<Item = Kernel>) -> String {
         .join("; ")
 }
 
-fn summary(report: &Report<'_>) -> String {
-    let counted = [Severity::Error, Severity::Warning, Severity::Note]
-        .map(|severity| (report.count(severity), severity));
+fn summary(view: &CheckView) -> String {
+    let counted = [(view.errors, "error"), (view.warnings, "warning"), (view.notes, "note")];
+    let counted = counted.into_iter().filter(|(count, _)| *count > 0);
     let told: Vec<String> = counted
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, severity)| format!("{count} {severity}{}", if count == 1 { "" } else { "s" }))
+        .map(|(count, what)| format!("{count} {what}{}", if count == 1 { "" } else { "s" }))
         .collect();
     let what = if told.is_empty() {
         "no findings".to_owned()
     } else {
         told.join(", ")
     };
-    let looked = match report.located.searched {
-        Searched::Everything => "",
-        Searched::Expected | Searched::Tail(_) => {
-            "; stale copies elsewhere were not looked for (--scan full does)"
-        }
+    let looked = match view.searched {
+        "everything" => "",
+        _ => "; stale copies elsewhere were not looked for (--scan full does)",
     };
     format!("{what}{looked}")
-}
-
-/// Prints one document; docs/json.md has its fields.
-pub(crate) fn json(report: &Report<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
-    let levels: Vec<Value> = report
-        .judged
-        .iter()
-        .map(|judged| level(report, judged))
-        .collect();
-    let findings: Vec<Value> = report
-        .judged
-        .iter()
-        .flat_map(|judged| {
-            let one = |finding| self::one(report, judged, finding);
-            judged.findings.iter().map(one)
-        })
-        .collect();
-    let mut document = json!({
-        "image": report.image.image.to_string_lossy(),
-        "image_bytes": report.opened.known_size().map(Bytes::get),
-        "levels": levels,
-        "findings": findings,
-        "errors": report.count(Severity::Error),
-        "warnings": report.count(Severity::Warning),
-        "notes": report.count(Severity::Note),
-        "searched": match report.located.searched {
-            Searched::Expected => "expected",
-            Searched::Tail(_) => "tail",
-            Searched::Everything => "everything",
-        },
-    });
-    report.opened.note_dump(&mut document);
-    Ok(document::print(out, document)?)
-}
-
-fn level(report: &Report<'_>, judged: &Judged<'_>) -> Value {
-    let superblock = judged.candidate.superblock;
-    json!({
-        "level": judged.number,
-        "role": role(judged),
-        "format": superblock.format().to_string(),
-        "index": judged.candidate.index.to_string(),
-        "state": superblock.al_state().to_string(),
-        "md_offset": report.opened.image_pos(judged.candidate.at).get(),
-        "judged_on_bytes": judged.candidate.device.get(),
-        "attach": codes(judged.attach),
-        "drbdmeta": judged.drbdmeta.map(|misfit| misfit.to_string()),
-        "not_looked_at": judged.not_looked,
-    })
-}
-
-/// The role of a level; of what is none, what it is instead.
-fn role(judged: &Judged<'_>) -> String {
-    match (judged.trace, judged.level) {
-        (Some(trace), _) => trace.word().to_owned(),
-        (None, Some(level)) => level.role.to_string(),
-        (None, None) => "damaged".to_owned(),
-    }
-}
-
-fn one(report: &Report<'_>, judged: &Judged<'_>, finding: &Finding) -> Value {
-    let place = finding.place.as_ref();
-    json!({
-        "id": finding.rule.id,
-        "severity": finding.rule.severity.to_string(),
-        "level": judged.number,
-        "md_offset": report.opened.image_pos(judged.candidate.at).get(),
-        "row": finding.rule.row,
-        "title": finding.rule.title,
-        "offset": place.map(|place| report.opened.image_pos(place.start).get()),
-        "length": place.map(len),
-        "found": finding.found,
-        "meaning": finding.meaning,
-        "remedy": finding.remedy,
-        "attach": finding.attach.map(codes),
-    })
-}
-
-/// Each kernel's number; 0 where it has no objection.
-fn codes(attach: Attach) -> Value {
-    let codes = Kernel::ALL.into_iter().map(|kernel| {
-        let number = attach
-            .of(kernel)
-            .map_or(0, crate::verdict::check::Code::number);
-        (kernel.name().to_owned(), Value::from(number))
-    });
-    Value::Object(codes.collect::<Map<_, _>>())
 }

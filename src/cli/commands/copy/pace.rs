@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde::Serialize;
 
 use crate::cli::commands::copy::args::CopyArgs;
 use crate::cli::output::progress::Progress;
@@ -12,6 +12,21 @@ use crate::units::Bytes;
 
 /// How often a script is told.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// A line of progress.
+#[derive(Serialize)]
+struct PaceView {
+    progress: Passed,
+}
+
+#[derive(Serialize)]
+struct Passed {
+    bytes: u64,
+    total_bytes: u64,
+    bytes_per_second: Option<u64>,
+    /// Nothing where nothing moved yet.
+    seconds_left: Option<u64>,
+}
 
 /// How far a copy is, and when that was.
 pub(crate) struct Pace {
@@ -63,7 +78,9 @@ impl Pace {
         if self.json && self.told.elapsed() >= EVERY {
             self.told = Instant::now();
             // That nobody reads it is no reason to stop.
-            let _ = writeln!(stderr, "{}", self.line());
+            if let Ok(line) = serde_json::to_string(&self.view()) {
+                let _ = writeln!(stderr, "{line}");
+            }
         }
     }
 
@@ -80,7 +97,7 @@ impl Pace {
         }
     }
 
-    fn line(&self) -> serde_json::Value {
+    fn view(&self) -> PaceView {
         let millis = self.started.elapsed().as_millis().max(1);
         let rate = u128::from(self.passed.get())
             .saturating_mul(1000)
@@ -88,11 +105,12 @@ impl Pace {
             .unwrap_or(0);
         let left = self.total.saturating_sub(self.passed);
         let seconds = u128::from(left.get()).checked_div(rate);
-        json!({ "progress": {
-            "bytes": self.passed.get(),
-            "total_bytes": self.total.get(),
-            "bytes_per_second": u64::try_from(rate).ok(),
-            "seconds_left": seconds.and_then(|seconds| u64::try_from(seconds).ok()),
-        } })
+        let progress = Passed {
+            bytes: self.passed.get(),
+            total_bytes: self.total.get(),
+            bytes_per_second: u64::try_from(rate).ok(),
+            seconds_left: seconds.and_then(|seconds| u64::try_from(seconds).ok()),
+        };
+        PaceView { progress }
     }
 }

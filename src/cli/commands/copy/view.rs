@@ -1,13 +1,15 @@
 //! What was copied, as text and as JSON.
 
-use serde_json::{Value, json};
+use std::io::{self, Write};
 
-use crate::cli::Streams;
+use serde::Serialize;
+
 use crate::cli::commands::copy::args::CopyArgs;
-use crate::cli::commands::copy::is_stream;
 use crate::cli::output::amounts::{binary, bytes_and_decimal};
+use crate::cli::output::document;
+use crate::cli::output::view::Shown;
 use crate::format::superblock::Uuid;
-use crate::truck::stream::{Contents, Header, Totals};
+use crate::truck::stream::{Header, Totals};
 use crate::units::{Bytes, DevPos};
 
 /// A copy that is complete.
@@ -24,74 +26,100 @@ pub(crate) struct Report<'a> {
     pub(crate) next: Vec<String>,
 }
 
+/// What was copied. docs/json.md documents the fields, which are only ever added to.
+#[derive(Serialize)]
+pub(crate) struct CopyView {
+    source: String,
+    target: String,
+    contents: &'static str,
+    level: u32,
+    format: String,
+    current_uuid: Option<Shown<Uuid>>,
+    device_uuid: Option<Shown<Uuid>>,
+    /// The size of the copy: where the level ends.
+    bytes: u64,
+    /// Where this run began to copy: not 0 after `--resume`.
+    began_at: u64,
+    data_bytes: u64,
+    zero_bytes: u64,
+    /// Nothing for a stream.
+    target_bytes: Option<u64>,
+    /// What comes next, for people.
+    next: Vec<String>,
+    /// Where this run began to read: what comes before `began_at` is read for the checksums only.
+    read_from: u64,
+}
+
 impl Report<'_> {
-    pub(crate) fn print(&self, out: &mut Streams<'_>) -> std::io::Result<()> {
-        if self.args.json {
-            writeln!(out.stdout, "{:#}", self.json())
+    pub(crate) fn view(self) -> CopyView {
+        let (args, header) = (self.args, self.header);
+        let uuid = |uuid: u64| (uuid != 0).then_some(Shown(Uuid(uuid)));
+        CopyView {
+            source: args.image.image.to_string_lossy().into_owned(),
+            target: args.target.to_string_lossy().into_owned(),
+            contents: header.contents.word(),
+            level: header.level,
+            format: format!("v{:02}", header.format),
+            current_uuid: uuid(header.current_uuid),
+            device_uuid: uuid(header.device_uuid),
+            bytes: header.size.get(),
+            began_at: self.first.get(),
+            data_bytes: self.totals.data.get(),
+            zero_bytes: self.totals.zeros.get(),
+            target_bytes: self.target_size.map(Bytes::get),
+            next: self.next,
+            read_from: self.from.get(),
+        }
+    }
+}
+
+impl CopyView {
+    /// Prints it as it was asked for.
+    pub(crate) fn print(&self, json: bool, out: &mut dyn Write) -> io::Result<()> {
+        if json {
+            document::print(out, self)
         } else {
-            writeln!(out.stdout, "{}", self.text())
+            writeln!(out, "{}", self.text())
         }
     }
 
     pub(crate) fn text(&self) -> String {
-        let done = if self.target_size.is_some() {
+        let done = if self.target_bytes.is_some() {
             "copied, and on disk"
         } else {
             "sent; the other end says what arrived"
         };
-        let what = match self.header.contents {
-            Contents::Level => "with its metadata",
-            Contents::Data => "its data only",
-            Contents::Ranges => "some ranges of it",
-            Contents::Changed => "what was written since, and its metadata",
+        let what = match self.contents {
+            "level" => "with its metadata",
+            "data" => "its data only",
+            "ranges" => "some ranges of it",
+            _ => "what was written since, and its metadata",
         };
-        let again = if self.first == DevPos::START {
-            String::new()
-        } else if self.from < self.first {
-            format!(", resumed at {}; what came before was read again for the checksums only", self.first)
+        let resumed = match self.began_at {
+            0 => String::new(),
+            at => format!(", resumed at byte {at}"),
+        };
+        let again = if self.read_from < self.began_at {
+            "; what came before was read again for the checksums only"
         } else {
-            format!(", resumed at {}", self.first)
+            ""
+        };
+        let source = match self.source.as_str() {
+            "-" => "a stream",
+            source => source,
         };
         let mut text = format!(
-            "{}: level {} of {}, {what}: {}{again}\n    {} of data, {} of zeros: {done}",
-            self.args.target.display(),
-            self.header.level,
-            self.source(),
-            bytes_and_decimal(self.header.size),
-            binary(self.totals.data),
-            binary(self.totals.zeros),
+            "{}: level {} of {source}, {what}: {}{resumed}{again}\n    {} of data, {} of zeros: {done}",
+            self.target,
+            self.level,
+            bytes_and_decimal(Bytes::new(self.bytes)),
+            binary(Bytes::new(self.data_bytes)),
+            binary(Bytes::new(self.zero_bytes)),
         );
         for (number, step) in self.next.iter().enumerate() {
             text.push_str(if number == 0 { "\nnext: " } else { "\n" });
             text.push_str(step);
         }
         text
-    }
-
-    fn source(&self) -> String {
-        let path = &self.args.image.image;
-        if is_stream(path) {
-            return "a stream".to_owned();
-        }
-        path.display().to_string()
-    }
-
-    pub(crate) fn json(&self) -> Value {
-        let uuid = |uuid: u64| (uuid != 0).then(|| Uuid(uuid).to_string());
-        json!({
-            "source": self.args.image.image.to_string_lossy(),
-            "target": self.args.target.to_string_lossy(),
-            "contents": self.header.contents.word(),
-            "level": self.header.level,
-            "format": format!("v{:02}", self.header.format),
-            "current_uuid": uuid(self.header.current_uuid),
-            "device_uuid": uuid(self.header.device_uuid),
-            "bytes": self.header.size.get(),
-            "began_at": self.first.get(),
-            "data_bytes": self.totals.data.get(),
-            "zero_bytes": self.totals.zeros.get(),
-            "target_bytes": self.target_size.map(Bytes::get),
-            "next": self.next,
-        })
     }
 }

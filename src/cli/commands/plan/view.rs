@@ -10,12 +10,11 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::cli::args::ImageArgs;
 use crate::cli::commands::compare::view::Comparison;
-use crate::cli::output::{document, json};
-use crate::cli::output::text::Report;
+use crate::cli::output::document;
+use crate::cli::output::view::{LevelView, Report};
 use crate::cli::session::open::Opened;
 use crate::error::UtilsVersion;
 use crate::surgery::adopt::{Site, Strategies};
@@ -53,7 +52,7 @@ pub(crate) struct PlanView {
     image_bytes: u64,
     target_bytes: u64,
     utils_version: Option<String>,
-    level: Value,
+    level: LevelView,
     needed: bool,
     /// The key of the way that loses nothing and needs least.
     recommended: Option<&'static str>,
@@ -145,7 +144,7 @@ impl Plan<'_> {
             image_bytes: self.opened.image_size().get(),
             target_bytes: self.site.size.get(),
             utils_version: self.utils.map(|version| version.to_string()),
-            level: json::level(&report, self.number(), self.level)?,
+            level: LevelView::of(&report, self.number(), self.level)?,
             needed,
             recommended: recommended.map(|(key, _)| key),
             recommended_command: recommended.and_then(|(_, way)| way.one_command()),
@@ -202,7 +201,7 @@ impl PlanView {
 
     /// Prints one document.
     pub(crate) fn json(&self, out: &mut dyn Write) -> anyhow::Result<()> {
-        Ok(document::print(out, serde_json::to_value(self)?)?)
+        Ok(document::print(out, self)?)
     }
 
     /// Prints text.

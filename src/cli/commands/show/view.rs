@@ -1,57 +1,107 @@
-//! What show prints: one level after the other, as text for people and as JSON for programs.
+//! What show prints: one view, as text for people and as JSON for programs. docs/json.md documents its fields, which are only ever added to.
 
-mod json;
+mod generation;
 mod raw;
 mod sections;
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::ops::RangeInclusive;
 
+use serde::Serialize;
+
 use crate::cli::commands::show::args::Rate;
-use crate::cli::output::document;
-use crate::cli::output::text::Report;
+use crate::cli::commands::show::view::generation::{FlagsView, GenerationView, primary};
+use crate::cli::commands::show::view::raw::SuperblockView;
+use crate::cli::output::view::{LevelView, PartView, Report, ResidentView, word};
+use crate::cli::session::open::Places;
 use crate::error::{Error, Refused, Result};
 use crate::format::bitmap::out_of_sync;
-use crate::format::metadata::{Day0, Generation, GenerationV09, Header};
+use crate::format::metadata::{Generation, Header};
 use crate::survey::locate::Level;
-use crate::units::{Bytes, Sectors};
+use crate::units::{Bytes, Sectors, range_len};
 use crate::verdict::check::{CheckOptions, Finding, Judged, Severity, check, left_by_a_peer};
-use crate::verdict::handshake::{Disk, Family};
+use crate::verdict::handshake::{Disk, Family, at_attach};
 
-/// Some levels, with all that is known of them.
-pub(crate) struct Show<'a> {
-    report: &'a Report<'a>,
-    levels: Vec<Facts<'a>>,
-    rate: Rate,
+/// The whole answer.
+#[derive(Serialize)]
+pub(crate) struct ShowView {
+    image: String,
+    /// Nothing for a dump.
+    image_bytes: Option<u64>,
+    /// What a resync is estimated with.
+    rate_bytes_per_second: u64,
+    /// The levels shown.
+    levels: Vec<ShownLevel>,
+    /// Who lives on the disk, held against all levels.
+    occupants: Vec<ResidentView>,
+    /// What the places of a dump are worth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dump: Option<Places>,
+    /// The part that was looked at; nothing where that is the whole image.
+    looked_at: Option<PartView>,
 }
 
-/// One level, and what had to be counted.
-struct Facts<'a> {
-    number: usize,
-    level: &'a Level,
-    header: Header,
-    /// What `check` finds.
-    judged: Option<Judged<'a>>,
-    /// Each slot; `None` where the bitmap means nothing.
-    slots: Option<Vec<Slot>>,
+/// One level, with all that is known of it.
+#[derive(Serialize)]
+struct ShownLevel {
+    #[serde(flatten)]
+    level: LevelView,
+    al_bytes: u64,
+    al_stripes: u32,
+    al_stripe_size_4k: u32,
+    al_nr_extents: u32,
+    /// The area of all slots.
+    bm_bytes: u64,
+    max_peers: u32,
+    bytes_per_bit: u32,
+    #[serde(flatten)]
+    flags: FlagsView,
+    /// What a kernel gives the disk at attach.
+    #[serde(serialize_with = "word")]
+    disk_state: Disk,
+    at_attach: Vec<AtAttach>,
+    /// The current UUID names no data yet.
+    just_created: Option<bool>,
+    /// The node was Primary when the current UUID was set.
+    current_uuid_primary: Option<bool>,
+    #[serde(flatten)]
+    generation: GenerationView,
+    /// Each slot of the bitmap; nothing where that means nothing.
+    slots: Option<Vec<SlotView>>,
+    superblock: SuperblockView,
+    /// What the disk state means, for people.
+    disk_state_text: &'static str,
+    /// Where all of the metadata begins.
+    metadata_offset: u64,
+    metadata_bytes: u64,
+}
+
+/// What attaching will meet.
+#[derive(Serialize)]
+struct AtAttach {
+    kind: &'static str,
+    /// For people.
+    text: String,
+    /// What each kernel answers, for people; nothing where none refuses.
+    attach_text: Option<String>,
 }
 
 /// One slot's fill.
-struct Slot {
-    number: u64,
-    /// The peers it is of, by node id; before v09 the only one has none.
-    nodes: Vec<usize>,
-    bits: u64,
-    bytes: Bytes,
+#[derive(Serialize)]
+struct SlotView {
+    slot: u64,
+    /// The peers it is of; before v09 the only one has no node id.
+    node_ids: Vec<usize>,
+    bits_set: u64,
+    out_of_sync_bytes: u64,
+    resync_seconds: u64,
+    /// A peer that was forgotten left bits here.
+    left_by_peer: bool,
 }
 
-impl<'a> Show<'a> {
+impl ShowView {
     /// Reads all that is to be shown, whole bitmaps too.
-    pub(crate) fn of(
-        report: &'a Report<'a>,
-        chosen: RangeInclusive<usize>,
-        rate: Rate,
-    ) -> Result<Self> {
+    pub(crate) fn of(report: &Report<'_>, chosen: &RangeInclusive<usize>, rate: Rate) -> Result<Self> {
         let options = CheckOptions {
             of_dump: report.opened.dump().is_some(),
             ..CheckOptions::default()
@@ -61,95 +111,104 @@ impl<'a> Show<'a> {
             Err(Error::Refused(Refused::ActivityLogChanged { .. })) => Vec::new(),
             judged => judged?,
         };
-        let judged = |number: usize| judged.iter().find(|one| one.number == Some(number)).cloned();
-        let levels = report
-            .numbered()
-            .filter(|(number, _)| chosen.contains(number))
-            .map(|(number, level)| {
-                let header = Header::of(&level.superblock);
-                let slots = slots(report, level, &header)?;
-                Ok(Facts {
-                    number,
-                    level,
-                    header,
-                    judged: judged(number),
-                    slots,
-                })
-            })
-            .collect::<Result<_>>()?;
+        let shown = |(number, level)| {
+            let judged = judged.iter().find(|one| one.number == Some(number));
+            ShownLevel::of(report, number, level, judged, rate)
+        };
+        let levels = report.numbered().filter(|(number, _)| chosen.contains(number));
         Ok(Self {
-            report,
-            levels,
-            rate,
+            image: report.image.image.to_string_lossy().into_owned(),
+            image_bytes: report.opened.known_size().map(Bytes::get),
+            rate_bytes_per_second: rate.0.get(),
+            levels: levels.map(shown).collect::<Result<_>>()?,
+            occupants: report.occupants()?,
+            dump: report.opened.dump(),
+            looked_at: PartView::of(report),
         })
     }
 
     /// Prints text.
-    pub(crate) fn print(&self, out: &mut dyn Write) -> anyhow::Result<()> {
-        self.report.title(out)?;
-        for facts in &self.levels {
-            writeln!(out)?;
-            sections::print(self, facts, out)?;
-        }
-        sections::occupants(self.report, out)?;
-        Ok(())
-    }
-
-    /// Prints one document.
-    pub(crate) fn json(&self, out: &mut dyn Write) -> anyhow::Result<()> {
-        let document = json::document(self)?;
-        Ok(document::print(out, document)?)
+    pub(crate) fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        sections::print(self, out)
     }
 }
 
-impl Facts<'_> {
-    /// v09's generation.
-    fn v09(&self) -> Option<&GenerationV09> {
-        match &self.header.generation {
-            Generation::V09(generation) => Some(generation),
-            _ => None,
+impl ShownLevel {
+    fn of(
+        report: &Report<'_>,
+        number: usize,
+        level: &Level,
+        judged: Option<&Judged<'_>>,
+        rate: Rate,
+    ) -> Result<Self> {
+        let (superblock, layout) = (&level.superblock, &level.layout);
+        let header = Header::of(superblock);
+        let slots = slots(report, level, &header, rate)?;
+        let mut view = LevelView::of(report, number, level)?;
+        if let Some(slots) = &slots {
+            let before_v09 = !matches!(header.generation, Generation::V09(_));
+            let peers = slots.iter().filter(|slot| before_v09 || !slot.node_ids.is_empty());
+            // Here nothing is left out for being large.
+            view.out_of_sync_bytes = peers.map(|slot| slot.out_of_sync_bytes).max();
         }
-    }
-
-    /// The state that a kernel gives the disk at attach.
-    fn disk(&self) -> Disk {
-        Disk::at_attach(&self.header, Family::of(self.header.format()))
-    }
-
-    /// Everything for which a kernel that reads the format would refuse to attach, or not find it, other than an unclean log.
-    fn refusals(&self) -> impl Iterator<Item = &Finding> {
-        let findings = self.judged.iter().flat_map(|judged| &judged.findings);
-        findings.filter(|finding| {
-            let refused = finding.attach.is_some_and(|attach| attach.refuses());
-            let log = ["al-unusable", "al-incomplete"].contains(&finding.rule.id);
-            finding.rule.severity == Severity::Error && (refused || log)
+        let flags = superblock.flags();
+        let disk = Disk::at_attach(&header, Family::of(header.format()));
+        let refusals = judged.into_iter().flat_map(refusals);
+        let notes = at_attach(&header);
+        let notes = notes.iter().map(|note| AtAttach {
+            kind: note.word(),
+            text: note.to_string(),
+            attach_text: None,
+        });
+        Ok(Self {
+            level: view,
+            al_bytes: range_len(&layout.al).get(),
+            al_stripes: layout.geometry.al.stripes,
+            al_stripe_size_4k: layout.geometry.al.stripe_size_4k,
+            al_nr_extents: superblock.al_nr_extents(),
+            bm_bytes: range_len(&layout.bm).get(),
+            max_peers: layout.geometry.max_peers,
+            bytes_per_bit: layout.geometry.bytes_per_bit,
+            flags: FlagsView::of(flags.to_string(), flags.named(superblock.format())),
+            disk_state: disk,
+            at_attach: refusals.chain(notes).collect(),
+            just_created: superblock.current_uuid().map(|uuid| !uuid.names_a_generation()),
+            current_uuid_primary: superblock.current_uuid().map(primary),
+            generation: GenerationView::of(&header),
+            slots,
+            superblock: SuperblockView::of(superblock),
+            disk_state_text: disk.meaning(&header),
+            metadata_offset: report.image_pos(layout.whole.start).get(),
+            metadata_bytes: range_len(&layout.whole).get(),
         })
     }
+}
 
-    /// Why a kernel would refuse, as `check` has it.
-    fn refusal(&self, finding: &Finding) -> String {
-        let words = finding.attach.map_or_else(
+/// Everything for which a kernel that reads the format would refuse to attach, or not find it, other than an unclean log: as `check` has it.
+fn refusals(judged: &Judged<'_>) -> impl Iterator<Item = AtAttach> {
+    let format = judged.candidate.superblock.format();
+    let refuses = |finding: &&Finding| {
+        let refused = finding.attach.is_some_and(|attach| attach.refuses());
+        let log = ["al-unusable", "al-incomplete"].contains(&finding.rule.id);
+        finding.rule.severity == Severity::Error && (refused || log)
+    };
+    judged.findings.iter().filter(refuses).map(move |finding| AtAttach {
+        kind: finding.rule.id,
+        text: finding.found.clone(),
+        attach_text: Some(finding.attach.map_or_else(
             || "apply-al, and with it `drbdadm up`, stops".to_owned(),
-            |attach| attach.words(self.level.superblock.format()),
-        );
-        format!("{words}: {} ({})", finding.found, finding.rule.id)
-    }
-
-    /// The slots that a forgotten peer left.
-    fn left(&self) -> Vec<u64> {
-        let slots = self.slots.as_deref().unwrap_or_default();
-        let counted: Vec<u64> = slots.iter().map(|slot| slot.bits).collect();
-        left_by_a_peer(&self.level.superblock, &counted)
-    }
-
-    /// v09's free slot.
-    fn day0(&self) -> Option<Day0> {
-        Some(self.v09()?.day0(self.header.geometry.max_peers))
-    }
+            |attach| attach.words(format),
+        )),
+    })
 }
 
 /// Counts what is set in each slot.
-fn slots(report: &Report<'_>, level: &Level, header: &Header) -> Result<Option<Vec<Slot>>> {
+fn slots(
+    report: &Report<'_>,
+    level: &Level,
+    header: &Header,
+    rate: Rate,
+) -> Result<Option<Vec<SlotView>>> {
     let la_size = level.superblock.la_size();
     if la_size == Sectors::ZERO || report.is_elsewhere(level) {
         return Ok(None);
@@ -158,6 +217,7 @@ fn slots(report: &Report<'_>, level: &Level, header: &Header) -> Result<Option<V
     let geometry = level.layout.geometry;
     let bits = geometry.bits(size).unwrap_or(0);
     let counted = level.bitmap(report.window()).count_slots(bits)?;
+    let left = left_by_a_peer(&level.superblock, &counted);
     let nodes = |slot: u64| match &header.generation {
         Generation::V09(generation) => (0..)
             .zip(&generation.peers)
@@ -166,13 +226,16 @@ fn slots(report: &Report<'_>, level: &Level, header: &Header) -> Result<Option<V
             .collect(),
         _ => Vec::new(),
     };
-    let slot = |(number, bits): (u64, u64)| {
+    let slot = |(slot, bits): (u64, u64)| {
         let marked = out_of_sync(bits, geometry.bytes_per_bit, size);
-        Slot {
-            number,
-            nodes: nodes(number),
-            bits,
-            bytes: marked.to_bytes().unwrap_or(Bytes::ZERO),
+        let marked = marked.to_bytes().unwrap_or(Bytes::ZERO);
+        SlotView {
+            slot,
+            node_ids: nodes(slot),
+            bits_set: bits,
+            out_of_sync_bytes: marked.get(),
+            resync_seconds: rate.seconds(marked),
+            left_by_peer: left.contains(&slot),
         }
     };
     Ok(Some((0..).zip(counted).map(slot).collect()))

@@ -5,18 +5,45 @@ use std::ops::Range;
 use std::path::Path;
 
 use anyhow::Context;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::cli::Streams;
 use crate::cli::commands::sum::Summed;
 use crate::cli::commands::sum::args::SumArgs;
 use crate::cli::commands::sum::list::List;
 use crate::cli::outcome::Outcome;
+use crate::cli::output::document;
 use crate::error::Error;
 use crate::image::open_source;
 use crate::truck::TruckRefusal;
 use crate::truck::sums::ChunkSum;
 use crate::units::{Bytes, DevPos, range_len};
+
+/// The whole answer.
+#[derive(Serialize)]
+struct CheckView {
+    image: String,
+    /// Of the list.
+    bytes: u64,
+    good_chunks: u64,
+    bad_chunks: u64,
+    bad_bytes: u64,
+    /// Behind the image's end.
+    missing_bytes: u64,
+    list_complete: bool,
+    /// The chunks that are not as listed, in a document; as text each is printed when it is found.
+    ranges: Vec<RangeView>,
+}
+
+/// A chunk that is not as listed.
+#[derive(Serialize)]
+struct RangeView {
+    start: u64,
+    length: u64,
+    /// The same, under the names that ranges have everywhere.
+    offset: u64,
+    bytes: u64,
+}
 
 pub(crate) fn run(
     args: &SumArgs,
@@ -55,34 +82,32 @@ pub(crate) fn run(
         list.advance().with_context(name)?;
     }
     let missing = size.saturating_sub(summed.size.min(size));
-    if let Some(ranges) = &bad.ranges {
-        let answer = json!({
-            "image": args.image.image.to_string_lossy(),
-            "bytes": size.get(),
-            "good_chunks": good,
-            "bad_chunks": bad.count,
-            "bad_bytes": bad.bytes.get(),
-            "missing_bytes": missing.get(),
-            "list_complete": list.complete,
-            "ranges": ranges.iter().map(|range| json!({
-                "start": range.start.get(), "length": range_len(range).get(),
-            })).collect::<Vec<_>>(),
-        });
-        writeln!(bad.out, "{answer:#}")?;
+    let view = CheckView {
+        image: args.image.image.to_string_lossy().into_owned(),
+        bytes: size.get(),
+        good_chunks: good,
+        bad_chunks: bad.count,
+        bad_bytes: bad.bytes.get(),
+        missing_bytes: missing.get(),
+        list_complete: list.complete,
+        ranges: bad.ranges.unwrap_or_default(),
+    };
+    if args.json {
+        document::print(bad.out, &view)?;
     }
-    let (count, bytes) = (bad.count, bad.bytes);
     out.tell(format_args!(
-        "mdtool: {}: {good} of {} chunks are as listed; {bytes} differ or are missing",
-        args.image.image.display(),
-        good.saturating_add(count)
+        "mdtool: {}: {good} of {} chunks are as listed; {} differ or are missing",
+        view.image,
+        good.saturating_add(view.bad_chunks),
+        Bytes::new(view.bad_bytes)
     ));
-    if !list.complete {
+    if !view.list_complete {
         out.tell(format_args!(
             "mdtool: warning: {}: the list was cut off; chunks that it does not have count as bad",
             path.display()
         ));
     }
-    Ok(answer_of(count, out))
+    Ok(answer_of(view.bad_chunks, out))
 }
 
 /// All are as listed, or some are not and can be sent again.
@@ -96,7 +121,7 @@ fn answer_of(bad: u64, out: &mut Streams<'_>) -> Outcome {
 
 /// Chunks that are not as listed.
 struct Bad<'a> {
-    ranges: Option<Vec<Range<DevPos>>>,
+    ranges: Option<Vec<RangeView>>,
     bytes: Bytes,
     count: u64,
     out: &'a mut dyn std::io::Write,
@@ -108,7 +133,12 @@ impl Bad<'_> {
         self.count = self.count.saturating_add(1);
         self.bytes = self.bytes.checked_add(length).unwrap_or(self.bytes);
         match &mut self.ranges {
-            Some(ranges) => ranges.push(range.clone()),
+            Some(ranges) => ranges.push(RangeView {
+                start: range.start.get(),
+                length: length.get(),
+                offset: range.start.get(),
+                bytes: length.get(),
+            }),
             None => writeln!(self.out, "{} {}", range.start.get(), length.get())?,
         }
         Ok(())

@@ -1,11 +1,12 @@
 //! A list of checksums: JSON Lines, the first of which says what was summed, and the last that it is complete.
 
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use serde_json::json;
+use serde::Serialize;
 
+use crate::cli::output::view::{Shown, word};
 use crate::error::{Error, IoError, IoOp, Result};
 use crate::format::superblock::Uuid;
 use crate::image::NewFile;
@@ -38,6 +39,41 @@ impl Identity {
     }
 }
 
+/// The first line.
+#[derive(Serialize)]
+struct Head<'i> {
+    /// The form.
+    mdtool_sums: u32,
+    image: &'i str,
+    what: &'static str,
+    level: Option<usize>,
+    current_uuid: Option<&'i str>,
+    device_uuid: Option<&'i str>,
+    bytes: u64,
+    #[serde(serialize_with = "word")]
+    algorithm: Algorithm,
+    chunk_bytes: u64,
+}
+
+/// The line of a chunk.
+#[derive(Serialize)]
+struct Chunk<'v> {
+    start: u64,
+    length: u64,
+    /// All of it is.
+    zeros: bool,
+    /// Nothing for zeros that were not hashed.
+    value: Option<Shown<&'v Value>>,
+}
+
+/// The last line: without it, the list was cut off.
+#[derive(Serialize)]
+struct End<'v> {
+    chunks: u64,
+    /// Nothing where something was not hashed.
+    whole: Option<Shown<&'v Value>>,
+}
+
 /// The list, as it is written.
 pub(crate) struct Lines<W> {
     out: W,
@@ -52,45 +88,46 @@ impl<W: Write> Lines<W> {
         summing: Summing,
     ) -> Result<Self> {
         let mut lines = Self { out, chunks: 0 };
-        lines.line(&json!({
-            "mdtool_sums": 1,
-            "image": identity.image,
-            "what": match (identity.level, identity.data_only) {
+        lines.line(&Head {
+            mdtool_sums: 1,
+            image: &identity.image,
+            what: match (identity.level, identity.data_only) {
                 (None, _) => "image",
                 (Some(_), false) => "level",
                 (Some(_), true) => "data",
             },
-            "level": identity.level,
-            "current_uuid": identity.current_uuid,
-            "device_uuid": identity.device_uuid,
-            "bytes": size.get(),
-            "algorithm": summing.algorithm.to_string(),
-            "chunk_bytes": summing.chunk.get(),
-        }))?;
+            level: identity.level,
+            current_uuid: identity.current_uuid.as_deref(),
+            device_uuid: identity.device_uuid.as_deref(),
+            bytes: size.get(),
+            algorithm: summing.algorithm,
+            chunk_bytes: summing.chunk.get(),
+        })?;
         Ok(lines)
     }
 
-    fn line(&mut self, line: &serde_json::Value) -> Result<()> {
-        let written = writeln!(self.out, "{line}");
+    fn line(&mut self, line: &impl Serialize) -> Result<()> {
+        let written = serde_json::to_string(line).map_err(io::Error::from);
+        let written = written.and_then(|line| writeln!(self.out, "{line}"));
         Ok(written.map_err(|error| IoError::whole(IoOp::WriteOutput, error))?)
     }
 
     pub(crate) fn chunk(&mut self, sum: &ChunkSum) -> Result<()> {
         self.chunks = self.chunks.saturating_add(1);
-        self.line(&json!({
-            "start": sum.range.start.get(),
-            "length": range_len(&sum.range).get(),
-            "zeros": sum.hashed.zeros,
-            "value": sum.hashed.value.as_ref().map(ToString::to_string),
-        }))
+        self.line(&Chunk {
+            start: sum.range.start.get(),
+            length: range_len(&sum.range).get(),
+            zeros: sum.hashed.zeros,
+            value: sum.hashed.value.as_ref().map(Shown),
+        })
     }
 
     pub(crate) fn finish(&mut self, whole: Option<&Value>) -> Result<()> {
         let chunks = self.chunks;
-        self.line(&json!({
-            "chunks": chunks,
-            "whole": whole.map(ToString::to_string),
-        }))?;
+        self.line(&End {
+            chunks,
+            whole: whole.map(Shown),
+        })?;
         let flushed = self.out.flush();
         Ok(flushed.map_err(|error| IoError::whole(IoOp::WriteOutput, error))?)
     }

@@ -1,13 +1,11 @@
 //! What changed, or would, in words and as JSON.
 
 use serde::Serialize;
-use serde_json::json;
 
 use crate::cli::Streams;
-use crate::cli::commands::bitmap::change::source::Toward;
+use crate::cli::commands::bitmap::change::source::{Handshake, Toward};
 use crate::cli::commands::bitmap::node_of;
-use crate::cli::commands::import::view::regions;
-use crate::cli::output::change::{self, Metadata};
+use crate::cli::output::change::{self, ChangeView, Metadata};
 use crate::cli::output::amounts::binary;
 use crate::cli::write::{Change, Look, Written, show};
 use crate::format::bitmap::bits_to_bytes;
@@ -42,6 +40,19 @@ struct Slot {
     set_bytes: u64,
     cleared_bits: u64,
     cleared_bytes: u64,
+}
+
+/// What the document has of its own.
+#[derive(Serialize)]
+struct ChangedBits<'r> {
+    action: &'static str,
+    slots: Vec<Slot>,
+    /// What the handshake will decide; nothing without `--with`.
+    handshake: Option<&'r Handshake>,
+    /// Whether the generations change.
+    sync_source: bool,
+    /// What it means, for people.
+    notes: Vec<String>,
 }
 
 impl<'l> Report<'l> {
@@ -197,14 +208,14 @@ impl<'l> Report<'l> {
                 superblock: &self.edit.superblock,
                 layout: &self.level.layout,
             };
-            let more = json!({
-                "action": if self.edit.set { "set" } else { "clear" },
-                "slots": self.slots(),
-                "handshake": self.toward.handshake,
-                "sync_source": self.toward.header.is_some(),
-                "notes": self.meaning(),
-            });
-            change::print(out.stdout, changes, &metadata, more)?;
+            let own = ChangedBits {
+                action: if self.edit.set { "set" } else { "clear" },
+                slots: self.slots(),
+                handshake: self.toward.handshake.as_ref(),
+                sync_source: self.toward.header.is_some(),
+                notes: self.meaning(),
+            };
+            change::print(out.stdout, changes, &metadata, own)?;
             return Ok(());
         }
         if change.written == Written::Nothing {
@@ -215,7 +226,7 @@ impl<'l> Report<'l> {
         for line in self.lines() {
             writeln!(out.stdout, "{line}")?;
         }
-        regions(out.stdout, &change.summary)?;
+        ChangeView::of(change).table(out.stdout)?;
         Ok(())
     }
 

@@ -1,55 +1,64 @@
-//! One level as text: a name and what is said of it on each line, then the peers and the slots as tables.
+//! The view as text: of each level a name and what is said of it on each line, then the peers and the slots as tables.
 
 use std::io::{self, Write};
 
+use crate::cli::commands::show::view::generation::{Counters, Current, Day0View, GenerationView};
+use crate::cli::commands::show::view::raw::{SuperblockView, hex32};
+use crate::cli::commands::show::view::{AtAttach, ShowView, ShownLevel, SlotView};
 use crate::cli::output::amounts::{binary, bytes_and_decimal, duration};
-use crate::cli::commands::show::view::{Facts, Show, raw};
-use crate::cli::output::explain;
-use crate::cli::output::text::{Report, table};
+use crate::cli::output::text::{looked_at, table, title};
+use crate::cli::output::view::Shown;
 use crate::format::layout::MdIndex;
-use crate::format::metadata::{CountersV07, Day0, Generation, GenerationV08, GenerationV09};
-use crate::format::superblock::{AlState, MAGIC_84_UNCLEAN, Superblock, Uuid};
+use crate::format::superblock::{AlState, Format, MAGIC_84_UNCLEAN, Uuid};
 use crate::survey::locate::FoundBy;
-use crate::units::{Bytes, DevPos, Sectors, range_len};
-use crate::verdict::handshake::at_attach;
+use crate::units::{Bytes, Sectors};
 
 /// A name and what is said of it.
 type Line = (&'static str, String);
 
-/// Prints one level.
-pub(crate) fn print(show: &Show<'_>, facts: &Facts<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let superblock = &facts.level.superblock;
+/// Prints everything.
+pub(crate) fn print(view: &ShowView, out: &mut dyn Write) -> io::Result<()> {
+    title(&view.image, view.image_bytes, view.dump, out)?;
+    if view.dump.is_none() {
+        looked_at(view.looked_at.as_ref(), out)?;
+    }
+    for shown in &view.levels {
+        writeln!(out)?;
+        level(view, shown, out)?;
+    }
+    if !view.occupants.is_empty() {
+        writeln!(out, "\non the disk")?;
+    }
+    for one in &view.occupants {
+        writeln!(out, "  {}", one.what)?;
+    }
+    Ok(())
+}
+
+fn level(view: &ShowView, shown: &ShownLevel, out: &mut dyn Write) -> io::Result<()> {
+    let level = &shown.level;
     writeln!(
         out,
         "level {}: {} resource, {}, {}",
-        facts.number,
-        facts.level.role,
-        superblock.format(),
-        superblock.al_state()
+        level.level, level.role, level.format, level.state
     )?;
-    section(out, &places(show.report, facts))?;
-    section(out, &state(facts))?;
-    match &facts.header.generation {
-        Generation::V07(counters) => section(out, &counters_v07(*counters))?,
-        Generation::V08(generation) => section(out, &generation_v08(generation))?,
-        Generation::V09(generation) => {
-            section(out, &generation_v09(facts, generation))?;
-            peers(facts, generation, out)?;
+    section(out, &places(shown))?;
+    section(out, &state(shown))?;
+    match &shown.generation {
+        GenerationView::V07 {
+            generation_counters,
+        } => section(out, &counters_v07(generation_counters))?,
+        GenerationView::V08 {
+            bitmap_uuid,
+            history_uuids,
+            ..
+        } => section(out, &generation_v08(shown, *bitmap_uuid, history_uuids))?,
+        GenerationView::V09(generation) => {
+            section(out, &generation_v09(shown, generation))?;
+            peers(shown, generation, out)?;
         }
     }
-    slots(show, facts, out)
-}
-
-/// Who lives on the disk, and where that ends.
-pub(crate) fn occupants(report: &Report<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
-    let lines = explain::occupants(&report.located.levels, &report.residents()?);
-    if !lines.is_empty() {
-        writeln!(out, "\non the disk")?;
-    }
-    for line in lines {
-        writeln!(out, "  {line}")?;
-    }
-    Ok(())
+    slots(view, shown, out)
 }
 
 fn section(out: &mut dyn Write, lines: &[Line]) -> io::Result<()> {
@@ -64,7 +73,8 @@ fn section(out: &mut dyn Write, lines: &[Line]) -> io::Result<()> {
 }
 
 /// `1048576 bytes (1 MiB, 2048 sectors)`.
-fn size(bytes: Bytes) -> String {
+fn size(bytes: u64) -> String {
+    let bytes = Bytes::new(bytes);
     let text = bytes_and_decimal(bytes);
     match (bytes.to_sectors_exact(), text.strip_suffix(')')) {
         (Some(sectors), Some(open)) => format!("{open}, {sectors})"),
@@ -73,90 +83,67 @@ fn size(bytes: Bytes) -> String {
     }
 }
 
-fn sectors(sectors: Sectors) -> String {
-    sectors.to_bytes().map_or_else(|| sectors.to_string(), size)
+fn sectors(sectors: u64) -> String {
+    let sectors = Sectors::new(sectors);
+    sectors.to_bytes().map_or_else(|| sectors.to_string(), |bytes| size(bytes.get()))
 }
 
 /// Where things are, and how large.
-fn places(report: &Report<'_>, facts: &Facts<'_>) -> Vec<Line> {
-    let (level, layout) = (facts.level, &facts.level.layout);
-    let from = |at: DevPos| report.image_pos(at);
-    let magic = match &level.superblock {
-        Superblock::V08(sb) if sb.magic == MAGIC_84_UNCLEAN => ", as a kernel writes it",
-        _ => "",
-    };
-    let geometry = layout.geometry;
-    let whole = range_len(&layout.whole);
+fn places(shown: &ShownLevel) -> Vec<Line> {
+    let level = &shown.level;
+    let magic = shown.superblock.magic();
+    let unclean = level.format == Format::V08 && magic == hex32(MAGIC_84_UNCLEAN);
+    let written = if unclean { ", as a kernel writes it" } else { "" };
+    let elsewhere = || "elsewhere; this is a meta device".to_owned();
+    let superblock = format!(
+        "byte {}, magic {magic}{written}; {}",
+        level.md_offset,
+        found_by(level.found_by)
+    );
+    let metadata = format!(
+        "{}, byte {} up to byte {}: {}",
+        placement(level.index),
+        shown.metadata_offset,
+        shown.metadata_offset.saturating_add(shown.metadata_bytes),
+        size(shown.metadata_bytes)
+    );
+    let log = format!(
+        "byte {}, {} bytes: {} of {} blocks of 4 KiB; at most {} extents active",
+        level.al_offset,
+        shown.al_bytes,
+        count(shown.al_stripes, "stripe", "stripes"),
+        shown.al_stripe_size_4k,
+        shown.al_nr_extents
+    );
+    let bitmap = format!(
+        "byte {}, {} bytes: {}, {} bytes per bit",
+        level.bm_offset,
+        shown.bm_bytes,
+        count(shown.max_peers, "slot", "slots"),
+        shown.bytes_per_bit
+    );
     vec![
-        (
-            "superblock",
-            format!(
-                "{}, magic {}{magic}; {}",
-                from(layout.md),
-                raw::magic(&level.superblock),
-                found_by(level.found_by)
-            ),
-        ),
-        (
-            "metadata",
-            format!(
-                "{}, {} up to {}",
-                placement(layout.index),
-                from(layout.whole.start),
-                from(layout.whole.end)
-            ) + &format!(": {}", size(whole)),
-        ),
-        (
-            "activity log",
-            format!(
-                "{}, {}: {} of {} blocks of 4 KiB; at most {} extents active",
-                from(layout.al.start),
-                range_len(&layout.al),
-                count(u64::from(geometry.al.stripes), "stripe", "stripes"),
-                geometry.al.stripe_size_4k,
-                level.superblock.al_nr_extents()
-            ),
-        ),
-        (
-            "bitmap",
-            format!(
-                "{}, {}: {}, {} bytes per bit",
-                from(layout.bm.start),
-                range_len(&layout.bm),
-                count(u64::from(geometry.max_peers), "slot", "slots"),
-                geometry.bytes_per_bit
-            ),
-        ),
-        (
-            "backing device",
-            level
-                .backing()
-                .map_or_else(|| "elsewhere; this is a meta device".to_owned(), size),
-        ),
-        ("DRBD device", device(facts)),
-        ("at most", sectors(layout.usable)),
+        ("superblock", superblock),
+        ("metadata", metadata),
+        ("activity log", log),
+        ("bitmap", bitmap),
+        ("backing device", level.backing_bytes.map_or_else(elsewhere, size)),
+        ("DRBD device", device(shown)),
+        ("at most", sectors(level.usable_sect)),
     ]
 }
 
 /// The DRBD device's size, and where it is known from.
-fn device(facts: &Facts<'_>) -> String {
-    let said = facts.level.superblock.la_size();
-    let usable = facts.level.layout.usable;
-    match facts.level.known_drbd_device() {
+fn device(shown: &ShownLevel) -> String {
+    let level = &shown.level;
+    let said = level.la_size_sect;
+    match level.device_bytes.map(size) {
         None => "not known: no size was ever agreed on".to_owned(),
-        Some(all) if said == Sectors::ZERO => {
-            format!(
-                "{}: all that fits, no size was ever agreed on",
-                sectors(all)
-            )
+        Some(all) if said == 0 => format!("{all}: all that fits, no size was ever agreed on"),
+        Some(most) if said > level.usable_sect => {
+            format!("{most}: all that fits; the superblock says {}", Sectors::new(said))
         }
-        Some(most) if said > usable => {
-            format!(
-                "{}: all that fits; the superblock says {said}",
-                sectors(most)
-            )
-        }
-        Some(agreed) => format!("{}, as last agreed", sectors(agreed)),
+        Some(agreed) => format!("{agreed}, as last agreed"),
     }
 }
 
@@ -178,37 +165,33 @@ const fn found_by(found_by: FoundBy) -> &'static str {
     }
 }
 
-fn count(number: u64, one: &str, many: &str) -> String {
+fn count(number: u32, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// Flags, and what they mean.
-fn state(facts: &Facts<'_>) -> Vec<Line> {
-    let superblock = &facts.level.superblock;
-    let flags = superblock.flags();
-    let disk = facts.disk();
+fn state(shown: &ShownLevel) -> Vec<Line> {
+    let flags = &shown.flags;
     let mut lines = vec![
-        (
-            "flags",
-            format!("{flags}: {}", flags.named(superblock.format())),
-        ),
-        ("disk state", format!("{disk}: {}", disk.meaning(&facts.header))),
+        ("flags", format!("{}: {}", flags.flags, flags.words)),
+        ("disk state", format!("{}: {}", shown.disk_state, shown.disk_state_text)),
     ];
-    let notes = at_attach(&facts.header);
-    let refusals: Vec<Line> = facts.refusals().map(|one| ("at attach", facts.refusal(one))).collect();
-    if notes.is_empty() && refusals.is_empty() {
+    if shown.at_attach.is_empty() {
         lines.push(("at attach", "nothing stands in its way here".to_owned()));
     }
-    lines.extend(refusals);
-    lines.extend(notes.iter().map(|note| ("at attach", note.to_string())));
-    if superblock.al_state() == AlState::Unclean && facts.slots.is_some() {
+    let line = |AtAttach { kind, text, attach_text }: &AtAttach| match attach_text {
+        Some(words) => format!("{words}: {text} ({kind})"),
+        None => text.clone(),
+    };
+    lines.extend(shown.at_attach.iter().map(|one| ("at attach", line(one))));
+    if shown.level.state == AlState::Unclean && shown.slots.is_some() {
         let note = "what the activity log names is not among what is counted below";
         lines.push(("", note.to_owned()));
     }
     lines
 }
 
-/// A UUID, and what its value alone shows.
+/// A UUID, and what its value alone tells.
 fn uuid(uuid: Uuid) -> String {
     match uuid {
         Uuid::NONE => "none".to_owned(),
@@ -218,28 +201,33 @@ fn uuid(uuid: Uuid) -> String {
     }
 }
 
+/// The same of the current one.
+fn current_uuid(shown: &ShownLevel) -> Line {
+    let current = shown.level.current_uuid.map_or(Uuid::NONE, |shown| shown.0);
+    ("current UUID", uuid(current))
+}
+
 /// The same without a role: a device's identifier is random in all bits.
-fn device_uuid(uuid: Uuid) -> String {
-    match uuid {
-        Uuid::NONE => "never set".to_owned(),
-        _ => uuid.to_string(),
-    }
+fn device_uuid(shown: &ShownLevel) -> Line {
+    let own = shown.level.device_uuid.filter(|shown| shown.0 != Uuid::NONE);
+    let own = own.map_or_else(|| "never set".to_owned(), |shown| shown.0.to_string());
+    ("device UUID", own)
 }
 
-fn counters_v07(CountersV07([_, human, timeout, connected, arbitrary]): CountersV07) -> Vec<Line> {
-    let counters = [
-        ("human", human),
-        ("timeout", timeout),
-        ("connected", connected),
-        ("arbitrary", arbitrary),
-    ];
-    let words = counters.map(|(name, value)| format!("{name} {value}"));
-    vec![("generation", words.join(", "))]
+fn counters_v07(counters: &Counters) -> Vec<Line> {
+    let Counters {
+        human,
+        timeout,
+        connected,
+        arbitrary,
+    } = counters;
+    let words =
+        format!("human {human}, timeout {timeout}, connected {connected}, arbitrary {arbitrary}");
+    vec![("generation", words)]
 }
 
-fn history(uuids: &[Uuid]) -> Vec<Line> {
-    let set = uuids.iter().filter(|one| **one != Uuid::NONE);
-    let mut lines: Vec<Line> = set.map(|one| ("", uuid(*one))).collect();
+fn history(uuids: &[Shown<Uuid>]) -> Vec<Line> {
+    let mut lines: Vec<Line> = uuids.iter().map(|one| ("", uuid(one.0))).collect();
     match lines.first_mut() {
         Some(first) => first.0 = "history",
         None => lines.push(("history", "none".to_owned())),
@@ -247,70 +235,55 @@ fn history(uuids: &[Uuid]) -> Vec<Line> {
     lines
 }
 
-fn generation_v08(generation: &GenerationV08) -> Vec<Line> {
-    let [current, bitmap, history @ ..] = generation.uuids;
-    let mut lines = vec![
-        ("current UUID", uuid(current)),
-        ("bitmap UUID", uuid(bitmap)),
-    ];
-    lines.extend(self::history(&history));
-    lines.push(("device UUID", device_uuid(generation.device_uuid)));
-    lines.push(max_bio(generation.la_peer_max_bio_size));
+fn generation_v08(shown: &ShownLevel, bitmap: Uuid, history: &[Shown<Uuid>]) -> Vec<Line> {
+    let mut lines = vec![current_uuid(shown), ("bitmap UUID", uuid(bitmap))];
+    lines.extend(self::history(history));
+    lines.push(device_uuid(shown));
+    lines.extend(max_bio(shown));
     lines
 }
 
-fn max_bio(size: u32) -> Line {
-    ("peer's max. I/O", format!("{size} bytes"))
+fn max_bio(shown: &ShownLevel) -> Option<Line> {
+    let common = shown.superblock.common()?;
+    Some(("peer's max. I/O", format!("{} bytes", common.la_peer_max_bio_size)))
 }
 
-fn generation_v09(facts: &Facts<'_>, generation: &GenerationV09) -> Vec<Line> {
-    let node = match generation.node_id {
-        -1 => "not set".to_owned(),
-        node => node.to_string(),
-    };
-    let mut lines = vec![
-        ("node id", node),
-        ("current UUID", uuid(generation.current_uuid)),
-    ];
+fn generation_v09(shown: &ShownLevel, generation: &Current) -> Vec<Line> {
+    let node = generation.node_id.map_or_else(|| "not set".to_owned(), |node| node.to_string());
+    let mut lines = vec![("node id", node), current_uuid(shown)];
     lines.extend(history(&generation.history_uuids));
-    if let Some(day0) = facts.day0() {
-        lines.push(("day-0 UUID", day0_line(day0)));
-    }
-    lines.push(("device UUID", device_uuid(generation.device_uuid)));
-    let members = crate::cli::commands::show::view::json::node_ids(generation.members);
-    let members: Vec<String> = members.iter().map(ToString::to_string).collect();
+    lines.push(("day-0 UUID", day0_line(&generation.day0)));
+    lines.push(device_uuid(shown));
+    let members: Vec<String> = generation.members.iter().map(ToString::to_string).collect();
     let members = match members.as_slice() {
         [] => "none".to_owned(),
         _ => format!("nodes {}", members.join(", ")),
     };
-    lines.push((
-        "members",
-        format!("0x{:016X}: {members}", generation.members),
-    ));
-    lines.push(max_bio(generation.la_peer_max_bio_size));
+    if let SuperblockView::V09(raw) = &shown.superblock {
+        lines.push(("members", format!("{}: {members}", raw.members)));
+    }
+    lines.extend(max_bio(shown));
     lines
 }
 
 /// The generation that free slots count from, and the slot that is taken for it.
-fn day0_line(day0: Day0) -> String {
+fn day0_line(day0: &Day0View) -> String {
     let slot = match (day0.uuid, day0.slot) {
         (_, None) => "no slot is free".to_owned(),
-        (None, Some(slot)) => format!("slot {} is free", slot.get()),
-        (Some(_), Some(slot)) => format!("counted in free slot {}", slot.get()),
+        (None, Some(slot)) => format!("slot {slot} is free"),
+        (Some(_), Some(slot)) => format!("counted in free slot {slot}"),
     };
     let never = if day0.never_rotated {
         "; the current UUID is the one it was created with"
     } else {
         ""
     };
-    format!(
-        "{}  {slot}{never}",
-        day0.uuid.map_or("none".to_owned(), uuid)
-    )
+    let day0 = day0.uuid.map_or("none".to_owned(), |shown| uuid(shown.0));
+    format!("{day0}  {slot}{never}")
 }
 
 /// Those of v09's entries that say more than that nobody is there.
-fn peers(facts: &Facts<'_>, generation: &GenerationV09, out: &mut dyn Write) -> io::Result<()> {
+fn peers(shown: &ShownLevel, generation: &Current, out: &mut dyn Write) -> io::Result<()> {
     const HEADINGS: [(&str, bool); 5] = [
         ("  node", false),
         ("slot", true),
@@ -318,32 +291,29 @@ fn peers(facts: &Facts<'_>, generation: &GenerationV09, out: &mut dyn Write) -> 
         ("dagtag", true),
         ("flags", false),
     ];
-    let mut rows = Vec::new();
-    for (node, peer) in generation.peers.iter().enumerate() {
-        if !crate::cli::commands::show::view::json::is_worth_telling(facts, generation, node) {
-            continue;
-        }
-        let own = i32::try_from(node).is_ok_and(|node| node == generation.node_id);
-        rows.push([
-            format!("  {node}{}", if own { " (own)" } else { "" }),
-            match peer.bitmap_index {
-                -1 => "-".to_owned(),
-                slot => slot.to_string(),
-            },
+    let rows = generation.peers.iter().map(|peer| {
+        let own = Some(peer.node_id) == generation.node_id;
+        [
+            format!("  {}{}", peer.node_id, if own { " (own)" } else { "" }),
+            peer.bitmap_slot.map_or_else(|| "-".to_owned(), |slot| slot.to_string()),
             uuid(peer.bitmap_uuid),
             peer.bitmap_dagtag.to_string(),
-            peer.flags.named().to_string(),
-        ]);
-    }
+            peer.flags.words.clone(),
+        ]
+    });
+    let rows: Vec<[String; 5]> = rows.collect();
     if rows.is_empty() {
         return writeln!(out, "  no peers\n");
     }
     table(&HEADINGS, &rows, out)?;
-    let others = generation.peers.len().saturating_sub(rows.len());
-    let day0 = facts.day0().and_then(|day0| day0.uuid);
-    match day0 {
+    let all = match &shown.superblock {
+        SuperblockView::V09(raw) => raw.peers.len(),
+        _ => 0,
+    };
+    let others = all.saturating_sub(rows.len());
+    match generation.day0.uuid {
         _ if others == 0 => {}
-        Some(day0) => writeln!(
+        Some(Shown(day0)) => writeln!(
             out,
             "  {others} more, not in use, that begin at the day-0 UUID {day0} or have none"
         )?,
@@ -353,16 +323,16 @@ fn peers(facts: &Facts<'_>, generation: &GenerationV09, out: &mut dyn Write) -> 
 }
 
 /// How much each slot marks.
-fn slots(show: &Show<'_>, facts: &Facts<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let Some(slots) = &facts.slots else {
-        let why = if facts.level.superblock.la_size() == Sectors::ZERO {
+fn slots(view: &ShowView, shown: &ShownLevel, out: &mut dyn Write) -> io::Result<()> {
+    let Some(slots) = &shown.slots else {
+        let why = if shown.level.la_size_sect == 0 {
             "it means nothing yet: no size was ever agreed on"
         } else {
             "not counted: external metadata in the midst of something else"
         };
         return writeln!(out, "  {:<16}  {why}", "out of sync");
     };
-    let rate = format!("resync at {}/s", binary(show.rate.0));
+    let rate = format!("resync at {}/s", binary(Bytes::new(view.rate_bytes_per_second)));
     let headings = [
         ("  slot", false),
         ("of", false),
@@ -370,29 +340,32 @@ fn slots(show: &Show<'_>, facts: &Facts<'_>, out: &mut dyn Write) -> io::Result<
         ("bytes out of sync", true),
         (rate.as_str(), true),
     ];
-    let day0 = facts.day0().and_then(|day0| day0.slot);
-    let left = facts.left();
-    let rows: Vec<[String; 5]> = slots
-        .iter()
-        .map(|slot| {
-            let nodes: Vec<String> = slot.nodes.iter().map(ToString::to_string).collect();
-            let of = match nodes.as_slice() {
-                _ if facts.v09().is_none() => "the peer".to_owned(),
-                [] if left.contains(&slot.number) => "nobody: left by a peer".to_owned(),
-                [] if day0.is_some_and(|day0| u64::from(day0.get()) == slot.number) => {
-                    "nobody: day 0".to_owned()
-                }
-                [] => "nobody".to_owned(),
-                _ => format!("node {}", nodes.join(", ")),
-            };
-            [
-                format!("  {}", slot.number),
-                of,
-                slot.bits.to_string(),
-                format!("{} ({})", slot.bytes.get(), binary(slot.bytes)),
-                duration(show.rate.seconds(slot.bytes)),
-            ]
-        })
-        .collect();
+    let row = |slot: &SlotView| {
+        let marked = slot.out_of_sync_bytes;
+        [
+            format!("  {}", slot.slot),
+            whose(slot, &shown.generation),
+            slot.bits_set.to_string(),
+            format!("{marked} ({})", binary(Bytes::new(marked))),
+            duration(slot.resync_seconds),
+        ]
+    };
+    let rows: Vec<[String; 5]> = slots.iter().map(row).collect();
     table(&headings, &rows, out)
+}
+
+/// Whom a slot is of.
+fn whose(slot: &SlotView, generation: &GenerationView) -> String {
+    let GenerationView::V09(generation) = generation else {
+        return "the peer".to_owned();
+    };
+    let nodes: Vec<String> = slot.node_ids.iter().map(ToString::to_string).collect();
+    match nodes.as_slice() {
+        [] if slot.left_by_peer => "nobody: left by a peer".to_owned(),
+        [] if generation.day0.slot.map(u64::from) == Some(slot.slot) => {
+            "nobody: day 0".to_owned()
+        }
+        [] => "nobody".to_owned(),
+        _ => format!("node {}", nodes.join(", ")),
+    }
 }
