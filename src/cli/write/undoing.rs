@@ -209,7 +209,10 @@ impl Undoing<'_> {
             );
             return Err(Declined::new(why, &[&hint]).into());
         }
-        let Some(number) = paths.iter().position(|path| !path.exists()) else {
+        let Some(number) = paths
+            .iter()
+            .position(|path| matches!(path.try_exists(), Ok(false)))
+        else {
             return Ok(());
         };
         let words = paths.iter().enumerate().take(number.saturating_add(1));
