@@ -96,10 +96,11 @@ pub(super) fn restore<R: ReadAt>(
         leave,
     };
     // After each step the targets are as a change leaves them that was stopped there: its own steps, the last first.
+    restoring.mark_old(false)?;
     restoring.mark_new()?;
     restoring.lengthen()?;
     // The new superblocks before the old ones' places: one of those may be part of the new bitmap by now.
-    restoring.mark_old()?;
+    restoring.mark_old(true)?;
     restoring.step(&[Phase::Body, Phase::Cleanup, Phase::Cut])?;
     restoring.places()?;
     // The one that DRBD would attach comes back last.
@@ -188,11 +189,14 @@ impl<R: ReadAt> Restoring<'_, '_, '_, '_, R> {
         reserved
     }
 
-    /// Says of the old superblocks that the change is under way again.
-    fn mark_old(&mut self) -> Result<()> {
+    /// Says of the old superblocks that the change is under way again: on targets that got new ones or were cut off, or on the others.
+    fn mark_old(&mut self, got_new: bool) -> Result<()> {
         let undo = self.undo;
         undo.walk(Phase::Retire, &mut |number, region, record| {
-            if !self.reach.includes(Phase::Retire, number) {
+            let new = |one: &Region| matches!(one.phase, Phase::Commit | Phase::Cut);
+            let mut new = undo.regions().filter(|one| new(one));
+            let of_these = new.any(|one| one.target == region.target) == got_new;
+            if !of_these || !self.reach.includes(Phase::Retire, number) {
                 return Ok(());
             }
             let marked = under_way(&block_of(&record.before));

@@ -13,34 +13,37 @@ use crate::cli::write::undo_name;
 use crate::error::Result;
 use crate::format::superblock::{Superblock, Uuid};
 use crate::survey::locate::{FoundBy, Level, retired_in};
+use crate::survey::traces::TraceKind;
 use crate::units::{Bytes, DevPos, ImagePos};
 
 /// How far behind the data the former place of a superblock is searched for.
 const SEARCHED_BEHIND: Bytes = Bytes::new(1 << 30);
 
-/// What says that a level has been moved to where DRBD looks already.
+/// What says that a level has been taken away from where it was already.
 enum Done {
-    /// The undo file of the same command lies where it was put, and the disk is as that left it.
+    /// The undo file of the same command lies where it was put, and that was not taken back.
     By(PathBuf),
     /// The outermost resource stood here before.
     From(ImagePos),
+    /// A resource stood here, further inside than the one that is the innermost now.
+    Inside(ImagePos),
 }
 
-/// Refuses to move a level of this number where one was moved already that had it.
+/// Refuses to take away the level that is meant by now, where one was taken away already that was called the same.
 pub(crate) fn refuse(look: &Look, aim: &Aim<'_>, command_line: &str) -> anyhow::Result<()> {
-    let Some(choice) = aim.moved() else {
+    let Some(((level, number), choice)) = look.chosen().zip(look.number()).zip(aim.taken()) else {
         return Ok(());
     };
-    let Some((level, number)) = look.chosen().zip(look.number()) else {
-        return Ok(());
+    let said = match choice {
+        LevelChoice::Outer => return Ok(()),
+        // Nothing else can have the number of the one where DRBD looks.
+        LevelChoice::Number(0) if level.found_by != FoundBy::Scan => return Ok(()),
+        LevelChoice::Number(number) => number.to_string(),
+        LevelChoice::Inner => "inner".to_owned(),
     };
-    // Nothing else can have the number of the one where DRBD looks.
-    if !matches!(choice, LevelChoice::Number(_)) || number == 0 && level.found_by != FoundBy::Scan {
-        return Ok(());
-    }
-    let path = &look.path;
-    let done = match done_by(path, command_line, number) {
+    let done = match done_by(&look.path, command_line, &said) {
         Some(file) => Some(Done::By(file)),
+        None if choice == LevelChoice::Inner => further_inside(look, level),
         None if number > 0 => former_place(look).with_context(|| look.name())?,
         None => None,
     };
@@ -49,7 +52,7 @@ pub(crate) fn refuse(look: &Look, aim: &Aim<'_>, command_line: &str) -> anyhow::
     };
     let (name, at) = (look.name(), look.opened.image_pos(level.layout.md));
     let mut hints = vec![format!(
-        "level {number} is another resource now, whose superblock is at {at}: --at {} names it",
+        "level {said} is another resource now, whose superblock is at {at}: --at {} names it",
         at.get()
     )];
     let how = match done {
@@ -59,14 +62,16 @@ pub(crate) fn refuse(look: &Look, aim: &Aim<'_>, command_line: &str) -> anyhow::
                 shell_word(&file)
             );
             hints.push(undo);
-            format!(
-                "it is as the change left it whose undo file is {}",
-                file.display()
-            )
+            format!("the undo file of that is {}", file.display())
         }
         Done::From(at) => {
             format!(
                 "the outermost resource was moved there from {at}, where its superblock was retired"
+            )
+        }
+        Done::Inside(at) => {
+            format!(
+                "the resource further inside was moved away from {at}, where its superblock was retired"
             )
         }
     };
@@ -74,30 +79,39 @@ pub(crate) fn refuse(look: &Look, aim: &Aim<'_>, command_line: &str) -> anyhow::
     Err(Negative { answer, hints }.into())
 }
 
-/// The undo file of a command of this name for a level of this number, where it lies beside the target or here, and that was not taken back.
-fn done_by(target: &Path, command_line: &str, number: usize) -> Option<PathBuf> {
+/// The undo file of a command of this name for a level of this name, where it lies beside the target or here, and that was not taken back.
+fn done_by(target: &Path, command_line: &str, said: &str) -> Option<PathBuf> {
     let asked = words(command_line)?;
-    (asked.1 == Some(number)).then(|| {
-        undo_name::of_done(target, &|command: &str| {
-            words(command).is_some_and(|words| words == asked)
-        })
-    })?
+    if asked.1 != Some(said) {
+        return None;
+    }
+    undo_name::of_done(target, &|command: &str| words(command) == Some(asked))
 }
 
-/// The command's own name in a command line, and the number of its level.
-fn words(line: &str) -> Option<(&str, Option<usize>)> {
+/// The command's own name in a command line, and what it calls the level that it means.
+fn words(line: &str) -> Option<(&str, Option<&str>)> {
     let command = line.split_whitespace().nth(1)?;
     let mut words = line.split_whitespace();
-    let mut number = None;
+    let mut said = None;
     while let Some(word) = words.next() {
-        let value = if word == "--level" {
-            words.next()
-        } else {
-            word.strip_prefix("--level=")
-        };
-        number = value.and_then(|value| value.parse().ok()).or(number);
+        if word == "--level" {
+            said = words.next();
+        } else if let Some(value) = word.strip_prefix("--level=") {
+            said = Some(value);
+        } else if word == "--stacked" {
+            said = said.or(Some("inner"));
+        }
     }
-    Some((command, number))
+    Some((command, said))
+}
+
+/// Where a superblock was retired in the place that a resource inside the innermost one would have.
+fn further_inside(look: &Look, innermost: &Level) -> Option<Done> {
+    let mut traces = look.located.traces.iter();
+    let retired = traces.find(|trace| {
+        trace.kind == TraceKind::Retired && trace.in_place && trace.at < innermost.layout.md
+    });
+    retired.map(|trace| Done::Inside(look.opened.image_pos(trace.at)))
 }
 
 /// Where the superblock of the outermost resource stood before it was moved to where DRBD looks.
@@ -140,16 +154,14 @@ mod tests {
 
     #[test]
     fn a_command_is_known_by_its_name_and_its_level() {
-        let of = |line| words(line);
-        assert_eq!(
-            of("mdtool adopt x --level 1 --yes"),
-            Some(("adopt", Some(1)))
-        );
-        assert_eq!(of("./mdtool adopt --level=2 x"), Some(("adopt", Some(2))));
-        assert_eq!(
-            of("mdtool relocate x --level outer"),
-            Some(("relocate", None))
-        );
-        assert_eq!(of("mdtool"), None);
+        for (line, expected) in [
+            ("mdtool adopt x --level 1 --yes", Some(("adopt", Some("1")))),
+            ("./mdtool adopt --level=2 x", Some(("adopt", Some("2")))),
+            ("mdtool adopt x --stacked", Some(("adopt", Some("inner")))),
+            ("mdtool relocate x", Some(("relocate", None))),
+            ("mdtool", None),
+        ] {
+            assert_eq!(words(line), expected, "{line}");
+        }
     }
 }

@@ -48,14 +48,14 @@ impl Aim<'_> {
         }
     }
 
-    /// The level whose metadata is to be moved, where one is named.
-    pub(crate) const fn moved(&self) -> Option<LevelChoice> {
+    /// The level whose metadata is to be taken away from where it is, where one is named.
+    pub(crate) fn taken(&self) -> Option<LevelChoice> {
         match self {
             Self::Resource {
+                image,
                 level,
-                trust: Trust::Found,
-                ..
-            } => *level,
+                trust: Trust::Found | Trust::Erased,
+            } => level.or_else(|| image.stacked.then_some(LevelChoice::Inner)),
             Self::Resource { .. } | Self::Judged { .. } | Self::Whole { .. } => None,
         }
     }

@@ -97,7 +97,8 @@ pub(crate) fn of_done(target: &Path, is_meant: &dyn Fn(&str) -> bool) -> Option<
         let is_change = undo.doing() == Doing::Change && is_meant(&undo.identity().command);
         let check = checked(&undo, target).filter(|_| is_change)?;
         // What DRBD wrote since does not take it back.
-        let stays = check.recognised && check.after > check.before;
+        let placed = undo.regions().any(|region| region.phase == Phase::Commit);
+        let stays = placed && check.recognised && check.after > check.before;
         Some(check.state == UndoState::Applied || check.state == UndoState::ChangedSince && stays)
     };
     let mut all = all_of(target).into_iter();

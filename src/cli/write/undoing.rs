@@ -215,7 +215,10 @@ impl Undoing<'_> {
             );
             return Err(Declined::new(why, &[&hint]).into());
         }
-        let Some(number) = paths.iter().position(|path| !path.exists()) else {
+        let Some(number) = paths
+            .iter()
+            .position(|path| matches!(path.try_exists(), Ok(false)))
+        else {
             return Ok(());
         };
         let words = paths.iter().enumerate().take(number.saturating_add(1));
@@ -249,6 +252,13 @@ impl Undoing<'_> {
         Ok(targets)
     }
 
+    /// The target that was written to since: the first of them.
+    fn changed(&self, check: &UndoCheck) -> Option<PathBuf> {
+        let number = check.changed_target?;
+        let since = check.state == UndoState::ChangedSince;
+        since.then(|| self.paths().into_iter().nth(number))?
+    }
+
     /// What it is, in words.
     fn words(&self, name: &str, check: &UndoCheck) -> Vec<String> {
         let state = match check.state {
@@ -259,6 +269,8 @@ impl Undoing<'_> {
                 "was written to since the change; that is overwritten, and kept in an undo file of its own"
             }
         };
+        let changed = self.changed(check);
+        let name = changed.map_or_else(|| name.to_owned(), |path| path.display().to_string());
         vec![
             format!("{name}: {state}"),
             format!("the change: `{}`", self.undo.identity().command),
@@ -303,7 +315,9 @@ impl Undoing<'_> {
         if let Some(first) = check.changed.first() {
             what = format!("{what}, the first at {first},");
         }
-        confirm(name, &format!("{name}: {what}"), Kept::Undo, out)
+        let changed = self.changed(check);
+        let changed = changed.map_or_else(|| name.to_owned(), |path| path.display().to_string());
+        confirm(name, &format!("{changed}: {what}"), Kept::Undo, out)
     }
 
     /// Writes, with an undo file of its own where what is overwritten is known to nobody else.

@@ -2,7 +2,7 @@
 
 use super::{MIB, assert_alike, comparable, data, dirty, ok, stack, stacks, text, v09, whole};
 use crate::import::save;
-use crate::support::{Drbdmeta, mdtool};
+use crate::support::{Drbdmeta, mdtool, patch};
 
 #[test]
 fn external_metadata_leaves_the_image_nothing_but_data() {
@@ -73,6 +73,22 @@ fn both_files_are_named_where_they_are_now() {
     let document: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(document["targets"][1]["target"], text(&then));
     assert_eq!(whole(&now), before);
+}
+
+#[test]
+fn what_was_written_since_is_told_of_the_file_that_it_is_in() {
+    let stack = stack(&[v09(1), dirty(v09(3))], 64 * MIB, "v09");
+    let (undo, meta) = (stack.file("undo"), stack.file("meta"));
+    let more = ["--strategy", "external", "--meta", text(&meta)];
+    stack.ok(&[&more[..], &["--undo", text(&undo)]].concat());
+    patch(&meta, 16, b"since");
+    let run = mdtool(["undo", text(&undo)]);
+    assert_eq!(run.status, 2, "{run:?}");
+    for says in ["was written to since", "1 place(s) written since"] {
+        let says = format!("{}: {says}", text(&meta));
+        // Without a terminal there is only the refusal.
+        assert!(run.stderr.contains(&says), "{says}: {run:?}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use mdtool::builder::Level;
 
-use super::{Disk, INNER, MIB, OUTER, SIZE, ok, some_bits};
+use super::{Disk, INNER, MIB, OUTER, SIZE, ok, some_bits, text};
 use crate::apply_al::{PRIMARY, one_extent};
 use crate::support::{mdtool, patch, peek};
 
@@ -128,6 +128,14 @@ fn a_command_that_is_given_again_takes_no_other_resource() {
         "relocate DISK --level 1 --meta META --yes --undo UNDO",
         "relocate DISK --level 0 --meta META --yes",
         "relocate DISK --level 0 --meta META --yes --undo UNDO",
+        "relocate DISK --level inner --meta META --yes",
+        "relocate DISK --level inner --meta META --yes --undo UNDO",
+        "relocate DISK --level outer --meta META --yes",
+        "adopt DISK --level inner --strategy truncate --yes",
+        "adopt DISK --level outer --strategy external --meta META --yes",
+        "wipe DISK --level inner --yes",
+        "wipe DISK --level outer --yes",
+        "wipe DISK --level 1 --yes",
     ] {
         let disk = of_three();
         let meta = disk.path.with_file_name("meta");
@@ -171,4 +179,17 @@ fn what_was_done_already_is_told_and_what_lies_inside_can_still_be_named() {
         .unwrap();
     ok(&["adopt", disk.name(), "--at", at, "--dry-run"]);
     ok(&["adopt", disk.name(), "--level", "inner", "--yes"]);
+}
+
+#[test]
+fn the_inner_one_is_not_wiped_twice() {
+    let disk = Disk::stack();
+    let undo = disk.file("undo");
+    let words = ["wipe", disk.name(), "--level", "inner", "--yes"];
+    ok(&[&words[..], &["--undo", text(&undo)]].concat());
+    let wiped = disk.bytes();
+    let again = mdtool(words);
+    assert_eq!(again.status, 1, "{again:?}");
+    assert!(again.stderr.contains("no stack here"), "{again:?}");
+    assert!(disk.bytes() == wiped, "it took the outer one");
 }

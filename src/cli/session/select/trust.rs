@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 
+use super::absent::no_stack;
 use crate::cli::args::{ImageArgs, LevelChoice};
 use crate::cli::outcome::{Declined, Negative};
 use crate::cli::output::traces;
@@ -35,6 +36,11 @@ pub(crate) fn refuse_unsure(
     let Some(level) = located.levels.get(number) else {
         return Ok(());
     };
+    // The inner one of a single one may be gone already.
+    let inner = trust == Trust::Erased && choice == Some(LevelChoice::Inner);
+    if let Some(no) = no_stack(located, args).filter(|_| inner) {
+        return Err(no.into());
+    }
     if level.found_by != FoundBy::Scan {
         return Ok(());
     }
@@ -65,10 +71,14 @@ pub(crate) fn refuse_unsure(
             damaged.what
         );
         let look = "`mdtool check` judges what stands where DRBD looks, and says what to do";
-        let take = format!(
-            "--level {number} or --at {} takes the one that was found; --stacked, if it is the inner one of a stack",
-            at.get()
-        );
+        let take = if damaged.moved && trust == Trust::Found {
+            format!("--at {} takes the one that was found", at.get())
+        } else {
+            format!(
+                "--level {number} or --at {} takes the one that was found; --stacked, if it is the inner one of a stack",
+                at.get()
+            )
+        };
         return Err(Declined::new(why, &[look, &take]).into());
     }
     if trust != Trust::Found && !args.stacked && choice.is_none() {
