@@ -6,6 +6,7 @@ mod args;
 mod commands;
 mod groups;
 mod hands;
+mod next;
 mod outcome;
 mod output;
 mod pages;
@@ -154,6 +155,9 @@ fn run_command(cli: &Cli, args: &[OsString], out: &mut Streams<'_>) -> anyhow::R
     cli.command
         .run(&command_line(args), out)
         .and_then(|outcome| {
+            if !cli.quiet {
+                tell_what_comes_next(&cli.command, outcome, out)?;
+            }
             match out.stdout.flush() {
                 // What `probe` found is true whoever reads it; and 0 would say that all is well.
                 Err(error)
@@ -165,6 +169,22 @@ fn run_command(cli: &Cli, args: &[OsString], out: &mut Streams<'_>) -> anyhow::R
                 flushed => Ok(flushed.map(|()| outcome)?),
             }
         })
+}
+
+/// Tells what comes next after a command that only looked.
+fn tell_what_comes_next(
+    command: &commands::Command,
+    outcome: Outcome,
+    out: &mut Streams<'_>,
+) -> io::Result<()> {
+    match next::after(command, outcome) {
+        Some((next::Place::Text, line)) => writeln!(out.stdout, "next: {line}"),
+        Some((next::Place::Aside, line)) => {
+            out.tell(format_args!("next: {line}"));
+            Ok(())
+        }
+        None => Ok(()),
+    }
 }
 
 /// Tells what went wrong: on stderr, and where a document was asked for and none was begun, as one.

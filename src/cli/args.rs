@@ -1,5 +1,6 @@
 //! The arguments, typed and without side effects.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -95,6 +96,16 @@ pub(crate) enum LevelChoice {
     Outer,
     Inner,
     Number(usize),
+}
+
+impl fmt::Display for LevelChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Outer => f.write_str("outer"),
+            Self::Inner => f.write_str("inner"),
+            Self::Number(number) => number.fmt(f),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -118,7 +118,14 @@ pub(crate) fn run(
         }
     }
     if dry_run {
-        out.tell("mdtool: note: --dry-run: nothing was written");
+        let again = if nothing {
+            ""
+        } else {
+            "; without it the same is written"
+        };
+        out.tell(format_args!(
+            "mdtool: note: --dry-run: nothing was written{again}"
+        ));
     }
     printed?;
     Ok(Outcome::Done)

@@ -51,6 +51,8 @@ mod copy;
 mod devices;
 /// `diff`: the data of two replicas.
 mod diff;
+/// docs/differences.md from the page's side: each row is run.
+mod differences;
 /// README and pages of docs/: their commands are run, and what is printed there is compared.
 mod documents;
 /// The dump parser, held against `drbdmeta verify-dump`.
@@ -88,6 +90,8 @@ mod killed;
 mod limits;
 /// `locate` on every shape of stack.
 mod locate;
+/// Every command ends by saying what comes next.
+mod next;
 /// What else lives on a disk.
 mod occupants;
 /// One number off, in superblocks and dumps, held against drbdmeta.

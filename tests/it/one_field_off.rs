@@ -284,6 +284,11 @@ fn a_superblock_with_one_field_off_is_judged_as_by_drbdmeta() {
     assert_eq!(known, all, "each known difference is still one");
 }
 
+/// What the differences are called.
+pub(crate) fn difference_names() -> impl Iterator<Item = &'static str> {
+    DIFFERENCES.iter().map(|difference| difference.name)
+}
+
 /// The document names every difference that a test allows.
 #[test]
 fn every_difference_that_a_test_allows_is_explained() {
@@ -291,10 +296,7 @@ fn every_difference_that_a_test_allows_is_explained() {
     let document = std::fs::read_to_string(path).unwrap();
     let parsers =
         crate::dump_parse::difference_names().chain(crate::one_number_off::difference_names());
-    let names = DIFFERENCES
-        .iter()
-        .map(|difference| difference.name)
-        .chain(parsers);
+    let names = difference_names().chain(parsers);
     for name in names {
         assert!(
             document.contains(&format!("| {name} |")),
