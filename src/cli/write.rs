@@ -118,17 +118,22 @@ pub(crate) fn run(
         }
     }
     if dry_run {
-        let again = if nothing {
-            ""
-        } else {
-            "; without it the same is written"
-        };
-        out.tell(format_args!(
-            "mdtool: note: --dry-run: nothing was written{again}"
-        ));
+        tell_nothing_was_written(nothing, out);
     }
     printed?;
     Ok(Outcome::Done)
+}
+
+/// The last word of a dry run.
+fn tell_nothing_was_written(nothing: bool, out: &mut Streams<'_>) {
+    let again = if nothing {
+        ""
+    } else {
+        "; without it the same is written"
+    };
+    out.tell(format_args!(
+        "mdtool: note: --dry-run: nothing was written{again}"
+    ));
 }
 
 /// Drafts the change of every file, before any is written to: most of what can fail does so in time.

@@ -106,7 +106,7 @@ fn settled(text: &str) -> String {
             words.push(word);
         }
         // How many bytes of a superblock differ depends on those of a random UUID.
-        if line.starts_with("commit ")
+        if line.starts_with("superblock ")
             && let Some(count) = words.last_mut().filter(|word| word.parse::<u64>().is_ok())
         {
             "N".clone_into(count);

@@ -107,7 +107,7 @@ pub(crate) fn filters(place: &Path) -> Vec<(String, &'static str)> {
         (place.display().to_string(), "/truck"),
         (r"undo-\d{9,}(-\d+)?".to_owned(), "undo-SECONDS"),
         // How many bytes of a superblock differ depends on those of a random UUID.
-        (r"(?m)^(commit .* 4096 +)\d+$".to_owned(), "${1}N"),
+        (r"(?m)^(superblock .* 4096 +)\d+$".to_owned(), "${1}N"),
         (r"# \d{4}-\d\d-\d\d \d\d:\d\d:\d\d .*".to_owned(), "# TIME"),
         (r"# \S+> mdtool".to_owned(), "# HOST> mdtool"),
     ]

@@ -300,10 +300,10 @@ fn a_dry_run_shows_the_plan_and_changes_nothing() {
     insta::assert_snapshot!(plan, @r"
     DISK  67108864 bytes: v08 metadata, internal
 
-    phase     what                 from byte           to byte   bytes written  of them differ
-    body      bitmap                67067904          67072000            4096               4
-    body      activity log          67072000          67104768           32768              80
-    commit    superblock            67104768          67108864            4096              27
+    what                 from byte           to byte   bytes written  of them differ
+    bitmap                67067904          67072000            4096               4
+    activity log          67072000          67104768           32768              80
+    superblock            67104768          67108864            4096              27
 
     la-size-sect 100000, of 130992 that fit
     current UUID 0x0000000000000007

@@ -371,7 +371,7 @@ fn locate_tells_what_lives_on_a_disk_without_metadata() {
     assert_eq!(run.status, 1, "{run:?}");
     assert!(
         run.stdout
-            .contains("ext2/ext3/ext4 file system, 67108864 bytes (67.11 MB)"),
+            .contains("ext2/ext3/ext4 file system, 67108864 bytes (64 MiB)"),
         "{run:?}"
     );
     let run = mdtool(["locate", image.to_str().unwrap(), "--json"]);
