@@ -9,7 +9,7 @@ use crate::format::superblock::{AlState, Format};
 use crate::surgery::adopt::{Obstacle, record};
 use crate::survey::locate::IndexChoice;
 use crate::units::{DevPos, range_len};
-use crate::verdict::utils_bugs::utils_bugs;
+use crate::verdict::utils_bugs::{UtilsBug, utils_bugs};
 
 /// The last drbd-utils whose check-resize shifts a bitmap that changes its size.
 const LAST_SHIFTING: UtilsVersion = UtilsVersion {
@@ -139,7 +139,7 @@ impl Plan<'_> {
             Some(version) => format!("drbd-utils {version}; --compat tells another version"),
             None => "drbd-utils of unknown version; --compat tells it".to_owned(),
         }];
-        let (fatal, known): (Vec<_>, Vec<_>) = found.into_iter().partition(|bug| bug.forbids_restoring());
+        let (fatal, known): (Vec<_>, Vec<_>) = found.into_iter().partition(UtilsBug::forbids_restoring);
         if let Some(bug) = fatal.first() {
             way.notes.push(format!("what writes all of it, and nothing else: {}, then {}", self.export(), self.import(" ")));
             return way.never(bug.to_string());
