@@ -23,6 +23,7 @@ pub(crate) enum Place {
 pub(crate) fn after(command: &Command, outcome: Outcome) -> Option<(Place, String)> {
     let done = outcome == Outcome::Done;
     let text = |line: String| Some((Place::Text, line));
+    let aside = |line: String| Some((Place::Aside, line));
     match command {
         Command::Show(args) if !args.json => text(format!(
             "mdtool check {}  (whether DRBD takes it as it is)",
@@ -41,7 +42,7 @@ pub(crate) fn after(command: &Command, outcome: Outcome) -> Option<(Place, Strin
         Command::Diff(args) if done && !args.writing.json => {
             text("nothing has to be done: they are equal".to_owned())
         }
-        Command::Files(args) if !args.json => text(
+        Command::Files(args) if !args.json => aside(
             "nothing has to be done here: a resync sends what is listed, once a peer connects"
                 .to_owned(),
         ),
@@ -58,10 +59,6 @@ pub(crate) fn after(command: &Command, outcome: Outcome) -> Option<(Place, Strin
         },
         _ => None,
     }
-}
-
-fn aside(line: String) -> Option<(Place, String)> {
-    Some((Place::Aside, line))
 }
 
 const fn after_check(done: bool) -> &'static str {
@@ -101,10 +98,11 @@ const fn after_fit(args: &FitArgs, done: bool) -> &'static str {
 /// A dump that is in a file now.
 fn after_dump(file: Option<&Path>) -> Option<(Place, String)> {
     let file = file.filter(|file| *file != Path::new("-"))?;
-    aside(format!(
+    let line = format!(
         "mdtool import TARGET {} -n  (shows what it would write there; drbdmeta's restore-md reads the file, too)",
         shell_word(file)
-    ))
+    );
+    Some((Place::Aside, line))
 }
 
 /// A source again, with the options that say what of it is meant.

@@ -292,7 +292,6 @@ fn the_last_extent_is_never_left_out() {
                 .activity_log(one_extent(last).area()),
         );
         let theirs = dir.path().join("theirs.img");
-        let _ = std::fs::remove_file(&theirs);
         copy(&path, &theirs);
         assert_eq!(apply(&path).status, 0);
         let dump = mdtool([Path::new("export"), &path]).stdout;

@@ -155,12 +155,12 @@ fn the_activity_log_of_a_restored_resource() {
     let log_of = |name: &str| {
         let target = dir.path().join(name);
         sparse(&target, 64 * MIB);
-        patch(&target, log, &[0xEE; 32_768]);
+        patch(&target, log, &vec![0xEE; 32_768]);
         target
     };
     let theirs = log_of("theirs");
     drbdmeta.ok("v09", &theirs, "internal", &["restore-md", text(&dump)]);
-    assert_eq!(peek(&theirs, log, 32_768), [0xEE; 32_768]);
+    assert_eq!(peek(&theirs, log, 32_768), vec![0xEE; 32_768]);
     let ours = log_of("ours");
     ok(&["import", text(&ours), text(&dump), "--yes"]);
     assert_eq!(peek(&ours, log, 4), [0x69, 0xCB, 0x65, 0xA2]);

@@ -4,6 +4,91 @@ use std::path::Path;
 
 use crate::support::{mdtool, scratch};
 
+/// Commands, and how what they say of it begins.
+const LAST_WORDS: &[(&[&str], &str)] = &[
+    (
+        &["locate", "DIR/truck/truck.raw", "--stacked"],
+        "next: mdtool plan",
+    ),
+    (
+        &["show", "DIR/truck/truck.raw", "--level", "inner"],
+        "next: mdtool check",
+    ),
+    (
+        &["check", "DIR/truck/truck.raw", "--level", "outer"],
+        "next: nothing has to be",
+    ),
+    (
+        &["al", "DIR/truck/truck.raw", "--stacked"],
+        "next: mdtool apply-al",
+    ),
+    (
+        &["bitmap", "show", "DIR/truck/truck.raw", "--stacked"],
+        "next: mdtool files",
+    ),
+    (
+        &[
+            "bitmap",
+            "show",
+            "DIR/truck/truck.raw",
+            "--stacked",
+            "--map",
+        ],
+        "next: mdtool files",
+    ),
+    (
+        &["files", "DIR/truck/truck.raw", "--stacked"],
+        "next: nothing has to be",
+    ),
+    (
+        &[
+            "compare",
+            "DIR/truck/truck.raw@inner",
+            "DIR/truck/truck.raw@outer",
+        ],
+        "next: settle",
+    ),
+    (
+        &["compare", "DIR/truck/disk.raw", "DIR/truck/truck.raw@inner"],
+        "next: nothing has to be",
+    ),
+    (
+        &["diff", "DIR/truck/disk.raw", "DIR/truck/disk.raw"],
+        "next: nothing has to be",
+    ),
+    (&["fit", "--disk", "1TB"], "next: mdtool fit DISK"),
+    (&["fit", "--disk", "512KiB"], "next: grow or shrink"),
+    (&["fit", "DIR/truck/disk.raw"], "next: nothing has to be"),
+    (
+        &["plan", "DIR/truck/truck.raw", "--stacked"],
+        "next: mdtool adopt",
+    ),
+    (&["plan", "DIR/truck/disk.raw"], "next: mdtool check"),
+    (
+        &["export", "DIR/truck/disk.raw", "-o", "DIR/disk.md"],
+        "next: mdtool import",
+    ),
+    (
+        &[
+            "edit",
+            "DIR/truck/disk.raw",
+            "--la-size",
+            "1GiB",
+            "-o",
+            "DIR/edited.md",
+        ],
+        "next: mdtool import",
+    ),
+    (
+        &["sum", "DIR/truck/disk.raw", "-o", "DIR/sums"],
+        "next: mdtool sum --check",
+    ),
+    (
+        &["sum", "--check", "DIR/sums", "DIR/truck/disk.raw"],
+        "next: nothing has to be",
+    ),
+];
+
 /// The line that says so, of a command's output: its last one that begins a paragraph.
 fn said(words: &[&str], dir: &Path) -> String {
     let words: Vec<String> = words
@@ -12,8 +97,8 @@ fn said(words: &[&str], dir: &Path) -> String {
         .collect();
     let run = mdtool(&words);
     let lines = run.stderr.lines().chain(run.stdout.lines());
-    let next = lines.filter(|line| line.starts_with("next: ") || line.starts_with("hint: "));
-    next.last()
+    let mut next = lines.filter(|line| line.starts_with("next: ") || line.starts_with("hint: "));
+    next.next_back()
         .unwrap_or_else(|| panic!("{words:?} says nothing of what comes next: {run:?}"))
         .to_owned()
 }
@@ -24,89 +109,7 @@ fn every_command_that_looks_says_what_comes_next() {
     let dir = dir.path();
     let demo = dir.join("truck");
     assert_eq!(mdtool(["demo", demo.to_str().unwrap()]).status, 0);
-    for (words, next) in [
-        (
-            &["locate", "DIR/truck/truck.raw", "--stacked"][..],
-            "next: mdtool plan",
-        ),
-        (
-            &["show", "DIR/truck/truck.raw", "--level", "inner"],
-            "next: mdtool check",
-        ),
-        (
-            &["check", "DIR/truck/truck.raw", "--level", "outer"],
-            "next: nothing has to be",
-        ),
-        (
-            &["al", "DIR/truck/truck.raw", "--stacked"],
-            "next: mdtool apply-al",
-        ),
-        (
-            &["bitmap", "show", "DIR/truck/truck.raw", "--stacked"],
-            "next: mdtool files",
-        ),
-        (
-            &[
-                "bitmap",
-                "show",
-                "DIR/truck/truck.raw",
-                "--stacked",
-                "--map",
-            ],
-            "next: mdtool files",
-        ),
-        (
-            &["files", "DIR/truck/truck.raw", "--stacked"],
-            "next: nothing has to be",
-        ),
-        (
-            &[
-                "compare",
-                "DIR/truck/truck.raw@inner",
-                "DIR/truck/truck.raw@outer",
-            ],
-            "next: settle",
-        ),
-        (
-            &["compare", "DIR/truck/disk.raw", "DIR/truck/truck.raw@inner"],
-            "next: nothing has to be",
-        ),
-        (
-            &["diff", "DIR/truck/disk.raw", "DIR/truck/disk.raw"],
-            "next: nothing has to be",
-        ),
-        (&["fit", "--disk", "1TB"], "next: mdtool fit DISK"),
-        (&["fit", "--disk", "512KiB"], "next: grow or shrink"),
-        (&["fit", "DIR/truck/disk.raw"], "next: nothing has to be"),
-        (
-            &["plan", "DIR/truck/truck.raw", "--stacked"],
-            "next: mdtool adopt",
-        ),
-        (&["plan", "DIR/truck/disk.raw"], "next: mdtool check"),
-        (
-            &["export", "DIR/truck/disk.raw", "-o", "DIR/disk.md"],
-            "next: mdtool import",
-        ),
-        (
-            &[
-                "edit",
-                "DIR/truck/disk.raw",
-                "--la-size",
-                "1GiB",
-                "-o",
-                "DIR/edited.md",
-            ],
-            "next: mdtool import",
-        ),
-        (
-            &["sum", "DIR/truck/disk.raw", "-o", "DIR/sums"],
-            "next: mdtool sum --check",
-        ),
-        (
-            &["sum", "--check", "DIR/sums", "DIR/truck/disk.raw"],
-            "next: nothing has to be",
-        ),
-    ] {
+    for (words, next) in LAST_WORDS {
         let said = said(words, dir);
         assert!(said.starts_with(next), "{words:?}: {said}");
     }
