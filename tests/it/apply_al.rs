@@ -385,12 +385,12 @@ fn a_dry_run_tells_what_each_slot_gains_and_writes_nothing() {
     assert_eq!(run.status, 0, "{run:?}");
     assert!(
         run.stdout
-            .contains("slot 0 would gain 1024 bits, 4194304 bytes (4.0 MiB) out of sync\n"),
+            .contains("slot 0 would gain 1024 bits, 4194304 bytes (4 MiB) out of sync\n"),
         "{run:?}"
     );
     assert!(
         run.stdout
-            .contains("slot 1 would gain 768 bits, 3145728 bytes (3.0 MiB) out of sync\n"),
+            .contains("slot 1 would gain 768 bits, 3145728 bytes (3 MiB) out of sync\n"),
         "{run:?}"
     );
     assert!(peek(&path, 0, 64 << 20) == before);

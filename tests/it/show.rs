@@ -135,7 +135,7 @@ fn what_the_numbers_mean_is_told() {
         "PEER_DEVICE_SEEN, NODE_EXISTS",
         "node 1",
         "nobody: day 0",
-        "3145728 (3.0 MiB)",
+        "3145728 (3 MiB)",
     ] {
         assert!(run.stdout.contains(says), "{says:?} in {}", run.stdout);
     }
