@@ -1,16 +1,17 @@
 //! Drafting a change: what is there is read, what is to be there is written down beside it, and nothing of the target changes.
 
 mod area;
+mod emit;
 mod reverse;
 mod same;
+mod summary;
 
 use std::io::Write;
 use std::ops::Range;
 
-use super::compare::read_data;
 use super::format::{Doing, LONGEST_RECORD, MOST_TARGETS, WORD_LEN, repeated_word};
 use super::journal::{Identity, JournalWriter};
-use super::outline::{Outline, Phase, Region};
+use super::outline::{Outline, Phase};
 use super::superblock::{Block, Retired, is_attachable, retired};
 use crate::error::{EditRefusal, Result};
 use crate::format::ondisk::SUPERBLOCK_LEN;
@@ -18,77 +19,10 @@ use crate::format::superblock::{Mark, mark_of, unmarked};
 use crate::image::ReadAt;
 use crate::units::{Bytes, ImagePos, MD_BLOCK};
 pub use area::Area;
+pub use summary::{Change, Summary};
 
 /// Bytes in the blocks that are written or left as a whole.
 const BLOCK: usize = SUPERBLOCK_LEN;
-
-/// One stretch that changes, with what was there before everything and what will be there.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct Change<'a> {
-    /// Which of the change's targets it is of, from 0 on.
-    pub target: usize,
-    /// When it is written.
-    pub phase: Phase,
-    /// The name of the region it lies in.
-    pub label: &'a str,
-    /// Where it begins.
-    pub at: ImagePos,
-    /// What was there before anything changed.
-    pub before: &'a [u8],
-    /// What its phase puts there.
-    pub after: &'a [u8],
-}
-
-/// What a draft comes to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Summary {
-    /// Every part that the draft announced, in the order in which it is written.
-    pub regions: Vec<Region>,
-    /// How long the undo file is, or would be.
-    pub undo_file: Bytes,
-    nothing: bool,
-}
-
-impl Summary {
-    /// Whether the target holds already all that is drafted: nothing is to be written.
-    #[must_use]
-    pub const fn is_nothing(&self) -> bool {
-        self.nothing
-    }
-
-    /// Where the first target is cut off, where that is part of the change.
-    #[must_use]
-    pub fn cut(&self) -> Option<ImagePos> {
-        cut_of(&self.regions, 0)
-    }
-
-    /// What it comes to on one of its targets; the undo file is that of all.
-    #[must_use]
-    pub fn of_target(&self, target: usize) -> Self {
-        let regions = self.regions.iter();
-        let of_target = regions.filter(|region| region.target == target);
-        Self {
-            regions: of_target.cloned().collect(),
-            ..*self
-        }
-    }
-
-    /// How many bytes are written in all; blocks that do not change are not.
-    #[must_use]
-    pub fn written(&self) -> Bytes {
-        let sum = |sum: Bytes, one: &Region| sum.checked_add(one.written).unwrap_or(sum);
-        self.regions.iter().fold(Bytes::ZERO, sum)
-    }
-}
-
-/// Where a target is cut off, where that is part of a change.
-pub(super) fn cut_of(regions: &[Region], target: usize) -> Option<ImagePos> {
-    let mut of_target = regions.iter().rev().filter(|one| one.target == target);
-    let cut = of_target.find(|region| region.phase == Phase::Cut);
-    cut.map(|region| region.range.start)
-}
 
 /// What shows each change while it is drafted.
 pub(super) type Show<'a> = &'a mut dyn FnMut(&Change<'_>);
@@ -335,105 +269,6 @@ impl<'a> Draft<'a> {
         let mut block = [0; BLOCK];
         self.target().read_exact_at(at, &mut block)?;
         Ok(block)
-    }
-
-    /// Compares what is pending with what is there.
-    fn flush(&mut self) -> Result<()> {
-        if self.pending.is_empty() {
-            return Ok(());
-        }
-        let at = self.cursor;
-        let length = Bytes::of_len(self.pending.len());
-        if length.to_sectors_exact().is_none() {
-            return Err(EditRefusal::Unaligned { at, length }.into());
-        }
-        let after = std::mem::take(&mut self.pending);
-        let mut before = std::mem::take(&mut self.found);
-        before.resize(after.len(), 0);
-        read_data(self.target(), at, &mut before)?;
-        self.cursor = step(at, after.len());
-        self.emit_changed(at, &before, &after)?;
-        // The memory is for the next piece.
-        self.found = before;
-        self.pending = after;
-        self.pending.clear();
-        Ok(())
-    }
-
-    /// Writes down what changes, in blocks; those in a row whose contents are alike in kind are one record.
-    fn emit_changed(&mut self, at: ImagePos, before: &[u8], after: &[u8]) -> Result<()> {
-        let found = self.retired.overlay(self.on, at, before);
-        let mut unchanged: Option<usize> = None;
-        self.retired.cover(self.on, at, after);
-        let mut run: Option<(usize, Kind)> = None;
-        let blocks = found
-            .chunks(BLOCK)
-            .zip(after.chunks(BLOCK))
-            .zip(before.chunks(BLOCK));
-        let mut offset = 0_usize;
-        for ((found, after_block), before_block) in blocks {
-            let kind = (found != after_block).then(|| Kind::of(before_block, after_block));
-            if kind.is_none() {
-                unchanged = unchanged.or(Some(offset));
-            } else if let Some(start) = unchanged.take() {
-                self.stays_as(
-                    step(at, start),
-                    before.get(start..offset).unwrap_or_default(),
-                )?;
-            }
-            if let Some((start, _)) = run.take_if(|(_, running)| Some(*running) != kind) {
-                self.emit_part(at, before, after, start..offset)?;
-            }
-            if let (None, Some(kind)) = (run, kind) {
-                run = Some((offset, kind));
-            }
-            offset = offset.saturating_add(after_block.len());
-        }
-        if let Some(start) = unchanged {
-            self.stays_as(
-                step(at, start),
-                before.get(start..offset).unwrap_or_default(),
-            )?;
-        }
-        match run {
-            Some((start, _)) => self.emit_part(at, before, after, start..offset),
-            None => Ok(()),
-        }
-    }
-
-    fn emit_part(
-        &mut self,
-        at: ImagePos,
-        before: &[u8],
-        after: &[u8],
-        part: Range<usize>,
-    ) -> Result<()> {
-        let start = step(at, part.start);
-        let whole = self.outline.regions().last().map(|region| region.phase);
-        let given_back = whole == Some(Phase::Commit) && self.retired.at(self.on, at).is_some();
-        // A superblock given back as it was is no change by itself: `finish` sees whether all were.
-        self.changes |= !given_back;
-        match (before.get(part.clone()), after.get(part)) {
-            (Some(before), Some(after)) => self.emit(start, before, after),
-            _ => Ok(()),
-        }
-    }
-
-    /// Writes one record down.
-    fn emit(&mut self, at: ImagePos, before: &[u8], after: &[u8]) -> Result<()> {
-        self.outline.count(before, after);
-        self.journal.record(at, before, after)?;
-        if let (Some(show), Some(region)) = (&mut self.show, self.outline.regions().last()) {
-            show(&Change {
-                target: region.target,
-                phase: region.phase,
-                label: &region.label,
-                at,
-                before,
-                after,
-            });
-        }
-        Ok(())
     }
 }
 

@@ -2,6 +2,11 @@
 //!
 //! Numbers are big endian. Every frame ends its fixed part with a checksum of it, so that nothing is believed unread.
 
+mod fields;
+
+pub(super) use fields::{check_crc, out_of_bounds, repeated_word, sealed, unsealed};
+use fields::{flag, tag, take, text_len, zeros};
+
 use crate::error::UndoFault;
 
 use super::outline::Phase;
@@ -342,36 +347,6 @@ impl Trailer {
     }
 }
 
-/// `bytes` and the checksum of them.
-pub(super) fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
-    let checksum = crc32fast::hash(&bytes);
-    bytes.extend(checksum.to_be_bytes());
-    bytes
-}
-
-/// What [`sealed`] was given, where the checksum holds.
-pub(super) fn unsealed(bytes: &[u8]) -> Result<&[u8], UndoFault> {
-    let (content, checksum) = bytes.split_last_chunk().unwrap_or((bytes, &[0; 4]));
-    check_crc(crc32fast::hash(content), u32::from_be_bytes(*checksum))?;
-    Ok(content)
-}
-
-/// Compares a content's checksum with the one that the file says it has.
-pub(super) const fn check_crc(found: u32, expected: u32) -> Result<(), UndoFault> {
-    if found == expected {
-        Ok(())
-    } else {
-        Err(UndoFault::Checksum { found, expected })
-    }
-}
-
-/// The word that `content` repeats from end to end.
-pub(super) fn repeated_word(content: &[u8]) -> Option<[u8; WORD_LEN]> {
-    let (words, rest) = content.as_chunks::<WORD_LEN>();
-    let first = words.first()?;
-    (rest.is_empty() && words.iter().all(|word| word == first)).then_some(*first)
-}
-
 const fn phase_number(phase: Phase) -> u8 {
     match phase {
         Phase::Retire => 1,
@@ -379,57 +354,5 @@ const fn phase_number(phase: Phase) -> u8 {
         Phase::Commit => 3,
         Phase::Cleanup => 4,
         Phase::Cut => 5,
-    }
-}
-
-/// The first bytes of `rest`, which has been taken from a frame of its fixed size: zeros where it were shorter.
-fn take<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
-    rest.split_off(..N)
-        .and_then(|bytes| bytes.first_chunk())
-        .map_or([0; N], |bytes| *bytes)
-}
-
-fn tag(rest: &mut &[u8], expected: [u8; 4]) -> Result<(), UndoFault> {
-    let found = take(rest);
-    if found == expected {
-        return Ok(());
-    }
-    let found = u32::from_be_bytes(found);
-    Err(UndoFault::Tag { found })
-}
-
-fn flag(rest: &mut &[u8], field: &'static str) -> Result<bool, UndoFault> {
-    match take(rest) {
-        [0] => Ok(false),
-        [1] => Ok(true),
-        [found] => Err(out_of_bounds(field, found, "0 or 1")),
-    }
-}
-
-fn text_len(rest: &mut &[u8]) -> Result<u16, UndoFault> {
-    let found = u16::from_be_bytes(take(rest));
-    if usize::from(found) > LONGEST_TEXT {
-        return Err(out_of_bounds("length of a text", found, "at most 4096"));
-    }
-    Ok(found)
-}
-
-fn zeros<const N: usize>(rest: &mut &[u8]) -> Result<(), UndoFault> {
-    let found = take::<N>(rest);
-    match found.iter().find(|byte| **byte != 0) {
-        None => Ok(()),
-        Some(byte) => Err(out_of_bounds("reserved byte", *byte, "0")),
-    }
-}
-
-pub(super) fn out_of_bounds(
-    field: &'static str,
-    found: impl Into<u64>,
-    expected: &'static str,
-) -> UndoFault {
-    UndoFault::Field {
-        field,
-        found: found.into(),
-        expected,
     }
 }

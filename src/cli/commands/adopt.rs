@@ -4,13 +4,15 @@ pub(crate) mod args;
 pub(crate) mod view;
 
 pub(crate) mod external;
+mod strategy;
 
 use anyhow::Context;
+
+use strategy::CheckedStrategy;
 
 use crate::cli::Streams;
 use crate::cli::commands::adopt::args::AdoptArgs;
 use crate::cli::commands::adopt::args::Strategy;
-use crate::cli::commands::adopt::external::Device;
 use crate::cli::commands::adopt::view as report;
 use crate::cli::commands::apply_al::{Gain, warn_of_log};
 use crate::cli::outcome::Outcome;
@@ -22,13 +24,13 @@ use crate::cli::write::{
 use crate::error::{Error, Result};
 use crate::format::layout::MdLayout;
 use crate::surgery::adopt::{
-    AdoptOptions, AdoptRefusal, Adoption, Obstacle, Site, Truncation, relocate, truncate,
+    AdoptOptions, AdoptRefusal, Adoption, Obstacle,
 };
 use crate::surgery::apply_al::Gained;
-use crate::surgery::risks::{AtRisk, doubtful};
+use crate::surgery::risks::AtRisk;
 use crate::survey::locate::{Level, Role};
 use crate::transaction::Draft;
-use crate::units::{Bytes, DevPos, ImagePos, NodeId, Sectors};
+use crate::units::{DevPos, ImagePos, NodeId, Sectors};
 
 /// What `adopt --help` says of its statuses.
 pub(crate) const STATUSES: &str = "Exit status: 0 done; 1 there is no metadata, or no such level; 2 refused, or could not: the disk is as it was, or the message names the undo file.";
@@ -114,75 +116,6 @@ fn node_id(args: &AdoptArgs, level: &Level) -> Option<NodeId> {
         own.and_then(|own| u8::try_from(own).ok()).map(NodeId::new)
     };
     args.node_id.map(NodeId::new).or_else(own)
-}
-
-/// How the metadata gets where DRBD looks.
-enum CheckedStrategy {
-    Relocate(MdLayout),
-    Truncate(Truncation),
-    External(Device),
-}
-
-impl CheckedStrategy {
-    /// The one that was asked for, where it works here.
-    fn of(
-        args: &AdoptArgs,
-        look: &Look,
-        level: &Level,
-        adoption: &Adoption<'_>,
-    ) -> anyhow::Result<Self> {
-        let name = || look.name();
-        Ok(match args.strategy {
-            Strategy::Relocate => Self::Relocate(new_place(look, level).with_context(name)?),
-            Strategy::Truncate => Self::Truncate(truncation(look, level).with_context(name)?),
-            Strategy::External => {
-                let needs = Device::needs(level, look.opened.window().size()).with_context(name)?;
-                Self::External(Device::of(args.meta.as_deref(), look, needs, adoption)?)
-            }
-        })
-    }
-}
-
-impl CheckedStrategy {
-    /// Who may lose something in what is overwritten or cut off.
-    fn at_risk(&self, look: &Look) -> Result<Vec<AtRisk>> {
-        let device = look.opened.window();
-        match self {
-            Self::Relocate(layout) => doubtful(device, &layout.whole),
-            Self::Truncate(truncation) => {
-                let cut = DevPos::at(truncation.size)..DevPos::at(device.size());
-                doubtful(device, &cut)
-            }
-            Self::External(_) => Ok(Vec::new()),
-        }
-    }
-}
-
-/// The new metadata's place: where it is already, where that is the right one.
-fn new_place(look: &Look, level: &Level) -> Result<MdLayout> {
-    match relocate(level, look.opened.window().size()) {
-        Ok(relocation) => Ok(relocation.layout),
-        Err(Obstacle::AlreadyThere { .. }) => Ok(level.layout.clone()),
-        Err(obstacle) => Err(AdoptRefusal::Obstacle(obstacle).into()),
-    }
-}
-
-fn truncation(look: &Look, level: &Level) -> Result<Truncation> {
-    let disk = look.opened.window().size();
-    let site = Site {
-        size: disk,
-        extent: None,
-    };
-    let truncation = truncate(level, site).map_err(AdoptRefusal::Obstacle)?;
-    if look.block_device {
-        return Err(AdoptRefusal::BlockDevice.into());
-    }
-    let end = look.opened.image_pos(DevPos::at(disk)).from_start();
-    let behind = look.opened.image_size().saturating_sub(end);
-    if behind > Bytes::ZERO {
-        return Err(AdoptRefusal::NotTheEnd { behind }.into());
-    }
-    Ok(truncation)
 }
 
 /// One adoption.
