@@ -295,7 +295,7 @@ pub fn superblocks_in(
 /// # Errors
 ///
 /// What reading met.
-pub(crate) fn retired_in(
+pub fn retired_in(
     device: Window<'_>,
     range: Range<DevPos>,
     found: &mut dyn FnMut(DevPos, Superblock) -> ControlFlow<()>,

@@ -1,5 +1,7 @@
 //! What several commands say of a disk: text and JSON are made of these alone. docs/json.md documents the fields, which are only ever added to.
 
+mod locate;
+
 use std::fmt::Display;
 
 use serde::{Serialize, Serializer};
@@ -7,7 +9,6 @@ use serde::{Serialize, Serializer};
 use crate::cli::args::ImageArgs;
 use crate::cli::output::{explain, traces};
 use crate::cli::session::open::Opened;
-use crate::cli::session::select::nothing;
 use crate::format::layout::MdIndex;
 use crate::format::superblock::{AlState, Format, Uuid};
 use crate::image::Window;
@@ -17,6 +18,8 @@ use crate::survey::occupants::{Occupant, Partition};
 use crate::survey::residents::{Resident, residents};
 use crate::survey::traces::Trace;
 use crate::units::{Bytes, DevPos, ImagePos, Sectors};
+
+pub(crate) use locate::{LocateView, NextView};
 
 /// How much of a bitmap is read to say how much is out of sync.
 const COUNTING_BUDGET: Bytes = Bytes::new(64 << 10);
@@ -116,77 +119,11 @@ impl Report<'_> {
     }
 }
 
-/// What `locate` found.
-#[derive(Serialize)]
-pub(crate) struct LocateView {
-    /// As given.
-    pub(crate) image: String,
-    /// All of it, also where a part was looked at.
-    pub(crate) image_bytes: u64,
-    /// Outermost first.
-    pub(crate) levels: Vec<LevelView>,
-    /// What carries a magic and does not count, by position.
-    pub(crate) rejected: Vec<RejectedView>,
-    pub(crate) traces: Vec<TraceView>,
-    /// How many more were rejected.
-    pub(crate) rejected_more: u64,
-    /// How far mdtool looked.
-    searched: &'static str,
-    pub(crate) occupants: Vec<ResidentView>,
-    partitions: Vec<PartitionView>,
-    inside: Vec<InsideView>,
-    /// The part that was looked at; nothing where that is the whole image.
-    pub(crate) looked_at: Option<PartView>,
-    /// What DRBD finds on this disk, for people; nothing where it is the only resource, in its place.
-    pub(crate) summary: Option<String>,
-    /// What else is to be known, for people.
-    pub(crate) notes: Vec<String>,
-    pub(crate) next_commands: Vec<NextView>,
-}
-
 /// A part of the image.
 #[derive(Serialize)]
 pub(crate) struct PartView {
     pub(crate) offset: u64,
     pub(crate) bytes: u64,
-}
-
-/// A command that a reader may want next.
-#[derive(Serialize)]
-pub(crate) struct NextView {
-    pub(crate) command: String,
-    /// What it is for, for people.
-    pub(crate) purpose: &'static str,
-}
-
-impl LocateView {
-    pub(crate) fn of(report: &Report<'_>) -> crate::error::Result<Self> {
-        let located = report.located;
-        let rejected = located.rejected.iter();
-        let inside = located.inside.iter();
-        Ok(Self {
-            image: report.image.image.to_string_lossy().into_owned(),
-            image_bytes: report.opened.image_size().get(),
-            levels: report.levels()?,
-            rejected: rejected.map(|one| RejectedView::of(report, one)).collect(),
-            traces: report.traces(),
-            rejected_more: located.rejected_more,
-            searched: searched(located.searched),
-            occupants: report.occupants()?,
-            partitions: report.partitions(),
-            inside: inside
-                .map(|one| InsideView::of(report.opened, one))
-                .collect(),
-            looked_at: PartView::of(report),
-            summary: if located.levels.is_empty() {
-                Some(nothing(located).to_owned())
-            } else {
-                explain::what_drbd_sees(report)
-            },
-            notes: explain::notes(report),
-            next_commands: explain::next(report),
-        })
-    }
 }
 
 impl PartView {
