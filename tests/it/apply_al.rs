@@ -439,7 +439,7 @@ fn a_log_that_tells_too_little_is_refused() {
     assert_eq!(run.status, 0, "{run:?}");
     let run = mdtool([Path::new("locate"), &path]);
     assert!(
-        run.stdout.contains("48.8 MiB") && run.stdout.contains(" clean "),
+        run.stdout.contains("48.83 MiB") && run.stdout.contains(" clean "),
         "all of the device: {run:?}"
     );
 }

@@ -69,7 +69,7 @@ pub(crate) fn run(args: &PlanArgs, _command_line: &str, out: &mut Streams<'_>) -
         }
         None => None,
     };
-    let view = plan.view(peer)?;
+    let view = plan.view(peer).with_context(name)?;
     if args.json {
         view.json(out.stdout)?;
     } else {
