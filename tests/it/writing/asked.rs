@@ -101,10 +101,10 @@ fn the_question_comes_after_words_numbers_and_the_way_back() {
             let mut from = 0;
             let parts = asks.says.iter().map(String::as_str);
             // In this order; the words first, then the table, then the undo file, then the question.
-            for part in parts.chain(["phase", "undo file: ", "Type yes to go on: "]) {
+            for part in parts.chain(["from byte", "undo file: ", "Type yes to go on: "]) {
                 let found = shown.find(part);
                 let found = found.unwrap_or_else(|| panic!("{command:?}: {part:?} in {shown}"));
-                if ["phase", "undo file: ", "Type yes to go on: "].contains(&part) {
+                if ["from byte", "undo file: ", "Type yes to go on: "].contains(&part) {
                     assert!(
                         found > from,
                         "{command:?}: {part:?} comes too early: {shown}"
