@@ -146,6 +146,9 @@ impl ChangeView {
 
     /// Prints what changes where.
     pub(crate) fn table(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.outcome == Written::Nothing {
+            return writeln!(out, "nothing is to be written");
+        }
         table(out, &self.regions)
     }
 
