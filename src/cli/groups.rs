@@ -66,7 +66,7 @@ pub(crate) fn man_pages() -> std::io::Result<Vec<(String, Vec<u8>)>> {
     let mut command = command().disable_help_subcommand(true);
     command.build();
     let mut pages = Vec::new();
-    add_pages(&command, "", "", &mut pages)?;
+    add_pages(&command, "", "", &[], &mut pages)?;
     Ok(pages)
 }
 
@@ -75,6 +75,7 @@ fn add_pages(
     command: &Command,
     words: &str,
     statuses: &str,
+    siblings: &[String],
     pages: &mut Vec<(String, Vec<u8>)>,
 ) -> std::io::Result<()> {
     let name = page_name(words);
@@ -87,6 +88,11 @@ fn add_pages(
         vec![page_name(above)]
     };
     related.extend(beside(words).iter().map(|name| page_name(name)));
+    related.extend_from_slice(siblings);
+    let undo = page_name("undo");
+    if pages::keeps_undo_file(words) && name != undo && !related.contains(&undo) {
+        related.push(undo);
+    }
     let inner = |one: &&Command| page_name(format!("{words} {}", one.get_name()).trim());
     related.extend(below.iter().map(inner));
     let man = clap_mangen::Man::new(command.clone())
@@ -108,9 +114,13 @@ fn add_pages(
     let statuses_of_program = statuses_of(words).unwrap_or(statuses);
     pages::sections(words, statuses_of_program, &related).to_writer(&mut page)?;
     pages.push((format!("{name}.8"), page));
-    for one in below {
+    for one in &below {
+        let others = below
+            .iter()
+            .filter(|other| !words.is_empty() && other.get_name() != one.get_name());
+        let others: Vec<String> = others.map(inner).collect();
         let words = format!("{words} {}", one.get_name());
-        add_pages(one, words.trim(), statuses_of_program, pages)?;
+        add_pages(one, words.trim(), statuses_of_program, &others, pages)?;
     }
     Ok(())
 }

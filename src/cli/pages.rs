@@ -11,7 +11,7 @@ use clap_mangen::roff::{Roff, bold, italic, roman};
 use examples::examples;
 
 /// Commands that write metadata: each keeps an undo file.
-const WRITING: [&str; 13] = [
+const WRITING: [&str; 12] = [
     "adopt",
     "relocate",
     "import",
@@ -24,8 +24,12 @@ const WRITING: [&str; 13] = [
     "bitmap set",
     "bitmap clear",
     "diff",
-    "copy",
 ];
+
+/// Whether a command keeps an undo file, which `mdtool undo` reads.
+pub(crate) fn keeps_undo_file(words: &str) -> bool {
+    WRITING.contains(&words)
+}
 
 /// What stands below a command's options: its statuses and examples.
 pub(crate) fn below(words: &str, statuses: &str) -> String {
@@ -105,7 +109,7 @@ fn exit_status(page: &mut Roff, statuses: &str) {
 /// Which files a command knows besides those that it is given.
 fn files(page: &mut Roff, words: &str) {
     page.control("SH", ["FILES"]);
-    if WRITING.contains(&words) {
+    if keeps_undo_file(words) {
         page.control("TP", []);
         page.text([italic("IMAGE"), roman(".mdtool-undo-"), italic("SECONDS")]);
         page.text([

@@ -73,16 +73,16 @@ pub(crate) struct ChangeArgs {
     #[arg(long, value_name = "NODE:±NAME", value_parser = peer_flag)]
     peer_flag: Vec<(NodeId, PeerFlags, bool)>,
     /// The current UUID
-    #[arg(long, value_name = "0x…|new", value_parser = new_uuid)]
+    #[arg(long, value_name = "0xUUID|new", value_parser = new_uuid)]
     current_uuid: Option<NewUuid>,
     /// The bitmap UUID; v09 has one for each peer
-    #[arg(long, value_name = "[NODE:]0x…|new", value_parser = bitmap_uuid)]
+    #[arg(long, value_name = "[NODE:]0xUUID|new", value_parser = bitmap_uuid)]
     bitmap_uuid: Vec<(Option<NodeId>, NewUuid)>,
     /// The history UUIDs, newest first
-    #[arg(long, value_name = "0x…,…", value_parser = uuid, value_delimiter = ',')]
+    #[arg(long, value_name = "0xUUID,...", value_parser = uuid, value_delimiter = ',')]
     history: Option<Vec<Uuid>>,
     /// The device UUID
-    #[arg(long, value_name = "0x…|new", value_parser = new_uuid)]
+    #[arg(long, value_name = "0xUUID|new", value_parser = new_uuid)]
     device_uuid: Option<NewUuid>,
     /// Begin a new generation, as new-current-uuid does where nobody is connected
     #[arg(long)]

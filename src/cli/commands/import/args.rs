@@ -25,7 +25,7 @@ pub(crate) struct ImportArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=31))]
     pub(crate) node_id: Option<u8>,
     /// Write these flags instead of the dump's
-    #[arg(long, value_name = "0x…|NAME,…", value_parser = flags)]
+    #[arg(long, value_name = "0xFLAGS|NAME,...", value_parser = flags)]
     pub(crate) flags: Option<DeviceFlags>,
     /// Where the device is larger than fits, make it as large as fits
     #[arg(long)]
