@@ -13,11 +13,11 @@ use crate::cli::commands::compare::after_adoption;
 use crate::cli::commands::plan::args::PlanArgs;
 use crate::cli::outcome::Outcome;
 use crate::cli::commands::plan::view::{Names, Plan};
-use crate::cli::session::select::Chosen;
+use crate::cli::session::select::{Chosen, hidden_by, instead_of, refuse_trace};
 use crate::cli::session::source::Source;
 use crate::error::UtilsVersion;
 use crate::image::ImageFile;
-use crate::surgery::adopt::{self, Site};
+use crate::surgery::adopt::{self, Obstacle, Site};
 use crate::survey::locate::ScanMode;
 use crate::verdict::forecast::forecast;
 
@@ -30,6 +30,7 @@ pub(crate) fn run(args: &PlanArgs, _command_line: &str, out: &mut Streams<'_>) -
     }
     let chosen = Chosen::open(&args.image, args.level, ScanMode::Auto)?;
     let (opened, located, level) = (&chosen.opened, &chosen.located, chosen.level());
+    refuse_trace(located, &args.image, chosen.number)?;
     let disk = opened.window().size();
     let site = Site {
         size: args.target_size.map_or(disk, |given| given.0),
@@ -43,6 +44,11 @@ pub(crate) fn run(args: &PlanArgs, _command_line: &str, out: &mut Streams<'_>) -
     if let Some(obstacle) = occupied {
         ways = ways.but(obstacle);
     }
+    let instead = instead_of(opened, located, chosen.number, (&args.image, args.level))?;
+    let instead = instead.or_else(|| hidden_by(opened, located, chosen.number, &args.image));
+    if let Some(instead) = &instead {
+        ways = ways.but(Obstacle::Instead { at: instead.at });
+    }
     let mut forecast = forecast(level, opened.window()).with_context(name)?;
     // What one disk's metadata says about connecting is a guess; with the peer at hand it is known.
     forecast.retain(|one| args.peer.is_none() || !one.is_of_connecting());
@@ -54,6 +60,7 @@ pub(crate) fn run(args: &PlanArgs, _command_line: &str, out: &mut Streams<'_>) -
         level,
         site,
         ways,
+        instead,
         forecast,
         utils: args.compat.or_else(installed_utils),
         names: Names {

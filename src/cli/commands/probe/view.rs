@@ -261,6 +261,11 @@ fn hints(image: &ImageArgs, probed: &Probed) -> Vec<String> {
         Answer::Unclean { in_use: false } => Some(
             "a live or crashed Primary's disk looks so: `mdtool al` shows what its log names, `mdtool apply-al` applies it once nothing else uses the disk",
         ),
+        Answer::Moved(Moved::Level {
+            made_for, device, ..
+        }) if probed.number > 0 && made_for > device => Some(
+            "the DRBD device around it is smaller than it was: `mdtool check` says what to do about that",
+        ),
         Answer::Moved(Moved::Level { .. }) => {
             Some("`mdtool plan` tells each way to put it where DRBD looks")
         }

@@ -257,7 +257,21 @@ fn damaged(device: Window<'_>, damage: &Damage) -> (Option<()>, String) {
                 named(*at, *format)
             ),
         ),
-        Damage::LogAlone { log, superblock } => (
+        Damage::LogAlone {
+            log,
+            superblock,
+            left,
+        } if *left > Bytes::ZERO => (
+            None,
+            format!(
+                "the superblock at {} is cut off after {left}, its activity log is there, at {}",
+                position(*superblock),
+                position(*log)
+            ),
+        ),
+        Damage::LogAlone {
+            log, superblock, ..
+        } => (
             None,
             format!(
                 "the superblock at {} is gone, its activity log is there, at {}",
