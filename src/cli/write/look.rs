@@ -101,8 +101,7 @@ impl Look {
                 let located = find(&opened, args, *level, ScanMode::Auto)?;
                 refuse_cut_off(&located, args, force, false)?;
                 refuse_damaged_inner(&opened, &located, args, *level)?;
-                refuse_former(&located, args, *level)?;
-                let number = choose(&located, args, *level, &opened)?;
+                let number = chosen(&opened, &located, args, *level)?;
                 refuse_trace(&located, args, number)?;
                 refuse_unsure(&opened, &located, number, (args, *level), *trust)?;
                 opened.hold().with_context(name)?;
@@ -111,8 +110,7 @@ impl Look {
             Aim::Judged { level, .. } => {
                 let located = find(&opened, args, *level, ScanMode::Auto)?;
                 refuse_cut_off(&located, args, force, false)?;
-                refuse_former(&located, args, *level)?;
-                let number = level.map(|_| choose(&located, args, *level, &opened));
+                let number = level.map(|_| chosen(&opened, &located, args, *level));
                 opened.hold().with_context(name)?;
                 (located, number.transpose()?)
             }
@@ -203,17 +201,18 @@ impl Look {
     }
 }
 
-/// Refuses to write to the only resource as the inner one where a stack was: two of a stack may say that they are of one device, and what was
-/// taken away may be the inner one.
-fn refuse_former(
+/// Chooses one level that is written to. The only resource is not taken for the inner one where a stack was: two of a stack may say that they are
+/// of one device, and what was taken away may be the inner one.
+fn chosen(
+    opened: &Opened,
     located: &Located,
     args: &ImageArgs,
     level: Option<LevelChoice>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<usize> {
     let inner = level == Some(LevelChoice::Inner) && !located.traces.is_empty();
     match no_stack(located, args).filter(|_| inner) {
         Some(no) => Err(no.into()),
-        None => Ok(()),
+        None => choose(located, args, level, opened),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::format::metadata::Header;
 use crate::survey::in_place::in_place;
 use crate::survey::locate::{FoundBy, Level, Located};
 use crate::survey::traces::{Trace, TraceKind};
-use crate::units::DevPos;
+use crate::units::{DevPos, ImagePos};
 
 /// How far a level that a search found is trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,34 +53,7 @@ pub(crate) fn refuse_unsure(
         return Ok(());
     }
     if let Some(instead) = instead_of(opened, located, number, (args, choice))? {
-        let whom = if numbered {
-            format!("level {number}")
-        } else {
-            "it".to_owned()
-        };
-        let why = format!(
-            "{name}: {}; the resource whose superblock a search found at {at} is not taken for {whom}",
-            instead.what
-        );
-        let named = instead.is_numbered() || trust != Trust::Found;
-        let take = match (numbered, named) {
-            (true, _) => format!("--at {} names it", at.get()),
-            (false, true) => format!(
-                "--level {number} or --at {} takes the one that was found; --stacked, if it is the inner one of a stack",
-                at.get()
-            ),
-            (false, false) if instead.kind == InsteadKind::Moved => {
-                format!("--at {} takes the one that was found", at.get())
-            }
-            (false, false) => format!(
-                "--at {} takes the one that was found; --stacked, if it is the inner one of a stack",
-                at.get()
-            ),
-        };
-        let mut declined = Declined::new(why, &[]);
-        declined.hints.extend(instead.hints);
-        declined.hints.push(take);
-        return Err(declined.into());
+        return Err(not_taken(instead, (args, choice), (number, at), trust).into());
     }
     if numbered {
         return Ok(());
@@ -96,6 +69,45 @@ pub(crate) fn refuse_unsure(
         return Err(Declined::new(why, &[&take]).into());
     }
     Ok(())
+}
+
+/// The refusal to take the level that a search found at `at` for what stands in its place.
+fn not_taken(
+    instead: Instead,
+    (args, choice): (&ImageArgs, Option<LevelChoice>),
+    (number, at): (usize, ImagePos),
+    trust: Trust,
+) -> Declined {
+    let numbered = matches!(choice, Some(LevelChoice::Number(_)));
+    let whom = if numbered {
+        format!("level {number}")
+    } else {
+        "it".to_owned()
+    };
+    let why = format!(
+        "{}: {}; the resource whose superblock a search found at {at} is not taken for {whom}",
+        args.image.display(),
+        instead.what
+    );
+    let named = instead.is_numbered() || trust != Trust::Found;
+    let take = match (numbered, named) {
+        (true, _) => format!("--at {} names it", at.get()),
+        (false, true) => format!(
+            "--level {number} or --at {} takes the one that was found; --stacked, if it is the inner one of a stack",
+            at.get()
+        ),
+        (false, false) if instead.kind == InsteadKind::Moved => {
+            format!("--at {} takes the one that was found", at.get())
+        }
+        (false, false) => format!(
+            "--at {} takes the one that was found; --stacked, if it is the inner one of a stack",
+            at.get()
+        ),
+    };
+    let mut declined = Declined::new(why, &[]);
+    declined.hints.extend(instead.hints);
+    declined.hints.push(take);
+    declined
 }
 
 /// Refuses to write to what a search found where `outer` was said, and to erase it where a number was: the same words named another resource while
