@@ -99,6 +99,11 @@ pub enum Obstacle {
     },
     /// drbdmeta keeps no such record for this format.
     NotKept,
+    /// Something is left of other metadata, where this would be put or taken from its place by mistake.
+    Instead {
+        /// Where its superblock is, or was.
+        at: DevPos,
+    },
     /// Somebody lives on the disk who reaches beyond the DRBD device: what is there is not this resource's.
     Occupied {
         /// Who.
@@ -146,6 +151,10 @@ impl fmt::Display for Obstacle {
             Self::Hidden { by } => write!(
                 f,
                 "drbdmeta finds the superblock at {by} where it looks, and never looks for another"
+            ),
+            Self::Instead { at } => write!(
+                f,
+                "what is left of other metadata, with its superblock at {at}, comes first"
             ),
             Self::NotKept => f.write_str("drbdmeta keeps no record of where v07 metadata was"),
             Self::Occupied { kind, end, data } => write!(

@@ -246,6 +246,57 @@ impl Located {
         all().find(|trace| trace.in_place).or_else(|| all().next())
     }
 
+    /// The size of the device on which DRBD would look for a level: `device`, or the DRBD devices around it, as far as they all reach.
+    #[must_use]
+    pub fn holder(&self, number: usize, device: Bytes) -> Bytes {
+        let around = self.levels.iter().take(number);
+        let around = around.filter_map(|level| level.drbd_device().to_bytes());
+        around.fold(device, Bytes::min)
+    }
+
+    /// Whether a level lies beyond the end of a device around it.
+    #[must_use]
+    pub fn is_beyond(&self, number: usize, device: Bytes) -> bool {
+        let level = self.levels.get(number).filter(|_| number > 0);
+        level.is_some_and(|level| {
+            level.layout.index.is_internal()
+                && level.layout.whole.end.from_start() > self.holder(number, device)
+        })
+    }
+
+    /// Whether a level stands in its place and was just created: what lies inside its device was there before.
+    #[must_use]
+    pub fn is_just_created(&self, number: usize) -> bool {
+        let level = self.levels.get(number);
+        level.is_some_and(|level| {
+            let current = level.superblock.current_uuid();
+            level.found_by == FoundBy::ExpectedPosition
+                && current.is_some_and(|uuid| !uuid.names_a_generation())
+        })
+    }
+
+    /// The older metadata that a level hides which was just created.
+    #[must_use]
+    pub fn hidden_by(&self, number: usize) -> Option<&Rejected> {
+        let mut rejected = self.rejected.iter().rev();
+        let hidden =
+            rejected.find(|one| matches!(one.why, Why::Leftover { level } if level == number));
+        hidden.filter(|_| self.is_just_created(number))
+    }
+
+    /// Whether a trace is where the metadata of a level was before it was moved: it tells of no other resource.
+    #[must_use]
+    pub fn is_former_place(&self, trace: &Trace) -> bool {
+        let was = trace
+            .level
+            .as_ref()
+            .filter(|_| trace.kind == TraceKind::Retired);
+        let mut levels = self.levels.iter();
+        was.is_some_and(|was| {
+            levels.any(|level| fit::same_resource(&level.superblock, &was.superblock))
+        })
+    }
+
     /// The trace that a level was made of: one that a caller named by its position.
     #[must_use]
     pub fn trace_at(&self, at: DevPos) -> Option<&Trace> {

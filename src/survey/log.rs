@@ -17,6 +17,8 @@ pub struct LogState {
     pub primary_ind: bool,
     /// Whether the bitmap already has what an earlier log named.
     pub state: AlState,
+    /// Whose log it is.
+    pub format: Format,
 }
 
 impl LogState {
@@ -44,23 +46,35 @@ impl LogState {
             replay: replay(&area, &mut read, visit)?,
             primary_ind: superblock.flags().contains(DeviceFlags::PRIMARY_IND),
             state: superblock.al_state(),
+            format: superblock.format(),
         })
+    }
+
+    /// Whether `drbdmeta`'s apply-al stops at it: a Primary's log that does not show all that was being written, or that has nothing to show.
+    ///
+    /// It takes v08's word that the log is applied, and v09's only where it finds a log.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        let refused = match &self.replay.verdict {
+            Verdict::Complete(_) => false,
+            Verdict::Incomplete(_) => self.state == AlState::Unclean,
+            Verdict::Unusable(_) => self.state == AlState::Unclean || self.format == Format::V09,
+        };
+        self.primary_ind && refused
     }
 
     /// The extents that become out of sync: none where the node was not Primary, as drbdmeta has it.
     ///
     /// # Errors
     ///
-    /// [`Refused::LogIncomplete`] where a Primary's log does not show all extents it may have been writing to. Where the superblock says
-    /// that the bitmap has them already, what the log shows is enough.
+    /// [`Refused::LogIncomplete`] where a Primary's log does not show all extents it may have been writing to. Where the superblock says that
+    /// the bitmap has them already, what the log shows is enough; v09's has to show something.
     pub fn extents(&self, superblock_at: ImagePos) -> Result<&[AlExtent]> {
         if !self.primary_ind {
             return Ok(&[]);
         }
-        match &self.replay.verdict {
-            Verdict::Complete(_) => {}
-            _ if self.state == AlState::Clean => {}
-            _ => return Err(Refused::LogIncomplete { at: superblock_at }.into()),
+        if self.is_refused() {
+            return Err(Refused::LogIncomplete { at: superblock_at }.into());
         }
         Ok(&self.replay.active)
     }

@@ -63,6 +63,8 @@ pub enum TraceKind {
     LogAlone {
         /// The first block of it that was found.
         log: DevPos,
+        /// How much of the superblock is there, where the end of the device cuts it off.
+        left: Bytes,
     },
 }
 
@@ -253,9 +255,13 @@ pub(super) fn log_alone(device: Window<'_>, places: &[Place]) -> Result<Option<T
             continue;
         }
         if let Some(log) = log_beside(device, place.index, place.at)? {
+            let (at, left) = match cut_off(device, *place)? {
+                Some((at, left)) => (at, left),
+                None => (place.at, Bytes::ZERO),
+            };
             return Ok(Some(Trace {
-                at: place.at,
-                kind: TraceKind::LogAlone { log },
+                at,
+                kind: TraceKind::LogAlone { log, left },
                 in_place: true,
                 format: None,
                 level: None,
@@ -265,9 +271,23 @@ pub(super) fn log_alone(device: Window<'_>, places: &[Place]) -> Result<Option<T
     Ok(None)
 }
 
+/// The superblock that begins in the last, incomplete block of the device, and how much of it is there.
+fn cut_off(device: Window<'_>, place: Place) -> Result<Option<(DevPos, Bytes)>> {
+    let at = place.at.saturating_add(MD_BLOCK);
+    let left = device.size().saturating_sub(at.from_start());
+    let mut block = [0; SUPERBLOCK_LEN];
+    let there = left.to_usize().and_then(|left| block.get_mut(..left));
+    let Some(there) = there.filter(|there| !there.is_empty()) else {
+        return Ok(None);
+    };
+    device.read_exact_at(at, there)?;
+    Ok(Superblock::decode(&block).map(|_| (at, left)))
+}
+
 /// The first block of an activity log beside a superblock's place: before it, where internal, behind it otherwise.
 ///
-/// Where the end of the image was cut off, the log may end in that place itself.
+/// Where the end of the image was cut off, the log may end in that place itself. A log that has a superblock beside it, of another placement or
+/// of another size of the device, is not alone.
 fn log_beside(device: Window<'_>, index: MdIndex, at: DevPos) -> Result<Option<DevPos>> {
     let far = MD_BLOCK.checked_mul(LOG_BLOCKS);
     let first = match index {
@@ -276,16 +296,24 @@ fn log_beside(device: Window<'_>, index: MdIndex, at: DevPos) -> Result<Option<D
             .unwrap_or(DevPos::START),
         _ => at,
     };
+    let mut log = None;
     for number in 0..=LOG_BLOCKS {
         let place = MD_BLOCK
             .checked_mul(number)
             .and_then(|distance| first.checked_add(distance));
         let Some(place) = place else { break };
-        if let Some(Block::Other(block)) = block_at(device, place)?
-            && is_log_block(&block)
-        {
-            return Ok(Some(place));
+        match block_at(device, place)? {
+            Some(Block::Superblock(_)) if log.is_some() || index != MdIndex::FlexInternal => {
+                return Ok(None);
+            }
+            Some(Block::Other(block)) if log.is_none() && is_log_block(&block) => {
+                log = Some(place);
+                if index != MdIndex::FlexInternal {
+                    break;
+                }
+            }
+            _ => {}
         }
     }
-    Ok(None)
+    Ok(log)
 }

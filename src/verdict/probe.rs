@@ -218,6 +218,8 @@ pub enum Damage {
         log: DevPos,
         /// Where its superblock should be.
         superblock: DevPos,
+        /// How much of that is there, where the end of the device cuts it off.
+        left: Bytes,
     },
     /// The node was Primary, and its log does not cover all that it was writing to: `apply-al` cannot mend that.
     Log(Verdict),

@@ -2,6 +2,8 @@
 
 /// Texts that are no dump, and why.
 mod dump_inputs;
+/// Questions that two commands answered differently.
+mod same_question;
 
 use std::path::{Path, PathBuf};
 

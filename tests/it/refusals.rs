@@ -248,7 +248,7 @@ fn a_plan_says_why_a_way_is_none() {
 }
 
 /// Each reason, and the test that comes to it: the file, and a part of it that only that test has.
-const TESTED: [(&str, &str, &str); 54] = [
+const TESTED: [(&str, &str, &str); 55] = [
     ("ChangeRefusal::OnlyV09", "it/edit.rs", "--format v09"),
     (
         "ChangeRefusal::V07",
@@ -475,6 +475,11 @@ const TESTED: [(&str, &str, &str); 54] = [
         "Obstacle::Layout",
         "it/relocate.rs",
         "do not fit into 4096 bytes",
+    ),
+    (
+        "Obstacle::Instead",
+        "it/answers/same_question.rs",
+        "comes first",
     ),
     ("Obstacle::Hidden", "it/adopt/plan.rs", "looks for another"),
     (

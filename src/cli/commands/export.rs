@@ -19,11 +19,12 @@ use crate::cli::session::source::named;
 use crate::dump::{Compat, Preamble, print};
 use crate::error::{Error, Refused};
 use crate::format::metadata::Header;
-use crate::format::superblock::{AlState, Format};
+use crate::format::superblock::{AlState, DeviceFlags, Format};
 use crate::image::NewFile;
 use crate::surgery::apply_al::Applied;
 use crate::survey::bitmap::{Untracked, on_a_large_enough_meta_device};
 use crate::survey::locate::{FoundBy, Level, ScanMode};
+use crate::survey::log::LogState;
 use crate::units::Bytes;
 
 /// What `export --help` says of its statuses.
@@ -80,6 +81,13 @@ pub(crate) fn run(
         document::print(out.stdout, LevelView::of(&report, chosen.number, level)?)?;
     }
     warn(level, args, out);
+    if !args.apply_al && log_is_missing(opened, level).with_context(name)? {
+        out.tell(format_args!(
+            "mdtool: warning: {}: MDF_PRIMARY_IND is set, and the activity log has no valid block: whether the bitmap has all that was being written, only MDF_AL_CLEAN says",
+            name()
+        ));
+        out.tell("hint: `mdtool check` judges it; `mdtool export --apply-al --mark-all` marks everything out of sync in the dump");
+    }
     if args.apply_al && !args.mark_all {
         warn_of_log(level, &name(), out);
     }
@@ -97,6 +105,17 @@ fn refuse_unclean(opened: &Opened, level: &Level, force: bool) -> Result<(), Err
         format: level.superblock.format(),
     }
     .into())
+}
+
+/// Whether the log is said to be applied where drbdmeta's apply-al stops at it all the same.
+fn log_is_missing(opened: &Opened, level: &Level) -> Result<bool, Error> {
+    let primary = level.superblock.flags().contains(DeviceFlags::PRIMARY_IND);
+    // A dump has no log.
+    let read = opened.dump().is_none() && level.superblock.al_state() == AlState::Clean;
+    if !primary || !read {
+        return Ok(false);
+    }
+    Ok(LogState::read(opened.window(), level, &mut |_| {})?.is_refused())
 }
 
 /// How much of the image a dump reads: the bitmap, once for each slot.

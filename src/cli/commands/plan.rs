@@ -13,11 +13,11 @@ use crate::cli::commands::compare::after_adoption;
 use crate::cli::commands::plan::args::PlanArgs;
 use crate::cli::outcome::Outcome;
 use crate::cli::commands::plan::view::{Names, Plan};
-use crate::cli::session::select::Chosen;
+use crate::cli::session::select::{Chosen, Instead, hidden_by, instead_of, refuse_trace};
 use crate::cli::session::source::Source;
 use crate::error::UtilsVersion;
 use crate::image::ImageFile;
-use crate::surgery::adopt::{self, Site};
+use crate::surgery::adopt::{self, Obstacle, Site, Strategies};
 use crate::survey::locate::ScanMode;
 use crate::verdict::forecast::forecast;
 
@@ -30,19 +30,16 @@ pub(crate) fn run(args: &PlanArgs, _command_line: &str, out: &mut Streams<'_>) -
     }
     let chosen = Chosen::open(&args.image, args.level, ScanMode::Auto)?;
     let (opened, located, level) = (&chosen.opened, &chosen.located, chosen.level());
+    refuse_trace(located, &args.image, chosen.number)?;
     let disk = opened.window().size();
     let site = Site {
         size: args.target_size.map_or(disk, |given| given.0),
         extent: args.lv_extent.map(|extent| extent.0),
     };
     let name = || args.image.image.display().to_string();
-    let occupied = adopt::occupied(level, opened.window()).with_context(name)?;
     let image = ImageFile::open(&args.image.image).with_context(name)?;
     let block_device = image.is_block_device().with_context(name)?;
-    let mut ways = adopt::strategies(level, located, site);
-    if let Some(obstacle) = occupied {
-        ways = ways.but(obstacle);
-    }
+    let (ways, instead) = ways(args, &chosen, site)?;
     let mut forecast = forecast(level, opened.window()).with_context(name)?;
     // What one disk's metadata says about connecting is a guess; with the peer at hand it is known.
     forecast.retain(|one| args.peer.is_none() || !one.is_of_connecting());
@@ -54,6 +51,7 @@ pub(crate) fn run(args: &PlanArgs, _command_line: &str, out: &mut Streams<'_>) -
         level,
         site,
         ways,
+        instead,
         forecast,
         utils: args.compat.or_else(installed_utils),
         names: Names {
@@ -86,6 +84,23 @@ pub(crate) fn run(args: &PlanArgs, _command_line: &str, out: &mut Streams<'_>) -
     } else {
         Outcome::No
     })
+}
+
+/// Each way, and what is to be looked at before any of them.
+fn ways(
+    args: &PlanArgs,
+    chosen: &Chosen,
+    site: Site,
+) -> anyhow::Result<(Strategies, Option<Instead>)> {
+    let (opened, located, level) = (&chosen.opened, &chosen.located, chosen.level());
+    let occupied = adopt::occupied(level, opened.window());
+    let occupied = occupied.with_context(|| args.image.image.display().to_string())?;
+    let instead = instead_of(opened, located, chosen.number, (&args.image, args.level))?;
+    let instead = instead.or_else(|| hidden_by(opened, located, chosen.number, &args.image));
+    let first = instead.as_ref().map(|instead| Obstacle::Instead { at: instead.at });
+    let ways = adopt::strategies(level, located, site);
+    let ways = occupied.into_iter().chain(first).fold(ways, Strategies::but);
+    Ok((ways, instead))
 }
 
 /// The version of the drbd-utils that are installed here, where they are and say so.

@@ -135,6 +135,19 @@ pub(crate) fn notes(report: &Report<'_>) -> Vec<String> {
                 level.layout.usable
             ));
         }
+        let searched = report.located.searched == Searched::Everything;
+        if report.located.is_just_created(number) && level.layout.index.is_internal() && !searched {
+            notes.push(format!(
+                "level {number} was just created: if the disk was made larger before that, --scan full finds its older metadata"
+            ));
+        }
+        let device = report.opened.window().size();
+        if report.located.is_beyond(number, device) {
+            notes.push(format!(
+                "level {number} ends beyond the DRBD device around it, which has {}: DRBD does not find it there, and `mdtool check` says what to do",
+                report.located.holder(number, device)
+            ));
+        }
         if !level.layout.index.is_internal() {
             notes.push(format!(
                 "level {number} is external: its data is on another device"

@@ -6,7 +6,7 @@ use crate::cli::write::undo_name::{moved_to, of_interrupted};
 use crate::format::superblock::{AlState, Format};
 use crate::survey::locate::{FoundBy, Level};
 use crate::survey::traces::{Trace, TraceKind};
-use crate::units::{Bytes, DevPos, ImagePos};
+use crate::units::{Bytes, DevPos, ImagePos, MD_BLOCK};
 
 /// What was found, in one line.
 pub(crate) fn line(args: &ImageArgs, trace: &Trace) -> String {
@@ -40,7 +40,11 @@ pub(crate) fn line(args: &ImageArgs, trace: &Trace) -> String {
                 )
             },
         ),
-        TraceKind::LogAlone { log } => format!(
+        TraceKind::LogAlone { log, left } if left > Bytes::ZERO => format!(
+            "the superblock at {at} is cut off after {left}, its activity log is there, at {}",
+            image_pos(args, log)
+        ),
+        TraceKind::LogAlone { log, .. } => format!(
             "the superblock at {at} is gone, its activity log is there, at {}",
             image_pos(args, log)
         ),
@@ -69,6 +73,11 @@ pub(crate) fn hints(args: &ImageArgs, trace: &Trace) -> Vec<String> {
             ),
             format!("`mdtool show {image} --at {at}` shows what the retired superblock said"),
         ],
+        TraceKind::LogAlone { left, .. } if left > Bytes::ZERO => vec![format!(
+            "{} of the superblock are missing: copy the disk or image anew, whole; what is missing is zeros in most superblocks, and on a copy of a file `truncate -s {}` appends those",
+            MD_BLOCK.saturating_sub(left),
+            image_pos(args, trace.at).get().saturating_add(MD_BLOCK.get())
+        )],
         TraceKind::LogAlone { .. } => vec![
             "keep the disk as it is, or a copy of it; a dump of this metadata, if there is one, goes back with `mdtool import`, which writes an undo file first".to_owned(),
         ],

@@ -8,7 +8,9 @@ use anyhow::Context;
 pub(crate) use absent::{
     half_changed, no_stack, nothing, nothing_found, of_inside, of_partition, refuse_trace,
 };
-pub(crate) use trust::{Trust, refuse_damaged_inner, refuse_unsure};
+pub(crate) use trust::{
+    Instead, Trust, hidden_by, instead_of, refuse_damaged_inner, refuse_unsure,
+};
 
 use crate::cli::args::{ImageArgs, LevelChoice};
 use crate::cli::outcome::Negative;
@@ -137,7 +139,9 @@ pub(crate) fn choose(
         LevelChoice::Inner => {
             refuse_damaged_inner(opened, located, args, level)?;
             // The innermost of one is that one, unless a stack was said to be here, or something still says that there was one.
-            let stack_expected = args.stacked || !located.traces.is_empty();
+            let mut traces = located.traces.iter();
+            let stack_expected =
+                args.stacked || traces.any(|trace| !located.is_former_place(trace));
             let no = no_stack(located, args).filter(|_| stack_expected);
             no.map_or(Ok(innermost), |no| Err(no.into()))
         }

@@ -24,7 +24,7 @@ use crate::survey::bitmap::OnDiskBitmap;
 use crate::survey::locate::{IndexChoice, Level, Located, ScanMode};
 use crate::survey::log::LogState;
 use crate::units::{Bytes, Sectors};
-use crate::verdict::check::{Candidate, refusals};
+use crate::verdict::check::{Candidate, beyond_its_outer, refusals};
 use crate::verdict::handshake::{FlagsTold, Log, Replica};
 
 /// A source, and one resource in it.
@@ -230,10 +230,8 @@ impl Disk {
 
     /// The size of the device on which DRBD would look for the level: the image, or the DRBD device of the level around it.
     fn holder(&self) -> Bytes {
-        let outer = self.number.checked_sub(1);
-        let outer = outer.and_then(|outer| self.located.levels.get(outer));
-        let around = outer.and_then(|outer| outer.drbd_device().to_bytes());
-        around.unwrap_or_else(|| self.opened.window().size())
+        self.located
+            .holder(self.number, self.opened.window().size())
     }
 
     fn level(&self) -> &Level {
@@ -282,9 +280,17 @@ impl Disk {
                 slots.push(count_set(&mut *bitmap.slot(slot)?, bits)?);
             }
         }
+        let mut refusals = refusals(&Candidate::of_level(level, self.holder()));
+        if self
+            .located
+            .is_beyond(self.number, self.opened.window().size())
+        {
+            // As `check` has it: no kernel comes to look at the rest.
+            refusals = beyond_its_outer(header.format());
+        }
         let mut again = Applied::new(bitmap, &self.marking);
         Ok(Replica {
-            refusals: refusals(&Candidate::of_level(level, self.holder())),
+            refusals,
             flags: FlagsTold::Known,
             last_bits: last_bits(&header, &mut again, &slots)?,
             header,

@@ -10,7 +10,7 @@ use crate::cli::output::explain::shell_word;
 use crate::cli::output::traces;
 use crate::cli::session::open::Opened;
 use crate::cli::session::select::{
-    Trust, choose, find, refuse_damaged_inner, refuse_trace, refuse_unsure,
+    Trust, choose, find, no_stack, refuse_damaged_inner, refuse_trace, refuse_unsure,
 };
 use crate::cli::size::Size;
 use crate::cli::write::target::Target;
@@ -101,7 +101,7 @@ impl Look {
                 let located = find(&opened, args, *level, ScanMode::Auto)?;
                 refuse_cut_off(&located, args, force, false)?;
                 refuse_damaged_inner(&opened, &located, args, *level)?;
-                let number = choose(&located, args, *level, &opened)?;
+                let number = chosen(&opened, &located, args, *level)?;
                 refuse_trace(&located, args, number)?;
                 refuse_unsure(&opened, &located, number, (args, *level), *trust)?;
                 opened.hold().with_context(name)?;
@@ -110,7 +110,7 @@ impl Look {
             Aim::Judged { level, .. } => {
                 let located = find(&opened, args, *level, ScanMode::Auto)?;
                 refuse_cut_off(&located, args, force, false)?;
-                let number = level.map(|_| choose(&located, args, *level, &opened));
+                let number = level.map(|_| chosen(&opened, &located, args, *level));
                 opened.hold().with_context(name)?;
                 (located, number.transpose()?)
             }
@@ -188,12 +188,31 @@ impl Look {
         Ok(())
     }
 
+    /// Whether the resource that is meant lies beyond the end of a device around it.
+    pub(crate) fn is_beyond(&self) -> bool {
+        let number = self.number.unwrap_or(0);
+        self.located.is_beyond(number, self.opened.window().size())
+    }
+
     /// The size of the device that holds the resource that is meant: the image, or the DRBD device of the level around it.
     pub(crate) fn holder(&self) -> Bytes {
-        let around = self.number.and_then(|number| number.checked_sub(1));
-        let around = around.and_then(|number| self.located.levels.get(number));
-        let size = around.and_then(|around| around.drbd_device().to_bytes());
-        size.unwrap_or_else(|| self.opened.window().size())
+        let number = self.number.unwrap_or(0);
+        self.located.holder(number, self.opened.window().size())
+    }
+}
+
+/// Chooses one level that is written to. The only resource is not taken for the inner one where a stack was: two of a stack may say that they are
+/// of one device, and what was taken away may be the inner one.
+fn chosen(
+    opened: &Opened,
+    located: &Located,
+    args: &ImageArgs,
+    level: Option<LevelChoice>,
+) -> anyhow::Result<usize> {
+    let inner = level == Some(LevelChoice::Inner) && !located.traces.is_empty();
+    match no_stack(located, args).filter(|_| inner) {
+        Some(no) => Err(no.into()),
+        None => choose(located, args, level, opened),
     }
 }
 

@@ -38,6 +38,9 @@ pub(crate) fn resource(look: &Look, level: &Level) -> Vec<String> {
     let at = look.opened.image_pos(level.layout.md);
     let found = match level.found_by {
         FoundBy::ExpectedPosition => "where DRBD looks",
+        FoundBy::OuterSize if look.is_beyond() => {
+            "beyond the end of the device around it, where DRBD does not look"
+        }
         FoundBy::OuterSize => "where DRBD looks on the device around it",
         FoundBy::Scan => "found by a search, not where DRBD looks",
         FoundBy::Given => "as given",

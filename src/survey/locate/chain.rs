@@ -19,6 +19,8 @@ use crate::units::{Bytes, DevPos};
 
 /// How much of a device's tail is searched where one level was found and no stack is expected.
 const QUICK_TAIL: Bytes = Bytes::new(64 << 20);
+/// Up to which size a device is searched all over where metadata that was just created may hide older metadata.
+const QUICK_ALL: Bytes = Bytes::new(4 << 30);
 /// How many rejected ones are kept, and how many candidates.
 const KEPT: usize = 256;
 

@@ -13,6 +13,7 @@ use super::candidate::{At, Candidate};
 use super::finding::{Fault, Finding, Severity};
 use super::kernel::{Attach, Code, Kernel};
 use super::rule::{Judge, Refusal, Rule, Stage, rules};
+use super::stack::OUTER_SHRUNK;
 use crate::format::superblock::{AlState, DeviceFlags, Format, MAGIC_84_UNCLEAN, Superblock};
 
 /// What to do where a superblock's fields are wrong.
@@ -136,6 +137,21 @@ pub fn refusals(candidate: &Candidate<'_>) -> Vec<AttachRefusal> {
         })
     };
     kernels.filter_map(first).collect()
+}
+
+/// What kernels that read the format say where the device around a resource ends before its metadata does.
+#[must_use]
+pub fn beyond_its_outer(format: Format) -> Vec<AttachRefusal> {
+    let kernels = Kernel::ALL
+        .into_iter()
+        .filter(|kernel| kernel.knows(format));
+    let refusal = |kernel| AttachRefusal {
+        kernel,
+        rule: OUTER_SHRUNK.id,
+        title: OUTER_SHRUNK.title,
+        code: Code::MdInvalid,
+    };
+    kernels.map(refusal).collect()
 }
 
 /// Row 6: asked by the magic, before that is found to be one that the kernel reads.

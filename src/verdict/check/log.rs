@@ -71,21 +71,16 @@ fn fault(case: &Case<'_>, found: impl FnOnce(&LogState) -> Option<String>) -> Ve
 
 fn al_unusable(case: &Case<'_>) -> Vec<Fault> {
     fault(case, |log| match &log.replay.verdict {
-        Verdict::Unusable(unusable) if log.primary_ind && is_needed(case, log) => {
+        Verdict::Unusable(unusable) if log.is_refused() => {
             Some(format!("{unusable}, expected one; MDF_PRIMARY_IND is set"))
         }
         _ => None,
     })
 }
 
-/// Whether the log is applied at all: drbdmeta takes v08's word that it was applied, and reads v09's log whatever is said.
-fn is_needed(case: &Case<'_>, log: &LogState) -> bool {
-    log.state == AlState::Unclean || case.candidate.superblock.format() == Format::V09
-}
-
 fn al_incomplete(case: &Case<'_>) -> Vec<Fault> {
     fault(case, |log| match &log.replay.verdict {
-        Verdict::Incomplete(_) if log.primary_ind && log.state == AlState::Unclean => {
+        Verdict::Incomplete(_) if log.is_refused() => {
             Some(format!("{}; MDF_PRIMARY_IND is set", log.replay.verdict))
         }
         _ => None,

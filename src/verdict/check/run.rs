@@ -119,15 +119,16 @@ pub fn check<'a>(
     for found in in_place.iter().filter(|one| one.inside.is_none()) {
         judged.push(judge(Item::in_place(found))?);
     }
-    for trace in unseen(located) {
+    // What DRBD looks at is the outermost.
+    let (first, rest): (Vec<&Trace>, Vec<&Trace>) =
+        unseen(located).partition(|trace| trace.in_place);
+    for trace in first.into_iter().chain(rest) {
         judged.extend(Item::trace(trace).map(judge).transpose()?);
     }
-    let mut outer: Option<&Level> = None;
     for (number, level) in located.levels.iter().enumerate() {
-        let around = outer.and_then(|outer| outer.drbd_device().to_bytes());
         let holder = match level.found_by {
             FoundBy::Given => level.device,
-            _ => around.unwrap_or_else(|| device.size()),
+            _ => located.holder(number, device.size()),
         };
         judged.push(judge(Item {
             number: Some(number),
@@ -136,7 +137,6 @@ pub fn check<'a>(
             holder,
             candidate: Candidate::of_level(level, holder),
         })?);
-        outer = Some(level);
     }
     for found in in_place.iter().filter(|one| one.inside.is_some()) {
         judged.push(judge(Item::in_place(found))?);

@@ -11,6 +11,18 @@ use crate::survey::locate::{Rejected, Why};
 use crate::survey::occupants::occupants;
 use crate::units::{DevPos, MD_BLOCK, Sectors};
 
+/// What compares and attaches ask for, too.
+pub(super) const OUTER_SHRUNK: Rule = Rule {
+    id: "outer-shrunk",
+    severity: Severity::Error,
+    row: Some(7),
+    title: "the DRBD device around this resource is smaller than this one's metadata needs",
+    meaning: "the end of this resource, its metadata included, lies beyond the outer device's agreed size and cannot be reached through it",
+    remedy: "give the outer device its former size: `drbdadm resize`, without `size` in its disk section",
+    source: "drbd_new_dev_size (drbd_nl.c)",
+    judge: Judge::Case(outer_shrunk),
+};
+
 pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "not-where-drbd-looks",
@@ -33,16 +45,7 @@ pub(super) static RULES: &[Rule] = &[
         source: "v08_check_for_resize (drbdmeta.c)",
         judge: Judge::Case(outer_grown),
     },
-    Rule {
-        id: "outer-shrunk",
-        severity: Severity::Error,
-        row: Some(7),
-        title: "the DRBD device around this resource is smaller than this one's metadata needs",
-        meaning: "the end of this resource, its metadata included, lies beyond the outer device's agreed size and cannot be reached through it",
-        remedy: "give the outer device its former size: `drbdadm resize`, without `size` in its disk section",
-        source: "drbd_new_dev_size (drbd_nl.c)",
-        judge: Judge::Case(outer_shrunk),
-    },
+    OUTER_SHRUNK,
     Rule {
         id: "outer-size-unset",
         severity: Severity::Warning,

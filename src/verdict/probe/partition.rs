@@ -43,9 +43,11 @@ impl Prober<'_> {
         };
         let mut first: Option<InPartition> = None;
         for (partition, device, scan) in to_look_at(self.device, self.options.scan)? {
+            // Of one that is known to have metadata nobody says that there is none: it is searched for where that lies.
+            let known = located.partitions.contains(&partition);
             let options = ProbeOptions {
                 index: IndexChoice::Auto,
-                scan,
+                scan: if known { self.options.scan } else { scan },
                 at: None,
                 ..self.options
             };
@@ -56,7 +58,8 @@ impl Prober<'_> {
             };
             let inside = inside.look()?;
             let nothing = match inside.answer {
-                Answer::None(_) => true,
+                // Only the one that was asked about is not there.
+                Answer::None(_) => inside.located.levels.is_empty(),
                 Answer::Unseen(why) => !matches!(why, Unseen::DataElsewhere),
                 _ => false,
             };

@@ -183,6 +183,12 @@ fn meaning(state: &LogState, log_was_off: bool) -> &'static str {
         (true, Verdict::Complete(_)) => {
             "MDF_PRIMARY_IND is set: apply-al marks the active extents out of sync"
         }
+        (true, _) if !state.is_refused() => {
+            "MDF_PRIMARY_IND is set, and MDF_AL_CLEAN says that the bitmap has what was being written: apply-al takes its word"
+        }
+        (true, Verdict::Unusable(_)) if state.state == AlState::Clean => {
+            "MDF_PRIMARY_IND is set, and MDF_AL_CLEAN says that the bitmap has what was being written; apply-al reads v09's log all the same, and refuses one without a valid block: --mark-all marks everything out of sync"
+        }
         (true, _) => {
             "MDF_PRIMARY_IND is set, and extents that were written to may be missing here: apply-al refuses, and --mark-all marks everything out of sync"
         }

@@ -16,6 +16,7 @@ use crate::cli::commands::compare::view::Comparison;
 use crate::cli::output::document;
 use crate::cli::output::view::{LevelView, Report};
 use crate::cli::session::open::Opened;
+use crate::cli::session::select::Instead;
 use crate::error::UtilsVersion;
 use crate::surgery::adopt::{Site, Strategies};
 use crate::survey::locate::{FoundBy, Level, Located};
@@ -40,6 +41,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) level: &'a Level,
     pub(crate) site: Site,
     pub(crate) ways: Strategies,
+    /// What is to be looked at before any of them.
+    pub(crate) instead: Option<Instead>,
     pub(crate) forecast: Vec<Forecast>,
     pub(crate) utils: Option<UtilsVersion>,
     pub(crate) names: Names<'a>,
@@ -54,6 +57,8 @@ pub(crate) struct PlanView {
     utils_version: Option<String>,
     level: LevelView,
     needed: bool,
+    /// What stands in this level's place and comes before any way, for people.
+    comes_first: Option<String>,
     /// The key of the way that loses nothing and needs least.
     recommended: Option<&'static str>,
     /// What does all of that, where one command does.
@@ -74,6 +79,8 @@ struct Texts {
     resource: String,
     /// Its name, where that was given.
     name: Option<String>,
+    /// What is to be done about what comes first.
+    first: Vec<String>,
 }
 
 /// Each way, by its key.
@@ -146,6 +153,7 @@ impl Plan<'_> {
             utils_version: self.utils.map(|version| version.to_string()),
             level: LevelView::of(&report, self.number(), self.level)?,
             needed,
+            comes_first: self.instead.as_ref().map(|instead| instead.what.clone()),
             recommended: recommended.map(|(key, _)| key),
             recommended_command: recommended.and_then(|(_, way)| way.one_command()),
             ways,
@@ -155,6 +163,7 @@ impl Plan<'_> {
                 image: self.image_words(),
                 resource: self.resource(),
                 name: self.names.resource.map(str::to_owned),
+                first: self.instead.as_ref().map_or_else(Vec::new, |instead| instead.hints.clone()),
             },
         })
     }

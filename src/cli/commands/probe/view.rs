@@ -261,9 +261,9 @@ fn hints(image: &ImageArgs, probed: &Probed) -> Vec<String> {
         Answer::Unclean { in_use: false } => Some(
             "a live or crashed Primary's disk looks so: `mdtool al` shows what its log names, `mdtool apply-al` applies it once nothing else uses the disk",
         ),
-        Answer::Moved(Moved::Level { .. }) => {
-            Some("`mdtool plan` tells each way to put it where DRBD looks")
-        }
+        Answer::Moved(Moved::Level {
+            made_for, device, ..
+        }) => Some(of_moved(probed.number > 0 && made_for > device)),
         Answer::Moved(Moved::Stray {
             why: Why::Smaller { .. },
             ..
@@ -294,6 +294,15 @@ fn hints(image: &ImageArgs, probed: &Probed) -> Vec<String> {
         Answer::Clean | Answer::InPartition(_) | Answer::Held(_) | Answer::Unseen(_) => None,
     };
     hint.into_iter().map(str::to_owned).collect()
+}
+
+/// What to do about metadata that is not where DRBD looks; `beyond` the end of the device around it, or elsewhere.
+const fn of_moved(beyond: bool) -> &'static str {
+    if beyond {
+        "the DRBD device around it is smaller than it was: `mdtool check` says what to do about that"
+    } else {
+        "`mdtool plan` tells each way to put it where DRBD looks"
+    }
 }
 
 /// The trace that an answer is about.

@@ -50,6 +50,15 @@ pub(crate) fn no_stack(located: &Located, args: &ImageArgs) -> Option<Negative> 
     let [only] = located.levels.as_slice() else {
         return None;
     };
+    // Of an inner one that is damaged nobody says that there is none.
+    let inner =
+        |trace: &&Trace| trace.kind != TraceKind::Retired && trace.at < only.layout.whole.start;
+    if let Some(trace) = located.traces.iter().rev().find(inner)
+        && only.layout.index.is_internal()
+        && only.role == Role::Single
+    {
+        return Some(of_trace(args, trace));
+    }
     (only.role == Role::Single).then(|| {
         let looked = match located.searched {
             Searched::Expected => "where an inner one would be",
@@ -100,6 +109,9 @@ pub(crate) fn nothing(located: &Located) -> &'static str {
                 "a change by mdtool was interrupted: no DRBD metadata that counts"
             }
             TraceKind::Retired => "no DRBD metadata in use: mdtool moved it elsewhere",
+            TraceKind::LogAlone { left, .. } if left > Bytes::ZERO => {
+                "damaged DRBD metadata: its superblock is cut off"
+            }
             TraceKind::LogAlone { .. } => "damaged DRBD metadata: its superblock is gone",
             _ => "damaged DRBD metadata: its magic is missing",
         }

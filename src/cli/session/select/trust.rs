@@ -5,13 +5,14 @@ use anyhow::Context;
 use super::absent::no_stack;
 use crate::cli::args::{ImageArgs, LevelChoice};
 use crate::cli::outcome::{Declined, Negative};
+use crate::cli::output::explain::shell_word;
 use crate::cli::output::traces;
 use crate::cli::session::open::Opened;
 use crate::format::metadata::Header;
 use crate::survey::in_place::in_place;
 use crate::survey::locate::{FoundBy, Level, Located};
 use crate::survey::traces::{Trace, TraceKind};
-use crate::units::DevPos;
+use crate::units::{DevPos, ImagePos};
 
 /// How far a level that a search found is trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,39 +48,15 @@ pub(crate) fn refuse_unsure(
     refuse_shifted(opened, level, (args, choice), trust)?;
     let name = args.image.display();
     let at = opened.image_pos(level.layout.md);
-    if let Some(LevelChoice::Number(number)) = choice {
-        let standing = passed_over(opened, located, number, args);
-        let standing = standing.with_context(|| name.to_string())?;
-        // The same number named what is in use somewhere else now.
-        let Some(moved) = standing.filter(|one| one.moved && trust == Trust::Found) else {
-            return Ok(());
-        };
-        let why = format!(
-            "{name}: {}; the resource whose superblock a search found at {at} is not taken for level {number}",
-            moved.what
-        );
-        let take = format!("--at {} names it", at.get());
-        return Err(Declined::new(why, &[&take]).into());
+    let numbered = matches!(choice, Some(LevelChoice::Number(_)));
+    if numbered && trust != Trust::Found {
+        return Ok(());
     }
-    // What lies inside a damaged outer resource is named by that.
-    let inner = number == 0 && (args.stacked || choice == Some(LevelChoice::Inner));
-    let damaged = passed_over(opened, located, number, args);
-    let damaged = damaged.with_context(|| name.to_string())?;
-    if let Some(damaged) = damaged.filter(|damaged| damaged.moved || !inner) {
-        let why = format!(
-            "{name}: {}; the resource whose superblock a search found at {at} is not taken for it",
-            damaged.what
-        );
-        let look = "`mdtool check` judges what stands where DRBD looks, and says what to do";
-        let take = if damaged.moved && trust == Trust::Found {
-            format!("--at {} takes the one that was found", at.get())
-        } else {
-            format!(
-                "--level {number} or --at {} takes the one that was found; --stacked, if it is the inner one of a stack",
-                at.get()
-            )
-        };
-        return Err(Declined::new(why, &[look, &take]).into());
+    if let Some(instead) = instead_of(opened, located, number, (args, choice))? {
+        return Err(not_taken(instead, (args, choice), (number, at), trust).into());
+    }
+    if numbered {
+        return Ok(());
     }
     if trust != Trust::Found && !args.stacked && choice.is_none() {
         let why = format!(
@@ -92,6 +69,45 @@ pub(crate) fn refuse_unsure(
         return Err(Declined::new(why, &[&take]).into());
     }
     Ok(())
+}
+
+/// The refusal to take the level that a search found at `at` for what stands in its place.
+fn not_taken(
+    instead: Instead,
+    (args, choice): (&ImageArgs, Option<LevelChoice>),
+    (number, at): (usize, ImagePos),
+    trust: Trust,
+) -> Declined {
+    let numbered = matches!(choice, Some(LevelChoice::Number(_)));
+    let whom = if numbered {
+        format!("level {number}")
+    } else {
+        "it".to_owned()
+    };
+    let why = format!(
+        "{}: {}; the resource whose superblock a search found at {at} is not taken for {whom}",
+        args.image.display(),
+        instead.what
+    );
+    let named = instead.is_numbered() || trust != Trust::Found;
+    let take = match (numbered, named) {
+        (true, _) => format!("--at {} names it", at.get()),
+        (false, true) => format!(
+            "--level {number} or --at {} takes the one that was found; --stacked, if it is the inner one of a stack",
+            at.get()
+        ),
+        (false, false) if instead.kind == InsteadKind::Moved => {
+            format!("--at {} takes the one that was found", at.get())
+        }
+        (false, false) => format!(
+            "--at {} takes the one that was found; --stacked, if it is the inner one of a stack",
+            at.get()
+        ),
+    };
+    let mut declined = Declined::new(why, &[]);
+    declined.hints.extend(instead.hints);
+    declined.hints.push(take);
+    declined
 }
 
 /// Refuses to write to what a search found where `outer` was said, and to erase it where a number was: the same words named another resource while
@@ -153,10 +169,87 @@ pub(crate) fn refuse_damaged_inner(
 }
 
 /// What stands where a level was expected that a search then found elsewhere.
-struct Instead {
-    what: String,
+pub(crate) struct Instead {
+    /// What is said of it.
+    pub(crate) what: String,
+    /// Where it is.
+    pub(crate) at: DevPos,
+    /// What is to be done about it.
+    pub(crate) hints: Vec<String>,
+    kind: InsteadKind,
+}
+
+/// How it comes that it does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum InsteadKind {
     /// The metadata that was there is in use somewhere else.
-    moved: bool,
+    Moved,
+    /// Its magic was erased, or its superblock: that may be put back, unless something is written over it.
+    Erased,
+    /// Its fields contradict its place.
+    Damaged,
+}
+
+impl Instead {
+    /// Whether a level's number takes what was found in its place.
+    fn is_numbered(&self) -> bool {
+        self.kind == InsteadKind::Damaged
+    }
+}
+
+/// The older metadata that a level hides which was just created: the data belongs to that.
+pub(crate) fn hidden_by(
+    opened: &Opened,
+    located: &Located,
+    number: usize,
+    args: &ImageArgs,
+) -> Option<Instead> {
+    let hidden = located.hidden_by(number)?;
+    let (at, image) = (opened.image_pos(hidden.at), shell_word(&args.image));
+    let hints = vec![
+        "do not connect it: `mdtool check` says why".to_owned(),
+        format!(
+            "`mdtool show {image} --at {}` shows the older metadata",
+            at.get()
+        ),
+        format!(
+            "`mdtool relocate {image} --at {}` puts it where DRBD looks, over what was just created",
+            at.get()
+        ),
+    ];
+    Some(Instead {
+        what: format!(
+            "metadata that was just created hides older {} metadata, whose superblock is at {at}",
+            hidden.format
+        ),
+        at: hidden.at,
+        hints,
+        kind: InsteadKind::Damaged,
+    })
+}
+
+/// What keeps a level that a search found from being taken for the one that is meant, where it is read or moved to where DRBD looks.
+pub(crate) fn instead_of(
+    opened: &Opened,
+    located: &Located,
+    number: usize,
+    (args, choice): (&ImageArgs, Option<LevelChoice>),
+) -> anyhow::Result<Option<Instead>> {
+    let level = located.levels.get(number);
+    if level.is_none_or(|level| level.found_by != FoundBy::Scan) {
+        return Ok(None);
+    }
+    let found = passed_over(opened, located, number, args);
+    let found = found.with_context(|| args.image.display().to_string())?;
+    // What lies inside a damaged outer resource is named by that.
+    let inner = number == 0 && (args.stacked || choice == Some(LevelChoice::Inner));
+    let numbered = matches!(choice, Some(LevelChoice::Number(_)));
+    Ok(found.filter(|one| match one.kind {
+        // The same words named what is in use somewhere else now.
+        InsteadKind::Moved => true,
+        InsteadKind::Erased => !inner,
+        InsteadKind::Damaged => !inner && !numbered,
+    }))
 }
 
 /// What was passed over when a level was found by a search.
@@ -167,6 +260,7 @@ fn passed_over(
     args: &ImageArgs,
 ) -> crate::error::Result<Option<Instead>> {
     let outer = number.checked_sub(1);
+    let look = "`mdtool check` judges what stands where DRBD looks, and says what to do".to_owned();
     let damaged = in_place(opened.window(), located, args.index)?.into_iter();
     let damaged = damaged
         .filter(|one| one.inside == outer && one.level.is_none())
@@ -176,7 +270,9 @@ fn passed_over(
                 one.superblock.format(),
                 opened.image_pos(one.at)
             ),
-            moved: false,
+            at: one.at,
+            hints: vec![look.clone()],
+            kind: InsteadKind::Damaged,
         });
     let md = |number: usize| located.levels.get(number).map(|level| level.layout.md);
     let (found, around) = (md(number), outer.and_then(md));
@@ -198,17 +294,27 @@ fn passed_over(
     };
     let traces = traces.filter(|trace| !was_here(trace));
     let traces = traces.filter(|trace| match trace.kind {
-        TraceKind::LogAlone { log } => !own(log),
+        TraceKind::LogAlone { log, .. } => !own(log),
         _ => true,
     });
     let traces = traces.filter_map(|trace| {
         let moved = trace.kind == TraceKind::Retired;
         (trace.in_place || moved).then(|| Instead {
             what: traces::line(args, trace),
-            moved,
+            at: trace.at,
+            hints: if moved {
+                vec![look.clone()]
+            } else {
+                traces::hints(args, trace)
+            },
+            kind: if moved {
+                InsteadKind::Moved
+            } else {
+                InsteadKind::Erased
+            },
         })
     });
     let mut all: Vec<Instead> = damaged.chain(traces).collect();
-    all.sort_by_key(|one| !one.moved);
+    all.sort_by_key(|one| one.kind != InsteadKind::Moved);
     Ok(all.into_iter().next())
 }

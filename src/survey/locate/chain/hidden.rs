@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::{Finder, QUICK_TAIL};
 use crate::error::Result;
 use crate::format::layout::{MdIndex, MdLayout};
-use crate::survey::locate::{FoundBy, ScanMode, Why, scan};
+use crate::survey::locate::{ScanMode, Why, scan};
 use crate::survey::occupants::occupants;
 use crate::survey::traces::superblock_at;
 use crate::units::{DevPos, MD_BLOCK};
@@ -35,12 +35,7 @@ impl Finder<'_> {
 
     /// Whether the only level is in place and was just created: nothing that lies inside its device is of a stack with it.
     pub(super) fn hides(&self) -> bool {
-        let [level] = self.found.levels.as_slice() else {
-            return false;
-        };
-        let current = level.superblock.current_uuid();
-        level.found_by == FoundBy::ExpectedPosition
-            && current.is_some_and(|uuid| !uuid.names_a_generation())
+        self.found.levels.len() == 1 && self.found.is_just_created(0)
     }
 
     /// Where the level in place was just created and somebody lives on its device already, looks for the metadata that was there before:

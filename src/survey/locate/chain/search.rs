@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::super::fit::{fitting, furthest_reach, or_smaller};
 use super::super::scan::{self, Hit};
 use super::super::{FoundBy, IndexChoice, Level, Role, ScanMode, Searched, Why};
-use super::{Candidate, Finder, KEPT, QUICK_TAIL};
+use super::{Candidate, Finder, KEPT, QUICK_ALL, QUICK_TAIL};
 use crate::error::Result;
 use crate::format::layout::MdIndex;
 use crate::survey::traces::{self, Block};
@@ -31,7 +31,9 @@ impl Finder<'_> {
                 let thorough = self.found.levels.is_empty() || self.options.stacked;
                 let levels = self.found.levels.len();
                 self.search_tail(thorough)?;
-                if self.found.levels.len() > levels || !thorough {
+                // Nobody knows where the disk ended before it grew.
+                let hidden = self.hides() && self.room().is_some_and(|room| room <= QUICK_ALL);
+                if !hidden && (self.found.levels.len() > levels || !thorough) {
                     return Ok(());
                 }
             }

@@ -25,8 +25,9 @@ pub(super) fn left(located: &Located) -> Option<Answer> {
 pub(super) fn of_trace(trace: &Trace) -> Option<Answer> {
     let at = trace.at;
     Some(match (trace.kind, trace.format) {
-        (TraceKind::LogAlone { log }, _) => Answer::Damaged(Damage::LogAlone {
+        (TraceKind::LogAlone { log, left }, _) => Answer::Damaged(Damage::LogAlone {
             log,
+            left,
             superblock: at,
         }),
         (TraceKind::Erased { found }, Some(format)) => {

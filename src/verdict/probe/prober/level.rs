@@ -2,7 +2,6 @@
 
 use super::Prober;
 use crate::error::{Error, Refused, Result};
-use crate::format::activity_log::Verdict;
 use crate::format::layout::MdIndex;
 use crate::format::superblock::{AlState, DeviceFlags, Format};
 use crate::survey::locate::{IndexChoice, Level, Located};
@@ -20,11 +19,7 @@ impl Prober<'_> {
         let around = number
             .checked_sub(1)
             .and_then(|outer| located.levels.get(outer));
-        // An outer device of more than 64 bits is none: its size was found to fit.
-        let holder = around.map_or(Some(self.device.size()), |outer| {
-            outer.drbd_device().to_bytes()
-        });
-        let holder = holder.unwrap_or_else(|| self.device.size());
+        let holder = located.holder(number, self.device.size());
         let answer = match self.state(level, holder)? {
             damaged @ Answer::Damaged(_) => damaged,
             state => self
@@ -68,9 +63,7 @@ impl Prober<'_> {
     /// v09 of a Primary whose log is said to be applied: drbdmeta reads it all the same, and stops where it finds none.
     fn applied_log(&self, level: &Level) -> Result<Answer> {
         match LogState::read(self.device, level, &mut |_| {}) {
-            Ok(log) if matches!(log.replay.verdict, Verdict::Unusable(_)) => {
-                Ok(Answer::Damaged(Damage::Log(log.replay.verdict)))
-            }
+            Ok(log) if log.is_refused() => Ok(Answer::Damaged(Damage::Log(log.replay.verdict))),
             Ok(_) => Ok(Answer::Clean),
             Err(Error::Refused(Refused::ActivityLogChanged { .. })) => {
                 Ok(Answer::Unclean { in_use: true })

@@ -29,11 +29,18 @@ pub(super) fn print(plan: &PlanView, out: &mut dyn Write) -> io::Result<()> {
 
 /// What is to be done, before everything else.
 fn verdict(plan: &PlanView, out: &mut dyn Write) -> io::Result<()> {
-    if !plan.needed {
+    if !plan.needed && plan.comes_first.is_none() {
         return writeln!(
             out,
             "Nothing to do: the metadata is where DRBD looks on a disk of this size"
         );
+    }
+    if let Some(first) = &plan.comes_first {
+        writeln!(out, "First: {first}")?;
+        for hint in &plan.texts.first {
+            writeln!(out, "    {hint}")?;
+        }
+        return Ok(());
     }
     let Some((number, way)) = recommended(plan) else {
         return writeln!(out, "Nothing works here: each way says below why not");
@@ -83,6 +90,7 @@ fn next(plan: &PlanView, out: &mut dyn Write) -> io::Result<()> {
             writeln!(out, "next: {command} -n  (shows what it would write, and writes nothing)")?;
             writeln!(out, "then: the same without -n, and {up}")
         }
+        _ if plan.comes_first.is_some() => writeln!(out, "next: mdtool check {image}"),
         _ if !plan.needed => writeln!(out, "next: mdtool check {image}, then {up}"),
         _ if plan.recommended.is_some() => writeln!(out, "then: {up}"),
         _ => writeln!(out, "next: mdtool plan {image} --target-size SIZE  (for a disk of another size)"),

@@ -257,19 +257,29 @@ fn damaged(device: Window<'_>, damage: &Damage) -> (Option<()>, String) {
                 named(*at, *format)
             ),
         ),
-        Damage::LogAlone { log, superblock } => (
+        Damage::LogAlone {
+            log,
+            superblock,
+            left,
+        } => (
             None,
-            format!(
-                "the superblock at {} is gone, its activity log is there, at {}",
-                position(*superblock),
-                position(*log)
-            ),
+            log_alone(position(*superblock), position(*log), *left),
         ),
         Damage::Log(verdict) => (
             Some(()),
             format!("its activity log does not show all that was being written to: {verdict}"),
         ),
     }
+}
+
+/// An activity log whose superblock is not there, or not all of it.
+fn log_alone(superblock: ImagePos, log: ImagePos, left: Bytes) -> String {
+    let what = if left > Bytes::ZERO {
+        format!("cut off after {left}")
+    } else {
+        "gone".to_owned()
+    };
+    format!("the superblock at {superblock} is {what}, its activity log is there, at {log}")
 }
 
 /// Where metadata is, and where DRBD will look.

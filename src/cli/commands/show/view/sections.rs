@@ -98,7 +98,7 @@ fn places(shown: &ShownLevel) -> Vec<Line> {
     let superblock = format!(
         "byte {}, magic {magic}{written}; {}",
         level.md_offset,
-        found_by(level.found_by)
+        found_by(shown)
     );
     let metadata = format!(
         "{}, byte {} up to byte {}: {}",
@@ -156,8 +156,12 @@ const fn placement(index: MdIndex) -> &'static str {
     }
 }
 
-const fn found_by(found_by: FoundBy) -> &'static str {
-    match found_by {
+fn found_by(shown: &ShownLevel) -> &'static str {
+    let beyond = shown.at_attach.iter().any(|one| one.kind == "outer-shrunk");
+    match shown.level.found_by {
+        FoundBy::OuterSize if beyond => {
+            "beyond the end of the device around it, where DRBD does not look"
+        }
         FoundBy::ExpectedPosition => "where DRBD looks on this disk",
         FoundBy::OuterSize => "where DRBD looks on the device around it",
         FoundBy::Scan => "found by searching, DRBD does not look there",
