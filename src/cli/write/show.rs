@@ -39,6 +39,7 @@ pub(crate) fn resource(look: &Look, level: &Level) -> Vec<String> {
     let found = match level.found_by {
         FoundBy::ExpectedPosition => "where DRBD looks",
         FoundBy::OuterSize => "where DRBD looks on the device around it",
+        FoundBy::Scan if !level.layout.index.is_internal() => "found by a search",
         FoundBy::Scan => "found by a search, not where DRBD looks",
         FoundBy::Given => "as given",
     };

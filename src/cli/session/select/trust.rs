@@ -4,14 +4,16 @@ use anyhow::Context;
 
 use super::absent::no_stack;
 use crate::cli::args::{ImageArgs, LevelChoice};
+use crate::cli::next::typed;
 use crate::cli::outcome::{Declined, Negative};
 use crate::cli::output::traces;
 use crate::cli::session::open::Opened;
+use crate::format::layout::MdIndex;
 use crate::format::metadata::Header;
 use crate::survey::in_place::in_place;
 use crate::survey::locate::{FoundBy, Level, Located};
 use crate::survey::traces::{Trace, TraceKind};
-use crate::units::DevPos;
+use crate::units::{DevPos, ImagePos};
 
 /// How far a level that a search found is trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +72,7 @@ pub(crate) fn refuse_unsure(
             "{name}: {}; the resource whose superblock a search found at {at} is not taken for it",
             damaged.what
         );
-        let look = "`mdtool check` judges what stands where DRBD looks, and says what to do";
+        let look = judged(args);
         let take = if damaged.moved && trust == Trust::Found {
             format!("--at {} takes the one that was found", at.get())
         } else {
@@ -79,16 +81,13 @@ pub(crate) fn refuse_unsure(
                 at.get()
             )
         };
-        return Err(Declined::new(why, &[look, &take]).into());
+        return Err(Declined::new(why, &[&look, &take]).into());
     }
     if trust != Trust::Found && !args.stacked && choice.is_none() {
         let why = format!(
             "{name}: the superblock at {at} was found by a search and is not where DRBD looks: what it leads to is not written to unasked"
         );
-        let take = format!(
-            "--level {number} or --at {} names it; `mdtool adopt` puts it where DRBD looks",
-            at.get()
-        );
+        let take = named(args, choice, number, level, at);
         return Err(Declined::new(why, &[&take]).into());
     }
     Ok(())
@@ -147,9 +146,35 @@ pub(crate) fn refuse_damaged_inner(
         damaged.superblock.format(),
         opened.image_pos(damaged.at)
     );
-    let look = "`mdtool check` judges what stands where DRBD looks, and says what to do";
+    let look = judged(args);
     let outer = "without --stacked the outer resource is meant, or --level 0";
-    Err(Declined::new(why, &[look, outer]).into())
+    Err(Declined::new(why, &[&look, outer]).into())
+}
+
+/// How a resource that a search found is named to a command that writes to it.
+fn named(
+    args: &ImageArgs,
+    choice: Option<LevelChoice>,
+    number: usize,
+    level: &Level,
+    at: ImagePos,
+) -> String {
+    match level.layout.index {
+        MdIndex::Indexed(slot) => format!("--index indexed:{slot} or --at {} names it", at.get()),
+        _ => format!(
+            "--level {number} or --at {} names it; `mdtool plan {}` lists the ways to put it where DRBD looks",
+            at.get(),
+            typed(args, choice)
+        ),
+    }
+}
+
+/// How to learn more of what is damaged.
+fn judged(args: &ImageArgs) -> String {
+    format!(
+        "`mdtool check {}` judges what stands where DRBD looks, and says what to do",
+        typed(args, None)
+    )
 }
 
 /// What stands where a level was expected that a search then found elsewhere.

@@ -98,7 +98,7 @@ fn places(shown: &ShownLevel) -> Vec<Line> {
     let superblock = format!(
         "byte {}, magic {magic}{written}; {}",
         level.md_offset,
-        found_by(level.found_by)
+        found_by(level.found_by, level.index)
     );
     let metadata = format!(
         "{}, byte {} up to byte {}: {}",
@@ -156,10 +156,13 @@ const fn placement(index: MdIndex) -> &'static str {
     }
 }
 
-const fn found_by(found_by: FoundBy) -> &'static str {
+const fn found_by(found_by: FoundBy, index: MdIndex) -> &'static str {
     match found_by {
         FoundBy::ExpectedPosition => "where DRBD looks on this disk",
         FoundBy::OuterSize => "where DRBD looks on the device around it",
+        FoundBy::Scan if matches!(index, MdIndex::Indexed(_)) => {
+            "found by searching; DRBD looks there if its configuration names this slot"
+        }
         FoundBy::Scan => "found by searching, DRBD does not look there",
         FoundBy::Given => "where --at says",
     }
