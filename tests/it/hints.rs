@@ -209,3 +209,22 @@ fn a_slot_of_a_meta_device_is_where_drbd_looks_when_it_is_configured() {
     assert!(locate.stdout.contains(heading), "{locate:?}");
     assert!(!locate.stdout.contains("does not count"), "{locate:?}");
 }
+
+#[test]
+fn a_plan_says_that_the_log_is_not_counted_yet() {
+    let dir = scratch();
+    for (name, level, unclean) in [
+        ("unclean", Level::v08().unclean(), true),
+        ("clean", Level::v08(), false),
+    ] {
+        let path = internal(&dir, name, 0, level);
+        let plan = run(&["plan"], &path, &[]).stdout;
+        let plan = plan.split_whitespace().collect::<Vec<_>>().join(" ");
+        let told = plan.contains("what the log names is marked out of sync then");
+        assert_eq!(told, unclean, "{plan}");
+        assert!(
+            plan.contains("0 bytes are marked out of sync here"),
+            "{plan}"
+        );
+    }
+}

@@ -84,8 +84,12 @@ pub(crate) fn refuse_unsure(
         return Err(Declined::new(why, &[&look, &take]).into());
     }
     if trust != Trust::Found && !args.stacked && choice.is_none() {
+        let place = match level.layout.index {
+            MdIndex::Indexed(_) => "is in a slot that was not named",
+            _ => "is not where DRBD looks",
+        };
         let why = format!(
-            "{name}: the superblock at {at} was found by a search and is not where DRBD looks: what it leads to is not written to unasked"
+            "{name}: the superblock at {at} was found by a search and {place}: what it leads to is not written to unasked"
         );
         let take = named(args, choice, number, level, at);
         return Err(Declined::new(why, &[&take]).into());

@@ -135,7 +135,7 @@ fn resource(probed: &Probed, level: &Level) -> String {
 fn none(device: Window<'_>, probed: &Probed, contents: &Contents) -> String {
     let mut words = match probed.located.levels.first() {
         Some(Level { layout, .. }) if layout.index.is_internal() => format!(
-            "no inner resource: there is no level {} inside the outer one",
+            "no inner resource: level {} does not exist",
             probed.number
         ),
         Some(Level { layout, .. }) => format!(
