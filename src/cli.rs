@@ -93,7 +93,7 @@ pub fn run(args: &[OsString], out: &mut Streams<'_>) -> Outcome {
     if cli.quiet {
         progress::silence();
     }
-    style::set(cli.bytes, cli.verbose);
+    style::set(cli.bytes, cli.verbose, cli.quiet);
     if cli.verbose {
         let build = args::BUILD.replace('\n', ", ");
         out.tell(format_args!("mdtool: {build}: {}", command_line(args)));

@@ -1,14 +1,21 @@
 //! What comes next after a command that only looks: the one place that says so. Commands that write say it themselves, by what they wrote.
 
+use std::fmt::Display;
+use std::io;
 use std::path::Path;
 
+use crate::cli::Streams;
 use crate::cli::args::{ImageArgs, LevelChoice};
 use crate::cli::commands::Command;
-use crate::cli::commands::bitmap::args::{Action, ShowArgs};
 use crate::cli::commands::fit::args::FitArgs;
 use crate::cli::outcome::Outcome;
 use crate::cli::output::explain::shell_word;
-use crate::survey::locate::IndexChoice;
+use crate::cli::output::style;
+use crate::format::activity_log::Verdict;
+use crate::format::layout::MdIndex;
+use crate::format::superblock::{AlState, Format};
+use crate::survey::locate::{FoundBy, IndexChoice, Level};
+use crate::survey::log::{LogState, log_was_off};
 
 /// Where the line belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,17 +34,8 @@ pub(crate) fn after(command: &Command, outcome: Outcome) -> Option<(Place, Strin
     match command {
         Command::Show(args) if !args.json => text(format!(
             "mdtool check {}  (whether DRBD takes it as it is)",
-            words(&args.image, args.level)
+            typed(&args.image, args.level)
         )),
-        Command::Check(args) if !args.json => text(after_check(done).to_owned()),
-        Command::Al(args) if !args.json => text(format!(
-            "mdtool apply-al {} -n  (shows what it would mark, or that nothing has to be)",
-            words(&args.image, args.level)
-        )),
-        Command::Bitmap(args) => match &args.action {
-            Action::Show(args) => text(after_bitmap(args)?),
-            _ => None,
-        },
         Command::Compare(args) if !args.json => text(after_compare(done).to_owned()),
         Command::Diff(args) if done && !args.writing.json => {
             text("nothing has to be done: they are equal".to_owned())
@@ -61,22 +59,71 @@ pub(crate) fn after(command: &Command, outcome: Outcome) -> Option<(Place, Strin
     }
 }
 
-const fn after_check(done: bool) -> &'static str {
-    if done {
-        "nothing has to be mended"
+/// Tells what comes next where only the command itself knows: below its text.
+pub(crate) fn tell(out: &mut Streams<'_>, line: impl Display) -> io::Result<()> {
+    if style::quiet() {
+        return Ok(());
+    }
+    writeln!(out.stdout, "next: {line}")
+}
+
+/// What comes next after `check`: `mends` are the rules whose findings `mdtool repair` would mend.
+pub(crate) fn after_check(
+    image: &ImageArgs,
+    level: Option<LevelChoice>,
+    done: bool,
+    mends: &[&str],
+) -> String {
+    if !mends.is_empty() {
+        format!(
+            "mdtool repair {} -n  (shows how it would mend {}, and writes nothing)",
+            typed(image, level),
+            mends.join(", ")
+        )
+    } else if done {
+        "nothing has to be mended".to_owned()
     } else {
-        "what `do:` says of each finding; `mdtool repair` mends those that have one right answer, and shows it first"
+        "follow the `do:` line of each finding".to_owned()
     }
 }
 
-/// Only the table and the picture are for people.
-fn after_bitmap(args: &ShowArgs) -> Option<String> {
-    (!args.json && !args.form.ranges).then(|| {
+/// What comes next after `al`.
+pub(crate) fn after_al(
+    image: &ImageArgs,
+    choice: Option<LevelChoice>,
+    level: &Level,
+    log: &LogState,
+) -> String {
+    let words = of_level(image, choice, level);
+    let off = log_was_off(&level.superblock);
+    let complete = matches!(log.replay.verdict, Verdict::Complete(_));
+    if level.superblock.format() == Format::V07 {
         format!(
-            "mdtool files {}  (whose the ranges out of sync are)",
-            words(&args.image, args.level)
+            "mdtool export {words} --apply-al  (its metadata as text, with what the log names marked)"
         )
-    })
+    } else if level.found_by == FoundBy::Scan && level.layout.index.is_internal() {
+        format!("mdtool plan {words}  (every way to put it where DRBD looks)")
+    } else if off || log.primary_ind && !complete {
+        format!("mdtool apply-al {words} --mark-all -n  (shows what it would mark)")
+    } else if log.state == AlState::Clean && !log.primary_ind {
+        "nothing has to be done: the activity log is applied".to_owned()
+    } else {
+        format!("mdtool apply-al {words} -n  (shows what it would mark, or that nothing has to be)")
+    }
+}
+
+/// What comes next after the table or the picture of `bitmap show`: who owns what is out of sync is asked of the disk that has the data.
+pub(crate) fn after_bitmap(
+    image: &ImageArgs,
+    level: Option<LevelChoice>,
+    has_data: bool,
+) -> String {
+    let words = typed(image, level);
+    if has_data {
+        format!("mdtool files {words}  (which files the ranges out of sync belong to)")
+    } else {
+        format!("mdtool check {words}  (whether DRBD takes it as it is)")
+    }
 }
 
 const fn after_compare(done: bool) -> &'static str {
@@ -91,7 +138,7 @@ const fn after_fit(args: &FitArgs, done: bool) -> &'static str {
     match (done, args.disks.is_empty()) {
         (true, false) => "nothing has to be done: it fits",
         (true, true) => "mdtool fit DISK  (the same for a disk as it is, with what lives on it)",
-        (false, _) => "grow or shrink it as said above, and look again",
+        (false, _) => "take a disk of another size, and run mdtool fit again",
     }
 }
 
@@ -105,8 +152,25 @@ fn after_dump(file: Option<&Path>) -> Option<(Place, String)> {
     Some((Place::Aside, line))
 }
 
-/// A source again, with the options that say what of it is meant.
-fn words(image: &ImageArgs, level: Option<LevelChoice>) -> String {
+/// A level of an image, where a command that writes takes it: a slot of a meta device is named.
+fn of_level(image: &ImageArgs, choice: Option<LevelChoice>, level: &Level) -> String {
+    let index = match level.layout.index {
+        MdIndex::Indexed(slot)
+            if level.found_by == FoundBy::Scan && image.index == IndexChoice::Auto =>
+        {
+            IndexChoice::Indexed(slot)
+        }
+        _ => image.index,
+    };
+    let image = ImageArgs {
+        index,
+        ..image.clone()
+    };
+    typed(&image, choice)
+}
+
+/// A source again, as a shell takes it, with the options that say what of it is meant.
+pub(crate) fn typed(image: &ImageArgs, level: Option<LevelChoice>) -> String {
     if image.image == Path::new("-") {
         return "SOURCE".to_owned();
     }

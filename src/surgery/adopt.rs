@@ -159,7 +159,7 @@ impl fmt::Display for Obstacle {
             Self::NotKept => f.write_str("drbdmeta keeps no record of where v07 metadata was"),
             Self::Occupied { kind, end, data } => write!(
                 f,
-                "{kind}: ends at {end}, expected to end within the {data} of this resource's DRBD device: behind that it would be damaged"
+                "{kind}: ends at {end}, expected to end within the {data} of this resource's DRBD device: what lies beyond would be overwritten"
             ),
         }
     }

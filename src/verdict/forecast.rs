@@ -60,7 +60,7 @@ impl fmt::Display for Forecast {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unclean => f.write_str(
-                "unclean: a kernel wrote it last, and DRBD attaches it only after its activity log was applied",
+                "unclean: a kernel wrote it last, and DRBD attaches it only after its activity log was applied; what the log names is marked out of sync then, and is not counted here",
             ),
             Self::NodeId { own: -1 } => f.write_str(
                 "v09 without a node id: --node-id N, the id that the target's drbd.conf gives this host",

@@ -175,6 +175,18 @@ fn what_lives_on_a_disk_is_held_against_what_it_leaves() {
 }
 
 #[test]
+fn what_is_no_raw_image_is_not_fitted() {
+    let dir = scratch();
+    let path = dir.path().join("disk.gz");
+    sparse(&path, 64 << 20);
+    patch(&path, 0, &[0x1F, 0x8B, 8, 0]);
+    let run = mdtool(["fit", path.to_str().unwrap()]);
+    assert_eq!(run.status, 2, "{run:?}");
+    assert!(run.stderr.contains("gzip"), "{run:?}");
+    assert!(run.stderr.contains("hint: decompress it first"), "{run:?}");
+}
+
+#[test]
 fn a_disk_without_room_for_metadata_cannot_be_fitted() {
     for bad in [
         &["fit"][..],

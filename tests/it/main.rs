@@ -76,6 +76,8 @@ mod fit;
 mod fuzz;
 /// What hands type.
 mod hands;
+/// What is said to be done next, typed.
+mod hints;
 /// What `import` refuses and asks for, and `undo`.
 mod import;
 /// What `import` writes, held against `drbdmeta restore-md`.

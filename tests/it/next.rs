@@ -20,7 +20,7 @@ const LAST_WORDS: &[(&[&str], &str)] = &[
     ),
     (
         &["al", "DIR/truck/truck.raw", "--stacked"],
-        "next: mdtool apply-al",
+        "next: nothing has to be",
     ),
     (
         &["bitmap", "show", "DIR/truck/truck.raw", "--stacked"],
@@ -57,7 +57,10 @@ const LAST_WORDS: &[(&[&str], &str)] = &[
         "next: nothing has to be",
     ),
     (&["fit", "--disk", "1TB"], "next: mdtool fit DISK"),
-    (&["fit", "--disk", "512KiB"], "next: grow or shrink"),
+    (
+        &["fit", "--disk", "512KiB"],
+        "next: take a disk of another size",
+    ),
     (&["fit", "DIR/truck/disk.raw"], "next: nothing has to be"),
     (
         &["plan", "DIR/truck/truck.raw", "--stacked"],

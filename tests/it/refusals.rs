@@ -143,7 +143,7 @@ fn a_dump_is_imported_as_the_node_that_it_is_for() {
         "1",
         "--yes",
     ];
-    let says = ["expected -1", "the dump's is its source's"];
+    let says = ["expected -1", "the one in the metadata is its source's"];
     refused(&image, &words, &says);
 }
 
@@ -408,7 +408,7 @@ const TESTED: [(&str, &str, &str); 55] = [
     (
         "PlaceRefusal::OwnSlot",
         "it/refusals.rs",
-        "the dump's is its source's",
+        "the one in the metadata is its source's",
     ),
     (
         "PlaceRefusal::NoFlags",

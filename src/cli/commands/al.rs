@@ -5,6 +5,7 @@ mod view;
 
 use anyhow::Context;
 
+use crate::cli::next;
 use crate::cli::Streams;
 use crate::cli::commands::al::args::AlArgs;
 use crate::cli::commands::al::view::{AlView, PlaceView};
@@ -46,6 +47,7 @@ pub(crate) fn run(args: &AlArgs, _command_line: &str, out: &mut Streams<'_>) -> 
         document::print(out.stdout, view)?;
     } else {
         view.print(out.stdout)?;
+        next::tell(out, next::after_al(&image, level, chosen.level(), &state))?;
     }
     Ok(if matches!(state.replay.verdict, Verdict::Complete(_)) {
         Outcome::Done

@@ -9,8 +9,10 @@ use std::io::{BufWriter, Write};
 use anyhow::Context;
 
 use crate::cli::Streams;
+use crate::cli::args::{ImageArgs, LevelChoice};
 use crate::cli::commands::bitmap::args::{Action, BitmapArgs, ShowArgs};
 use crate::cli::commands::bitmap::view::{Slot, View};
+use crate::cli::next;
 use crate::cli::outcome::Outcome;
 use crate::cli::session::select::Chosen;
 use crate::cli::session::source::{named, text};
@@ -58,9 +60,10 @@ fn show(args: &ShowArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
         }
         let scale = Scale::new(&header.geometry, header.la_size);
         show_slots(args, &header, scale, None, &mut reader, out).with_context(name)?;
-        return Ok(Outcome::Done);
+        return after(args, &image, level, false, out);
     }
-    let chosen = Chosen::open(&image, level, ScanMode::Auto)?;
+    let choice = level;
+    let chosen = Chosen::open(&image, choice, ScanMode::Auto)?;
     let level = chosen.level();
     let marking = if args.apply_al {
         log_marking(&chosen).with_context(name)?
@@ -81,6 +84,20 @@ fn show(args: &ShowArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     }
     let mut bitmap = Applied::new(level.bitmap(chosen.opened.window()), &marking);
     show_slots(args, &header, scale, Some(chosen.number), &mut bitmap, out).with_context(name)?;
+    after(args, &image, choice, level.layout.index.is_internal(), out)
+}
+
+/// Tells what comes next; ranges and documents are for programs.
+fn after(
+    args: &ShowArgs,
+    image: &ImageArgs,
+    level: Option<LevelChoice>,
+    has_data: bool,
+    out: &mut Streams<'_>,
+) -> anyhow::Result<Outcome> {
+    if !args.json && !args.form.ranges {
+        next::tell(out, next::after_bitmap(image, level, has_data))?;
+    }
     Ok(Outcome::Done)
 }
 

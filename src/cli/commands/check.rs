@@ -5,6 +5,7 @@ pub(crate) mod view;
 
 use anyhow::Context;
 
+use crate::cli::next;
 use crate::cli::Streams;
 use crate::cli::commands::check::args::CheckArgs;
 use crate::cli::output::{document, traces};
@@ -13,6 +14,7 @@ use crate::cli::outcome::Outcome;
 use crate::cli::commands::check::view::{CheckView, text};
 use crate::cli::session::select::{choose, find, no_stack, nothing_found, of_partition};
 use crate::cli::session::source::named;
+use crate::surgery::repair::Repair;
 use crate::survey::locate::{Located, located_at};
 use crate::verdict::check::{
     CheckOptions, Judged, Severity, InPlace, check, in_place, in_place_at,
@@ -67,10 +69,20 @@ pub(crate) fn run(args: &CheckArgs, _command_line: &str, out: &mut Streams<'_>) 
         return Err(no.into());
     }
     let worst = judged.iter().filter_map(Judged::worst).max();
-    Ok(if worst >= Some(Severity::Warning) {
-        Outcome::No
-    } else {
-        Outcome::Done
+    let done = worst < Some(Severity::Warning);
+    if !args.json {
+        let mends = if options.of_dump { Vec::new() } else { mends(&judged) };
+        next::tell(out, next::after_check(&args.image, args.level, done, &mends))?;
+    }
+    Ok(if done { Outcome::Done } else { Outcome::No })
+}
+
+/// The rules whose findings `mdtool repair` would mend: it mends one resource at a time, the first that has any.
+fn mends(judged: &[Judged<'_>]) -> Vec<&'static str> {
+    let mut repairs = judged.iter().filter_map(|one| Repair::of(one, &[]));
+    let first = repairs.next();
+    first.map_or_else(Vec::new, |repair| {
+        repair.mends().iter().map(|(rule, _)| *rule).collect()
     })
 }
 

@@ -184,7 +184,7 @@ pub(crate) fn preamble(command_line: &str) -> Preamble {
 
 /// Tells what a reader of this dump may stumble over.
 fn warn(level: &Level, args: &ExportArgs, out: &mut Streams<'_>) {
-    if level.found_by == FoundBy::Scan {
+    if level.found_by == FoundBy::Scan && level.layout.index.is_internal() {
         out.tell(format_args!(
             "mdtool: note: this {} metadata is not where DRBD looks; it was laid out for a device of {}, and what lay around it may be gone",
             level.role, level.device

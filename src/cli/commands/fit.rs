@@ -129,6 +129,7 @@ fn on_disk(path: &Path) -> anyhow::Result<Disk> {
         scan: ScanMode::Never,
         ..LocateOptions::default()
     };
+    opened.refuse_foreign(options).with_context(name)?;
     let located = locate(window, &options).with_context(name)?;
     if let Some(level) = located.levels.first() {
         lives.push(Lives::metadata(level));

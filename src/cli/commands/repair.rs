@@ -129,7 +129,7 @@ fn nothing(look: &Look, judged: &[Judged<'_>]) -> Negative {
     if judged.is_empty() {
         return Negative::new(
             format!("{name}: no DRBD metadata to be mended"),
-            &["`mdtool locate --scan full` lists every block that looks like a superblock"],
+            &[&format!("`mdtool locate {} --scan full` lists every block that looks like a superblock", look.typed())],
         );
     }
     if open.is_empty() {
@@ -140,7 +140,7 @@ fn nothing(look: &Look, judged: &[Judged<'_>]) -> Negative {
     if !unasked.is_empty() {
         return Negative::new(
             format!("{name}: nothing to be mended of what was named"),
-            &[&format!("`mdtool repair {name}` mends {}", unasked.join(", "))],
+            &[&format!("`mdtool repair {}` mends {}", look.typed(), unasked.join(", "))],
         );
     }
     Negative::new(
@@ -148,7 +148,7 @@ fn nothing(look: &Look, judged: &[Judged<'_>]) -> Negative {
             "{name}: nothing that can be mended without a decision; `mdtool check` finds {}",
             open.join(", ")
         ),
-        &["`mdtool check` says what to do about each"],
+        &[&format!("`mdtool check {}` says what to do about each", look.typed())],
     )
 }
 

@@ -129,7 +129,7 @@ pub(super) const fn place(refusal: &PlaceRefusal) -> Option<&'static str> {
             "name another meta device, or a file that is not there yet; `mdtool wipe --index indexed:N` takes metadata away that nobody needs",
         ),
         PlaceRefusal::OwnSlot { .. } => {
-            Some("--node-id takes the target's node id; the dump's is its source's")
+            Some("--node-id takes the target's node id; the one in the metadata is its source's")
         }
         PlaceRefusal::NoNodeIds { .. } => Some("leave out --node-id"),
         PlaceRefusal::NoFlags { .. } => Some("leave out --flags"),

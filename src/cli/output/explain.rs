@@ -41,6 +41,11 @@ pub(crate) fn what_drbd_sees(report: &Report<'_>) -> Option<String> {
 fn gone(report: &Report<'_>, outermost: &Level) -> String {
     let size = report.device_size();
     let short = size.saturating_sub(outermost.device);
+    if let MdIndex::Indexed(slot) = outermost.layout.index {
+        return format!(
+            "Slot {slot} of a meta device: DRBD takes it where its configuration names this device as meta-disk, with that index."
+        );
+    }
     let found = match outermost.role {
         Role::Inner => format!(
             "What was found lies deeper, where an inner resource on a device of {} has it; the outer's metadata is gone.",
@@ -125,7 +130,7 @@ pub(crate) fn notes(report: &Report<'_>) -> Vec<String> {
     for (number, level) in report.numbered() {
         if level.superblock.al_state() == AlState::Unclean {
             notes.push(format!(
-                "level {number} is unclean: its activity log is not applied, and what that names may be out of sync beyond what is counted"
+                "level {number} is unclean: its activity log is not applied; what the log names may be out of sync, too, and is not counted"
             ));
         }
         if level.superblock.la_size() > level.layout.usable {

@@ -100,13 +100,22 @@ fn rejected(view: &LocateView, out: &mut dyn Write) -> io::Result<()> {
     if view.rejected.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\nlooks like metadata, and does not count:")?;
-    for one in &view.rejected {
-        writeln!(
-            out,
-            "  byte {} ({}): {}",
-            one.md_offset, one.format, one.why
-        )?;
+    // Another resource's metadata is whole, and is only not the one that is listed.
+    let (others, rest): (Vec<_>, Vec<_>) = view.rejected.iter().partition(|one| one.is_another);
+    for (heading, listed) in [
+        ("other resources of this meta device", others),
+        ("looks like metadata, and does not count", rest),
+    ] {
+        if !listed.is_empty() {
+            writeln!(out, "\n{heading}:")?;
+        }
+        for one in listed {
+            writeln!(
+                out,
+                "  byte {} ({}): {}",
+                one.md_offset, one.format, one.why
+            )?;
+        }
     }
     if view.rejected_more > 0 {
         writeln!(out, "  and {} more", view.rejected_more)?;

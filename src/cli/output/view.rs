@@ -13,7 +13,7 @@ use crate::format::layout::MdIndex;
 use crate::format::superblock::{AlState, Format, Uuid};
 use crate::image::Window;
 use crate::survey::base::Inside;
-use crate::survey::locate::{FoundBy, Level, Located, Rejected, Role, Searched};
+use crate::survey::locate::{FoundBy, Level, Located, Rejected, Role, Searched, Why};
 use crate::survey::occupants::{Occupant, Partition};
 use crate::survey::residents::{Resident, residents};
 use crate::survey::traces::Trace;
@@ -289,6 +289,9 @@ pub(crate) struct RejectedView {
     pub(crate) format: Format,
     /// Why it does not count, for people.
     pub(crate) why: String,
+    /// It is whole, and another resource's.
+    #[serde(skip)]
+    pub(crate) is_another: bool,
 }
 
 impl RejectedView {
@@ -297,6 +300,7 @@ impl RejectedView {
             md_offset: report.image_pos(rejected.at).get(),
             format: rejected.format,
             why: rejected.why.to_string(),
+            is_another: matches!(rejected.why, Why::OtherSlot { .. }),
         }
     }
 }

@@ -38,10 +38,10 @@ impl Places {
     pub(crate) const fn words(self) -> &'static str {
         match self {
             Self::Told => {
-                "a dump: positions are those in its comments; its activity log, its data and who else lives there are not in it"
+                "a dump: positions are those in its comments; it does not contain the activity log, the data, or what else is on the disk"
             }
             Self::Assumed => {
-                "a dump that does not say where it lay: places are those of the smallest disk that fits; its activity log, its data and who else lives there are not in it"
+                "a dump that does not say where it lay: places are those of the smallest disk that fits; it does not contain the activity log, the data, or what else is on the disk"
             }
         }
     }

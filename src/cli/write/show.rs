@@ -42,6 +42,7 @@ pub(crate) fn resource(look: &Look, level: &Level) -> Vec<String> {
             "beyond the end of the device around it, where DRBD does not look"
         }
         FoundBy::OuterSize => "where DRBD looks on the device around it",
+        FoundBy::Scan if !level.layout.index.is_internal() => "found by a search",
         FoundBy::Scan => "found by a search, not where DRBD looks",
         FoundBy::Given => "as given",
     };

@@ -148,7 +148,7 @@ pub enum ChangeRefusal {
         format: Format,
     },
     /// The entry that is to be the own one has a slot.
-    #[error("peers[{}].bitmap_index is {slot}, expected -1: that is to be the own node", node.get())]
+    #[error("peers[{}].bitmap_index is {slot}, expected -1: that node is to be this one", node.get())]
     OwnSlot {
         /// Whose entry.
         node: NodeId,

@@ -59,7 +59,7 @@ pub enum PlaceRefusal {
         format: Format,
     },
     /// A node whose own entry has a bitmap slot, which DRBD refuses to attach.
-    #[error("peers[{}].bitmap_index is {found}, expected -1: that is to be the own node", node.get())]
+    #[error("peers[{}].bitmap_index is {found}, expected -1: that node is to be this one", node.get())]
     OwnSlot {
         /// The node that is to be the own one.
         node: NodeId,

@@ -242,7 +242,14 @@ fn name_roles(found: &mut Located, stacked: bool) {
     let last = found.levels.len().saturating_sub(1);
     for (i, level) in found.levels.iter_mut().enumerate() {
         level.role = match i {
-            _ if last == 0 && stacked && level.found_by == FoundBy::Scan => Role::Inner,
+            // On a meta device there is no device to lie inside.
+            _ if last == 0
+                && stacked
+                && level.found_by == FoundBy::Scan
+                && level.layout.index.is_internal() =>
+            {
+                Role::Inner
+            }
             _ if last == 0 => Role::Single,
             0 => Role::Outer,
             _ if i == last => Role::Inner,

@@ -76,7 +76,7 @@ impl fmt::Display for Why {
             Self::OtherSlot { slot } => {
                 write!(
                     f,
-                    "another resource's, in a slot of this meta device: indexed:{slot}"
+                    "another resource's, in a slot of this meta device: --index indexed:{slot}"
                 )
             }
             Self::External => f.write_str(

@@ -17,8 +17,8 @@ use super::stack::OUTER_SHRUNK;
 use crate::format::superblock::{AlState, DeviceFlags, Format, MAGIC_84_UNCLEAN, Superblock};
 
 /// What to do where a superblock's fields are wrong.
-pub(super) const DAMAGED: &str = "look for an intact copy (`mdtool locate IMAGE --scan full`); a dump of this metadata, if there is one, \
-    goes back with `mdtool import`, which writes an undo file first";
+pub(super) const DAMAGED: &str = "a dump of this metadata, if there is one, goes back with `mdtool import`, which writes an undo file first; \
+    else look for an intact copy in a snapshot or a backup of this disk";
 
 pub(super) static RULES: &[Rule] = &[
     Rule {
@@ -28,7 +28,7 @@ pub(super) static RULES: &[Rule] = &[
         title: "the activity log is still to be applied",
         meaning: "no damage: every kernel leaves metadata so, after a stop in good order as after a crash, and so is every snapshot of a \
             running resource; what the log names is not in the bitmap yet",
-        remedy: "nothing, where `drbdadm up` attaches it: that runs apply-al first; else `mdtool apply-al`",
+        remedy: "nothing, where `drbdadm up` attaches it: that runs apply-al first; else `mdtool apply-al IMAGE`",
         source: "drbd_md_decode (drbd_nl.c)",
         judge: Judge::Kernel(Stage::First, apply_al_needed),
     },
@@ -38,7 +38,7 @@ pub(super) static RULES: &[Rule] = &[
         row: Some(7),
         title: "metadata of DRBD 0.7",
         meaning: "no kernel since 8.0 attaches it",
-        remedy: "attach it with DRBD 0.7; `mdtool export` keeps it as text",
+        remedy: "attach it with DRBD 0.7; `mdtool export IMAGE --apply-al` keeps it as text",
         source: "drbd_md_decode (drbd_nl.c)",
         judge: Judge::Kernel(Stage::First, format_v07),
     },

@@ -193,5 +193,5 @@ fn metadata_of_a_device_that_begins_further_inside_is_moved() {
         run.stderr.contains("no DRBD metadata that fits its place"),
         "{run:?}"
     );
-    assert!(run.stderr.contains("`mdtool check`"), "{run:?}");
+    assert!(run.stderr.contains("`mdtool check /"), "{run:?}");
 }

@@ -159,12 +159,12 @@ impl AlView {
         for (runs, note) in [(&self.active, ""), (&self.beyond_device, ", beyond the device's end")] {
             for run in runs {
                 let last = |first: u64, len: u64| first.saturating_add(len).saturating_sub(1);
-                let (first, to) = (run.first_extent, last(run.offset, run.bytes));
+                let (first, to) = (run.first_extent, run.offset.saturating_add(run.bytes));
                 let numbers = match last(first, run.extents) {
                     last if last == first => format!("extent {last}"),
                     last => format!("extents {first} to {last}"),
                 };
-                writeln!(out, "  {numbers}: bytes {} to {to}{note}", run.offset)?;
+                writeln!(out, "  {numbers}: byte {} up to byte {to}{note}", run.offset)?;
             }
         }
         writeln!(out, "{}", self.meaning)
@@ -266,6 +266,7 @@ impl TransactionView {
         let updates: Vec<String> = self.updates.iter().map(update).collect();
         let updates = match updates.len() {
             0 => "0 updates (slot=extent): none".to_owned(),
+            1 => format!("1 update (slot=extent): {}", updates.join(" ")),
             len => format!("{len} updates (slot=extent): {}", updates.join(" ")),
         };
         let context = match (self.context_start, self.context_size) {

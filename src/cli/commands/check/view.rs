@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde::{Serialize, Serializer};
 
 use crate::cli::args::ImageArgs;
+use crate::cli::next::typed;
 use crate::cli::output::text::title;
 use crate::cli::output::view::{self, word};
 use crate::cli::session::open::{Opened, Places};
@@ -105,7 +106,7 @@ impl CheckView {
             .iter()
             .enumerate()
             .flat_map(|(of, judged)| {
-                let view = move |finding| FindingView::of(opened, judged, finding, of);
+                let view = move |finding| FindingView::of(opened, image, judged, finding, of);
                 judged.findings.iter().map(view)
             })
             .collect();
@@ -145,7 +146,7 @@ impl JudgedView {
 }
 
 impl FindingView {
-    fn of(opened: &Opened, judged: &Judged<'_>, finding: &Finding, of: usize) -> Self {
+    fn of(opened: &Opened, image: &ImageArgs, judged: &Judged<'_>, finding: &Finding, of: usize) -> Self {
         let (rule, place) = (finding.rule, finding.place.as_ref());
         let format = judged.candidate.superblock.format();
         Self {
@@ -159,12 +160,30 @@ impl FindingView {
             length: place.map(|place| range_len(place).get()),
             found: finding.found.clone(),
             meaning: finding.meaning.clone(),
-            remedy: finding.remedy.clone(),
+            remedy: for_image(&finding.remedy, image),
             attach: finding.attach.map(Codes),
             attach_text: finding.attach.map(|attach| attach.words(format)),
             of,
         }
     }
+}
+
+/// What to do, with the image in the commands' place for it.
+fn for_image(remedy: &str, image: &ImageArgs) -> String {
+    // The option is said there already.
+    let alone = ImageArgs {
+        stacked: false,
+        at: None,
+        ..image.clone()
+    };
+    let stacked = format!("{} --stacked", typed(&alone, None));
+    let scan = format!("{} --scan full", typed(&alone, None));
+    let at = format!("{} --at", typed(&alone, None));
+    remedy
+        .replace("IMAGE --stacked", &stacked)
+        .replace("IMAGE --scan full", &scan)
+        .replace("IMAGE --at", &at)
+        .replace("IMAGE", &typed(image, None))
 }
 
 /// `level 1, inner`, or what there is to say of one that is no level.

@@ -18,6 +18,7 @@ use crate::cli::output::view::{LevelView, Report};
 use crate::cli::session::open::Opened;
 use crate::cli::session::select::Instead;
 use crate::error::UtilsVersion;
+use crate::format::layout::MdIndex;
 use crate::surgery::adopt::{Site, Strategies};
 use crate::survey::locate::{FoundBy, Level, Located};
 use crate::units::{Bytes, Sectors};
@@ -179,7 +180,7 @@ impl Plan<'_> {
     fn is_on_its_meta_device(&self) -> bool {
         let Level { layout, superblock, found_by, .. } = self.level;
         let whole = self.site.size == self.opened.window().size();
-        !layout.index.is_internal() && *found_by == FoundBy::ExpectedPosition && whole && superblock.la_size() <= layout.usable
+        (*found_by == FoundBy::ExpectedPosition && !layout.index.is_internal() || matches!(layout.index, MdIndex::Indexed(_))) && whole && superblock.la_size() <= layout.usable
     }
 
     /// What is to be adopted, and where its superblock is.

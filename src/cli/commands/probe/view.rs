@@ -8,6 +8,7 @@ use anyhow::Error;
 use serde::Serialize;
 
 use crate::cli::args::ImageArgs;
+use crate::cli::next::typed;
 use crate::cli::outcome;
 use crate::cli::output::traces;
 use crate::cli::output::view::{
@@ -248,60 +249,48 @@ fn hints(image: &ImageArgs, probed: &Probed) -> Vec<String> {
     if let Some(trace) = of_trace(probed) {
         return traces::hints(image, trace);
     }
-    let hint = match &probed.answer {
-        _ if !probed.differences.is_empty() => Some(
-            "`mdtool locate` shows everything that is on it; it may be another disk than you think",
-        ),
-        Answer::None(_) => Some(
-            "if the metadata is external, give the meta device; if the disk has partitions, give --offset and --size",
-        ),
+    let words = typed(image, None);
+    let everywhere = typed(&ImageArgs { at: None, ..image.clone() }, None);
+    let hint: Option<String> = match &probed.answer {
+        _ if !probed.differences.is_empty() => Some(format!("`mdtool locate {words}` shows everything that is on it; it may be another disk than you think")),
+        Answer::None(_) => Some("if the metadata is external, give the meta device; if the disk has partitions, give --offset and --size".to_owned()),
         Answer::Unclean { in_use: true } => {
-            Some("something writes to it: probe a snapshot, or when the resource is down")
+            Some("something writes to it: probe a snapshot, or when the resource is down".to_owned())
         }
-        Answer::Unclean { in_use: false } => Some(
-            "a live or crashed Primary's disk looks so: `mdtool al` shows what its log names, `mdtool apply-al` applies it once nothing else uses the disk",
-        ),
+        Answer::Unclean { in_use: false } => Some(format!("a live or crashed Primary's disk looks so: `mdtool al {words}` shows what its log names, `mdtool apply-al {words}` applies it once nothing else uses the disk")),
         Answer::Moved(Moved::Level {
             made_for, device, ..
-        }) => Some(of_moved(probed.number > 0 && made_for > device)),
+        }) => Some(of_moved(probed.number > 0 && made_for > device, &words)),
         Answer::Moved(Moved::Stray {
             why: Why::Smaller { .. },
             ..
-        }) => Some(
-            "give the partition's or volume's own device, or its --offset and --size in this image",
-        ),
-        Answer::Moved(Moved::Stray { .. } | Moved::Retired { .. }) => Some(
-            "`mdtool locate --scan full` lists every superblock there is; --at BYTE looks at one alone",
-        ),
-        Answer::Damaged(Damage::Log(_)) => Some(
-            "`mdtool al` shows the log; `mdtool apply-al --mark-all` marks everything out of sync instead",
-        ),
+        }) => Some("give the partition's or volume's own device, or its --offset and --size in this image".to_owned()),
+        Answer::Moved(Moved::Stray { .. } | Moved::Retired { .. }) => Some(format!("`mdtool locate {everywhere} --scan full` lists every superblock there is; --at BYTE looks at one alone")),
+        Answer::Damaged(Damage::Log(_)) => Some(format!("`mdtool al {words}` shows the log; `mdtool apply-al {words} --mark-all` marks everything out of sync instead")),
         Answer::Damaged(Damage::Refused { .. }) => {
-            Some("`mdtool check` explains it, and says what to do")
+            Some(format!("`mdtool check {words}` explains it, and says what to do"))
         }
-        Answer::Damaged(_) => Some(
-            "keep the disk as it is, or a copy of it: `mdtool locate --scan full` lists every superblock there is",
-        ),
+        Answer::Damaged(_) => Some(format!("keep the disk as it is, or a copy of it: `mdtool check {words}` judges the superblock field by field, and says what to do")),
         Answer::Unseen(Unseen::NotSearched) => {
-            Some("--scan auto looks at everything that holds data")
+            Some("--scan auto looks at everything that holds data".to_owned())
         }
         Answer::Unseen(Unseen::NotThere { .. }) => {
-            Some("without --at everything that holds data is looked at")
+            Some("without --at everything that holds data is looked at".to_owned())
         }
         Answer::Unseen(Unseen::CutOff(_)) => {
-            Some("the rest of the disk or image is needed to tell")
+            Some("the rest of the disk or image is needed to tell".to_owned())
         }
         Answer::Clean | Answer::InPartition(_) | Answer::Held(_) | Answer::Unseen(_) => None,
     };
-    hint.into_iter().map(str::to_owned).collect()
+    hint.into_iter().collect()
 }
 
 /// What to do about metadata that is not where DRBD looks; `beyond` the end of the device around it, or elsewhere.
-const fn of_moved(beyond: bool) -> &'static str {
+fn of_moved(beyond: bool, words: &str) -> String {
     if beyond {
-        "the DRBD device around it is smaller than it was: `mdtool check` says what to do about that"
+        format!("the DRBD device around it is smaller than it was: `mdtool check {words}` says what to do about that")
     } else {
-        "`mdtool plan` tells each way to put it where DRBD looks"
+        format!("`mdtool plan {words}` lists each way to put it where DRBD looks")
     }
 }
 

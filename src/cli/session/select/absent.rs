@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::args::ImageArgs;
+use crate::cli::next::typed;
 use crate::cli::outcome::Negative;
 use crate::cli::output::traces;
 use crate::cli::session::open::Opened;
@@ -62,11 +63,11 @@ pub(crate) fn no_stack(located: &Located, args: &ImageArgs) -> Option<Negative> 
     (only.role == Role::Single).then(|| {
         let looked = match located.searched {
             Searched::Expected => "where an inner one would be",
-            Searched::Tail(_) | Searched::Everything => "everywhere that holds data",
+            Searched::Tail(_) | Searched::Everything => "in all that holds data",
         };
         Negative::new(
             format!(
-                "{}: no stack here: one resource, where the outermost belongs, and no other {looked}",
+                "{}: no stack here: there is one resource, and no inner one {looked}",
                 args.image.display()
             ),
             &["without --stacked it is taken for what it is, the only resource"],
@@ -159,13 +160,14 @@ struct CutOff {
 fn no_metadata(located: &Located, args: &ImageArgs) -> Negative {
     let looked = match located.searched {
         Searched::Expected => "where DRBD would look",
-        Searched::Tail(_) => "where DRBD would look, and in the tail",
-        Searched::Everything => "where DRBD would look, and everywhere that holds data",
+        Searched::Tail(_) => "where DRBD would look, nor in the tail",
+        Searched::Everything => "where DRBD would look, nor in the rest of the disk",
     };
     if let Some(trace) = located.foremost_trace() {
         return of_trace(args, trace);
     }
     let mut hints: Vec<String> = Vec::new();
+    let words = typed(args, None);
     let partitions = located.partitions.iter();
     hints.extend(partitions.map(|partition| of_partition(args, partition)));
     hints.extend(located.inside.iter().map(|inside| of_inside(args, inside)));
@@ -173,10 +175,9 @@ fn no_metadata(located: &Located, args: &ImageArgs) -> Negative {
         hints.push("if the metadata is external, give the meta device; if the disk has partitions, give --offset and --size".to_owned());
     } else if hints.is_empty() {
         // Damaged metadata is not none: it is just what a person looks for then.
-        hints.extend([
-            "`mdtool check` judges what stands where DRBD looks, field by field, and says what to do".to_owned(),
-            "`mdtool locate --scan full` lists every block that looks like a superblock, and why it does not count".to_owned(),
-        ]);
+        hints.push(
+            format!("`mdtool check {words}` judges what stands where DRBD looks, field by field, and says what to do"),
+        );
     }
     if located.searched == Searched::Expected {
         hints.push("--scan full looks at everything that holds data".to_owned());

@@ -4,10 +4,12 @@ use anyhow::Context;
 
 use super::absent::no_stack;
 use crate::cli::args::{ImageArgs, LevelChoice};
+use crate::cli::next::typed;
 use crate::cli::outcome::{Declined, Negative};
 use crate::cli::output::explain::shell_word;
 use crate::cli::output::traces;
 use crate::cli::session::open::Opened;
+use crate::format::layout::MdIndex;
 use crate::format::metadata::Header;
 use crate::survey::in_place::in_place;
 use crate::survey::locate::{FoundBy, Level, Located};
@@ -59,13 +61,14 @@ pub(crate) fn refuse_unsure(
         return Ok(());
     }
     if trust != Trust::Found && !args.stacked && choice.is_none() {
+        let place = match level.layout.index {
+            MdIndex::Indexed(_) => "is in a slot that was not named",
+            _ => "is not where DRBD looks",
+        };
         let why = format!(
-            "{name}: the superblock at {at} was found by a search and is not where DRBD looks: what it leads to is not written to unasked"
+            "{name}: the superblock at {at} was found by a search and {place}: what it leads to is not written to unasked"
         );
-        let take = format!(
-            "--level {number} or --at {} names it; `mdtool adopt` puts it where DRBD looks",
-            at.get()
-        );
+        let take = named(args, choice, number, level, at);
         return Err(Declined::new(why, &[&take]).into());
     }
     Ok(())
@@ -163,9 +166,35 @@ pub(crate) fn refuse_damaged_inner(
         damaged.superblock.format(),
         opened.image_pos(damaged.at)
     );
-    let look = "`mdtool check` judges what stands where DRBD looks, and says what to do";
+    let look = judged(args);
     let outer = "without --stacked the outer resource is meant, or --level 0";
-    Err(Declined::new(why, &[look, outer]).into())
+    Err(Declined::new(why, &[&look, outer]).into())
+}
+
+/// How a resource that a search found is named to a command that writes to it.
+fn named(
+    args: &ImageArgs,
+    choice: Option<LevelChoice>,
+    number: usize,
+    level: &Level,
+    at: ImagePos,
+) -> String {
+    match level.layout.index {
+        MdIndex::Indexed(slot) => format!("--index indexed:{slot} or --at {} names it", at.get()),
+        _ => format!(
+            "--level {number} or --at {} names it; `mdtool plan {}` lists the ways to put it where DRBD looks",
+            at.get(),
+            typed(args, choice)
+        ),
+    }
+}
+
+/// How to learn more of what is damaged.
+fn judged(args: &ImageArgs) -> String {
+    format!(
+        "`mdtool check {}` judges what stands where DRBD looks, and says what to do",
+        typed(args, None)
+    )
 }
 
 /// What stands where a level was expected that a search then found elsewhere.

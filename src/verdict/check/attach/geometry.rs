@@ -47,7 +47,7 @@ pub(in super::super) static GEOMETRY: &[Rule] = &[
     rule(
         10,
         "bytes-per-bit",
-        "the bitmap's granularity is none of DRBD's",
+        "the bitmap's granularity is not one that DRBD supports",
         "nobody can say which data a bit stands for",
         bytes_per_bit,
     ),
@@ -128,7 +128,7 @@ pub(in super::super) static GEOMETRY: &[Rule] = &[
     rule(
         20,
         "al-area",
-        "the offsets leave the activity log another size than its striping says",
+        "the activity log's size by the offsets is not its size by the striping",
         "where the log or the bitmap begins is not where it was written",
         al_area,
     ),

@@ -21,7 +21,7 @@ pub(in super::super) static MORE: &[Rule] = &[
         id: "node-id",
         severity: Severity::Error,
         row: Some(23),
-        title: "the own node id is none of DRBD's",
+        title: "the own node id is out of DRBD's range",
         meaning: "it cannot be the one in drbd.conf, and DRBD takes the metadata for another node's",
         remedy: DAMAGED,
         source: "drbd_md_decode (drbd_nl.c)",
@@ -33,7 +33,8 @@ pub(in super::super) static MORE: &[Rule] = &[
         row: Some(24),
         title: "the node has a bitmap slot toward itself",
         meaning: "node ids were exchanged by half, or changed by hand: this is another node's metadata with this one's id",
-        remedy: "`mdtool adopt --node-id N` or `mdtool import --node-id N` exchange both entries; apply them to the metadata as it was before",
+        remedy: "put the metadata back as it was before (`mdtool undo`, or a dump of it), and change its node id by `mdtool adopt --node-id N` or `mdtool import --node-id N`, which exchange both entries; \
+            where the id is right and only this entry is wrong, `mdtool edit IMAGE --forget NODE` frees the slot",
         source: "drbd_md_decode (drbd_nl.c)",
         judge: Judge::Kernel(Stage::Apart, own_bitmap_slot),
     },

@@ -69,7 +69,7 @@ impl Plan<'_> {
             Ok(truncation) => truncation,
         };
         let outer = if self.number() > 0 {
-            ", the outer metadata among them"
+            ", including the outer metadata"
         } else {
             ""
         };

@@ -77,10 +77,11 @@ impl Plan<'_> {
     pub(super) fn to_another_meta_device(&self) -> StrategyView {
         let mut way = StrategyView::new("export, and import elsewhere");
         let size = self.level.superblock.la_size();
-        let needed = self.level.layout.geometry.internal_size(size);
+        let known = (size > Sectors::ZERO).then_some(size);
+        let needed = known.and_then(|size| self.level.layout.geometry.internal_size(size));
         way.notes = vec![match needed {
             Some(needed) => format!(
-                "to a larger meta device, of at least {} for a DRBD device of {size}; or to the end of the disk that has the data, where that has so much room behind it",
+                "to a larger meta device, of at least {} for a DRBD device of {size}; or to the end of the disk that has the data, if it has that much room behind the data",
                 crate::cli::commands::plan::view::size(needed)
             ),
             None => "to a larger meta device, or to the end of the disk that has the data".to_owned(),

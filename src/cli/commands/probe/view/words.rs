@@ -56,14 +56,14 @@ fn held(device: Window<'_>, one: &Held) -> String {
         .and_then(|(start, size)| Some((start, device.part(start, size)?)));
     match part.zip(one.probed.as_ref()) {
         Some(((start, part), probed)) => format!(
-            "nothing where DRBD looks on the whole disk; this disk is {holder}, and the device on it from {} on, {}, is {} {}",
+            "metadata of a device on it, not of the whole disk: this disk is {holder}, and the device on it from {} on, {}, is {} {}",
             position(device, start),
             part.size(),
             probed.own_status(),
             what(part, probed)
         ),
         None => format!(
-            "nothing where DRBD looks on the whole disk; this disk is {holder}, and the superblock at {} is that of a device on it: where that begins, the records here do not say",
+            "metadata of a device on it, not of the whole disk: this disk is {holder}, and the superblock at {} is that of a device on it: where that begins, the records here do not say",
             position(device, one.inside.md)
         ),
     }
@@ -84,7 +84,7 @@ fn in_partition(device: Window<'_>, one: &InPartition) -> String {
     // OK to fall back: it was looked at through just this part.
     let part = device.part(partition.start, partition.size);
     format!(
-        "nothing where DRBD looks on the whole disk; partition {} at {}, {}, is {} {}{others}",
+        "metadata of a partition, not of the whole disk: partition {} at {}, {}, is {} {}{others}",
         partition.number,
         position(device, partition.start),
         partition.size,
@@ -135,7 +135,7 @@ fn resource(probed: &Probed, level: &Level) -> String {
 fn none(device: Window<'_>, probed: &Probed, contents: &Contents) -> String {
     let mut words = match probed.located.levels.first() {
         Some(Level { layout, .. }) if layout.index.is_internal() => format!(
-            "no inner resource: level {} is not there, only what lies around it",
+            "no inner resource: level {} does not exist",
             probed.number
         ),
         Some(Level { layout, .. }) => format!(

@@ -164,6 +164,9 @@ fn found_by(shown: &ShownLevel) -> &'static str {
         }
         FoundBy::ExpectedPosition => "where DRBD looks on this disk",
         FoundBy::OuterSize => "where DRBD looks on the device around it",
+        FoundBy::Scan if matches!(shown.level.index, MdIndex::Indexed(_)) => {
+            "found by searching; DRBD looks there if its configuration names this slot"
+        }
         FoundBy::Scan => "found by searching, DRBD does not look there",
         FoundBy::Given => "where --at says",
     }
