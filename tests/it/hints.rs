@@ -45,7 +45,7 @@ fn run(words: &[&str], image: &Path, more: &[&str]) -> Run {
 /// What is said to come next, without the words for people behind it.
 fn next(run: &Run) -> String {
     let lines = run.stdout.lines().chain(run.stderr.lines());
-    let line = lines.filter_map(|line| line.strip_prefix("next: "));
+    let mut line = lines.filter_map(|line| line.strip_prefix("next: "));
     let line = line.next_back().unwrap_or_else(|| panic!("{run:?}"));
     line.split("  (").next().unwrap().to_owned()
 }
