@@ -114,7 +114,7 @@ fn a_plan_for_an_erased_superblock_does_not_say_that_nothing_is_to_be_done() {
     }
 }
 
-/// A disk with one partition of 300 MiB that has this at its beginning.
+/// A disk with one partition of this size that has an image at its beginning.
 fn in_a_partition(dir: &tempfile::TempDir, inside: &Path, partition: u64) -> std::path::PathBuf {
     let disk = dir.path().join("disk.raw");
     let _ = std::fs::remove_file(&disk);
