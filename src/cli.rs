@@ -88,7 +88,9 @@ pub fn run(args: &[OsString], out: &mut Streams<'_>) -> Outcome {
     let began = Instant::now();
     let out = &mut Streams {
         stdout: &mut *out.stdout,
-        stderr: &mut Folding::new(&mut *out.stderr, None).without_remarks(cli.quiet),
+        stderr: &mut Folding::new(&mut *out.stderr, None)
+            .without_remarks(cli.quiet)
+            .for_people(),
     };
     if cli.quiet {
         progress::silence();

@@ -20,7 +20,7 @@ mod syntax;
 
 use std::fmt;
 
-pub use edit::{EditError, EditRefusal, Places, TargetState, UndoFault, UndoFileError};
+pub use edit::{EditError, EditRefusal, Places, StoppedAt, TargetState, UndoFault, UndoFileError};
 pub use io::{IoError, IoOp};
 pub use misfit::{Expected, Field, Misfit};
 pub use syntax::{Cause, Found, Syntax, Wanted};

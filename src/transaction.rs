@@ -80,11 +80,12 @@ pub use undoing::{PreparedUndo, Undone};
 
 use std::path::PathBuf;
 
-use crate::error::{EditError, EditRefusal, Result};
+use crate::error::{EditError, EditRefusal, Result, StoppedAt};
 use crate::image::{ReadAt, WriteAt};
 use crate::units::Bytes;
 use compare::Comparison;
 use targets::Targets;
+use undo_file::Frame;
 
 /// What a draft comes to, without an undo file and without changing anything: each change is shown as it is drafted.
 ///
@@ -217,14 +218,17 @@ impl<S: Store> Prepared<S> {
         }
         self.check_sizes(targets).map_err(EditError::untouched)?;
         let mut targets = Targets::new(targets);
-        // All that is to change is still as it was drafted, or nothing is written at all.
+        // All that is to change, and all that stays beside it, is still as it was drafted, or nothing is written at all.
         let mut planned = Comparison::with_plan();
-        let sealed = self.store.seal().and_then(|file| {
-            UndoFile::open_showing(file, &mut |region, record| {
+        let in_undo_file = |error| EditError::untouched(error).at(Some(StoppedAt::UndoFile));
+        let file = self.store.seal().map_err(in_undo_file)?;
+        let undo = UndoFile::open_showing(file, &mut |region, frame| match frame {
+            Frame::Record(record) => {
                 targets.expect(&mut planned, region.target, record.at, &record.before)
-            })
+            }
+            Frame::Same(same) => targets.expect_same(region.target, &same),
         });
-        let undo = sealed.map_err(EditError::untouched)?;
+        let undo = undo.map_err(|error| EditError::untouched(error).at(targets.failed()))?;
         apply::apply(&undo, &mut targets)?;
         Ok(Some(undo))
     }

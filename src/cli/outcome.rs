@@ -227,6 +227,9 @@ fn hint_of(error: &Error) -> Option<&'static str> {
         Error::Refused(Refused::Edit(
             EditRefusal::OtherTarget | EditRefusal::TargetSize { .. },
         )) => Some("--target PATH names the disk where it has another name now"),
+        Error::Refused(Refused::Edit(EditRefusal::Replaced | EditRefusal::Resized { .. })) => Some(
+            "find out who else writes there, and have that finish first; then run this again: it looks at what is there then",
+        ),
         Error::Refused(refused) => hint_of_refused(refused),
         Error::Unsupported(Unsupported::FileForm(form)) => Some(hint_of_form(*form)),
         Error::Unsupported(Unsupported::CompatFormat { .. } | Unsupported::CompatField { .. }) => {

@@ -102,8 +102,9 @@ pub(crate) fn run(
             ask(&*plan, &drawing, &look, request, out)?;
         }
         if let Some(basis) = basis {
-            let compared = basis.compare(&look);
-            compared.map_err(|error| blame(error, path, None, Vec::new()))?;
+            let held = [(path, &target)].into_iter();
+            let held = held.chain(meta_path.zip(meta.as_ref()));
+            basis.compare(&look, held)?;
         }
         let there = [Some(&mut target), meta.as_mut()].into_iter().flatten();
         drawing.make(there.filter_map(Target::ours).collect())?

@@ -16,12 +16,23 @@ pub enum TargetState {
     NeedsUndo,
 }
 
+/// What a change stopped at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoppedAt {
+    /// The target of this number.
+    Target(usize),
+    /// The undo file, before anything was written.
+    UndoFile,
+}
+
 /// A change of a target, or its undoing, that did not come to its end: how that left the target, and why as the source.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct EditError {
     /// How the target was left.
     pub state: TargetState,
+    /// What it stopped at, where that is known.
+    pub at: Option<StoppedAt>,
     /// Why.
     pub cause: Box<Error>,
     /// Why what was written could not be put back at once, where that was tried.
@@ -34,9 +45,17 @@ impl EditError {
     pub fn untouched(cause: Error) -> Self {
         Self {
             state: TargetState::Untouched,
+            at: None,
             cause: Box::new(cause),
             rollback: None,
         }
+    }
+
+    /// The same, with what it stopped at.
+    #[must_use]
+    pub fn at(mut self, at: Option<StoppedAt>) -> Self {
+        self.at = at;
+        self
     }
 }
 
@@ -143,6 +162,21 @@ pub enum EditRefusal {
         /// How much was compared from there.
         length: Bytes,
     },
+    /// The target became longer or shorter since the change was planned.
+    #[error(
+        "the size is {found} by now, and was {expected} when the change was planned, expected no other writer"
+    )]
+    Resized {
+        /// Its size now.
+        found: Bytes,
+        /// Its size then.
+        expected: Bytes,
+    },
+    /// The target's name leads elsewhere than when the change was planned.
+    #[error(
+        "the name does not lead to what was looked at any more: that was replaced, moved away or removed since the change was planned"
+    )]
+    Replaced,
     /// What was written reads back as something else.
     #[error("{length} at {at}: read back differently than written")]
     ReadBack {

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use super::cache::{CacheKeeper, drop_cached};
 use super::{ReadAt, advanced, check_within, to_len, visit_by_reading};
-use crate::error::{FileKind, IoError, IoOp, Refused, Result};
+use crate::error::{EditRefusal, FileKind, IoError, IoOp, Refused, Result};
 use crate::units::{Bytes, ImagePos, MD_BLOCK};
 
 #[expect(
@@ -76,8 +76,19 @@ impl ImageFile {
         Ok(Self { file, size })
     }
 
-    /// Gives a regular file another size.
+    /// Refuses where it became longer or shorter since it was opened: nobody knows what is there, or was.
+    pub(super) fn check_size(&self) -> Result<()> {
+        let (found, expected) = (size_now(&self.file)?, self.size);
+        if found == expected {
+            Ok(())
+        } else {
+            Err(EditRefusal::Resized { found, expected }.into())
+        }
+    }
+
+    /// Gives a regular file another size, where it has the one that is known: what somebody else appended is not cut off with the rest.
     pub(super) fn resize(&mut self, size: Bytes) -> Result<()> {
+        self.check_size()?;
         let refused = |error: Errno| IoError::whole(IoOp::Resize, error.into());
         rustix::fs::ftruncate(&self.file, size.get()).map_err(refused)?;
         self.size = size_now(&self.file)?;

@@ -85,6 +85,11 @@ pub fn is_same(one: &Path, other: &Path) -> bool {
     one.is_some() && one == other
 }
 
+/// Whether a path leads to what is open.
+pub(super) fn is_at(image: &ImageFile, path: &Path) -> Result<bool> {
+    Ok(Object::at(path) == Some(object_of(image)?))
+}
+
 /// Whether two paths lead to the same bytes, by whatever names and by whatever lies between: a loop device over the other, a partition of
 /// it, something built on it.
 #[must_use]

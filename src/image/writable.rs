@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use super::new_file::{name, nameless, refuse_among_devices, sync_directory};
 use super::{ImageFile, ReadAt, WriteAt, advanced, check_within, in_use, room};
-use crate::error::{Error, IoError, IoOp, Refused, Result};
+use crate::error::{EditRefusal, Error, IoError, IoOp, Refused, Result};
 use crate::units::{Bytes, ImagePos};
 
 /// A regular file or a block device, read and written by position, and never beyond the size it had when it was opened.
@@ -106,6 +106,18 @@ impl WritableFile {
     /// [`IoError`] where the system refuses.
     pub fn to_read(&self) -> Result<ImageFile> {
         self.image.again()
+    }
+
+    /// Refuses where `path` leads to something else by now, or where it became longer or shorter since it was opened.
+    ///
+    /// # Errors
+    ///
+    /// [`EditRefusal::Replaced`], [`EditRefusal::Resized`]; [`IoError`] where the system does not say.
+    pub fn check_still(&self, path: &Path) -> Result<()> {
+        if !in_use::is_at(&self.image, path)? {
+            return Err(EditRefusal::Replaced.into());
+        }
+        self.image.check_size()
     }
 
     /// The image itself.

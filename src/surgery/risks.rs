@@ -3,6 +3,7 @@
 //! [`unknown_ends`] refuses what would certainly destroy somebody's end, and notes what is doubtful; [`at_risk`] is what a question names.
 //! Nobody should go on without having asked it.
 
+mod blank;
 mod neighbours;
 
 use std::fmt;
@@ -20,9 +21,6 @@ use crate::surgery::place::{PlaceRefusal, superblocks_at_risk};
 use crate::survey::occupants::{Occupant, OccupantKind, occupants};
 use crate::transaction::is_attachable;
 use crate::units::{Bytes, DevPos};
-
-/// How much of a device's beginning is read to see whether it is blank.
-const BEGINNING: Bytes = Bytes::new(64 << 20);
 
 /// What is overwritten, or may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,8 +172,7 @@ pub fn at_risk(device: Window<'_>, layout: &MdLayout) -> Result<Vec<AtRisk>> {
     let data = first_data(device, &layout.whole)?;
     found.extend(data.map(|at| AtRisk::Data { at }));
     if found.is_empty() && layout.index.is_internal() && occupants(device)?.is_empty() {
-        let end = layout.whole.start.min(DevPos::at(BEGINNING));
-        let first = first_data(device, &(DevPos::START..end))?;
+        let first = blank::first_found(device, layout.whole.start)?;
         found.extend(first.map(|at| AtRisk::Unknown { at }));
     }
     Ok(found)

@@ -8,14 +8,15 @@ use super::outline::{Phase, Region};
 use super::restore::{Reach, Touched, restore};
 use super::superblock::{RetiredBlock, under_way};
 use super::targets::{Leave, Targets};
-use super::undo_file::{UndoFile, block_of};
+use super::undo_file::{Frame, UndoFile, block_of};
 use crate::error::{EditError, EditRefusal, Error, Result, TargetState};
 use crate::image::ReadAt;
 use crate::units::{Bytes, ImagePos, SECTOR_SIZE};
 
 /// Writes what `undo` holds to the targets that were found to be as it says, or puts everything back.
 pub(super) fn apply<R: ReadAt>(undo: &UndoFile<R>, targets: &mut Targets<'_, '_>) -> Result<()> {
-    reserve(undo, targets, false).map_err(EditError::untouched)?;
+    reserve(undo, targets, false)
+        .map_err(|error| EditError::untouched(error).at(targets.failed()))?;
     let mut writer = Forward {
         undo,
         targets,
@@ -26,8 +27,9 @@ pub(super) fn apply<R: ReadAt>(undo: &UndoFile<R>, targets: &mut Targets<'_, '_>
         return Ok(());
     };
     let touched = writer.touched;
+    let at = targets.failed();
     if touched.is_nothing() || touched.is_one() && is_as_before(undo, targets, &touched) {
-        return Err(EditError::untouched(cause).into());
+        return Err(EditError::untouched(cause).at(at).into());
     }
     let leave = targets.leave();
     let rollback = restore(undo, targets, &Reach::Touched(touched), leave).err();
@@ -38,6 +40,7 @@ pub(super) fn apply<R: ReadAt>(undo: &UndoFile<R>, targets: &mut Targets<'_, '_>
     };
     Err(Error::Edit(EditError {
         state,
+        at,
         cause: Box::new(cause),
         rollback: rollback.map(Box::new),
     }))
@@ -250,9 +253,14 @@ impl<R: ReadAt> Forward<'_, '_, '_, '_, R> {
             written.expect(image, at, &block.last)?;
         }
         for phase in [Phase::Body, Phase::Commit, Phase::Cleanup] {
-            undo.walk(phase, &mut |_, region, record| {
-                self.targets
-                    .expect(&mut written, region.target, record.at, &record.after)
+            undo.frames(phase, &mut |_, region, frame| match frame {
+                Frame::Record(record) => {
+                    let (target, at) = (region.target, record.at);
+                    self.targets.expect(&mut written, target, at, &record.after)
+                }
+                // What was overwritten by force is judged already.
+                Frame::Same(_) if self.leave != Leave::Nothing => Ok(()),
+                Frame::Same(same) => self.targets.expect_same(region.target, &same),
             })?;
         }
         Ok(())

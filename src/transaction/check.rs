@@ -1,5 +1,6 @@
 //! What of a change is there now: whether undoing it puts back what was, or overwrites what came since.
 
+mod allow;
 mod behind;
 mod identity;
 mod stays;
@@ -12,10 +13,11 @@ use super::outline::Phase;
 use super::superblock::{Block, RetiredBlock, is_attachable, unattachable, under_way};
 pub(super) use behind::written_behind;
 use identity::{is_peculiar, is_same_device, superblock_in};
+pub(super) use stays::expect_same;
 use stays::stays;
 
 use super::undo_file::{Frame, UndoFile, block_of};
-use crate::error::{EditRefusal, Places, Result};
+use crate::error::{EditRefusal, Result};
 use crate::image::ReadAt;
 use crate::units::{Bytes, ImagePos};
 
@@ -56,34 +58,20 @@ pub struct UndoCheck {
     /// The first of the stretches that the change left as they were and that are not so any more: of them the undo file has no more than
     /// their checksums.
     pub moved: Option<ImagePos>,
+    /// The target of the first of them.
+    pub moved_target: Option<usize>,
     /// How many they are.
     pub moved_count: u64,
     /// The first place behind a cut that has data where a hole was: the undo file has nothing of it, and undoing leaves it there.
     pub behind: Option<ImagePos>,
-    /// Whether anything there shows that this is the disk that was changed.
+    /// The target of that.
+    pub behind_target: Option<usize>,
+    /// The target that has a superblock of another device, where that shows that it is another disk.
+    pub stranger: Option<usize>,
+    /// Whether nothing there shows that it is another disk than the one that was changed.
     pub recognised: bool,
-}
-
-impl UndoCheck {
-    /// The answer to who would undo this, by force or without.
-    ///
-    /// # Errors
-    ///
-    /// [`EditRefusal::OtherTarget`] where nothing is recognised; without force [`EditRefusal::ChangedSince`] where something was written
-    /// since.
-    pub fn allow(&self, force: bool) -> Result<(), EditRefusal> {
-        if self.records > 0 && !self.recognised {
-            return Err(EditRefusal::OtherTarget);
-        }
-        if force || self.state != UndoState::ChangedSince {
-            return Ok(());
-        }
-        let first = self.changed.first().copied();
-        Err(EditRefusal::ChangedSince {
-            first: first.unwrap_or(ImagePos::START),
-            places: Places(self.changed_count),
-        })
-    }
+    /// Whether anything there shows that it is that disk: a superblock of its device, or content that others have not as well.
+    pub shown: bool,
 }
 
 /// Whether each target has its length of before, and of after.
@@ -232,8 +220,8 @@ struct Tally {
 struct Devices {
     /// One of the same device.
     same: bool,
-    /// One of another, where that decides.
-    other: bool,
+    /// The target that has one of another, where that decides.
+    other: Option<usize>,
 }
 
 /// The first of many places, and how many they are.
@@ -281,7 +269,8 @@ impl Tally {
         if superblock {
             let same = one.same_device();
             self.devices.same |= same == Some(true);
-            self.devices.other |= one.decides && same == Some(false);
+            let other = one.decides && same == Some(false);
+            self.devices.other = self.devices.other.or(other.then_some(at.0));
         }
         self.sectors(phase, at, one);
     }
@@ -351,11 +340,13 @@ impl Tally {
             };
         }
         let moved = self.moved.first.first().map(|place| place.1);
+        let moved_target = self.moved.first.first().map(|place| place.0);
         let moved_count = self.moved.count;
         self.strange.join(self.moved);
         if let Some(behind) = self.behind {
             self.strange.note(behind);
         }
+        let shown = self.devices.other.is_none() && (self.devices.same || self.telling > 0);
         let state = if all_undone {
             UndoState::NothingToDo
         } else if all_applied && self.strange.count == 0 {
@@ -374,11 +365,14 @@ impl Tally {
             changed: self.strange.first.iter().map(|place| place.1).collect(),
             changed_count: self.strange.count,
             moved,
+            moved_target,
             moved_count,
             behind: self.behind.map(|place| place.1),
-            recognised: !self.devices.other
-                && (self.devices.same
-                    || self.telling > 0
+            behind_target: self.behind.map(|place| place.0),
+            stranger: self.devices.other,
+            shown,
+            recognised: self.devices.other.is_none()
+                && (shown
                     || (self.could_tell == 0 && !nothing_known)
                     || state != UndoState::ChangedSince),
         }

@@ -1,9 +1,12 @@
 //! The targets of a change while they are written: which were written to since their last sync, and what is better not written again.
 
+use std::cell::Cell;
 use std::ops::Range;
 
+use super::check::expect_same;
 use super::compare::{Comparison, read_data};
-use crate::error::Result;
+use super::format::SameHead;
+use crate::error::{Result, StoppedAt};
 use crate::format::ondisk::SUPERBLOCK_LEN;
 use crate::image::{ReadAt, WriteAt};
 use crate::units::{Bytes, ImagePos};
@@ -31,6 +34,8 @@ pub(super) struct Targets<'a, 't> {
     sync_failed: bool,
     /// Anything was written with success, or given another length.
     written: bool,
+    /// The one whose reading, writing or comparing failed last.
+    failed: Cell<Option<usize>>,
 }
 
 impl<'a, 't> Targets<'a, 't> {
@@ -40,7 +45,21 @@ impl<'a, 't> Targets<'a, 't> {
             all: targets,
             sync_failed: false,
             written: false,
+            failed: Cell::new(None),
         }
+    }
+
+    /// What the last failure was of.
+    pub(super) fn failed(&self) -> Option<StoppedAt> {
+        self.failed.get().map(StoppedAt::Target)
+    }
+
+    /// Notes whose failure it is.
+    fn noted<T>(&self, target: usize, answer: Result<T>) -> Result<T> {
+        if answer.is_err() {
+            self.failed.set(Some(target));
+        }
+        answer
     }
 
     /// The one of this number; the undo file has no other.
@@ -75,7 +94,12 @@ impl<'a, 't> Targets<'a, 't> {
         at: ImagePos,
         expected: &[u8],
     ) -> Result<()> {
-        comparison.expect(self.get(target), at, expected)
+        self.noted(target, comparison.expect(self.get(target), at, expected))
+    }
+
+    /// Whether a stretch that is to stay as it was is so.
+    pub(super) fn expect_same(&self, target: usize, same: &SameHead) -> Result<()> {
+        self.noted(target, expect_same(self.get(target), same))
     }
 
     /// Puts `bytes` at `at`, but what is to be left alone.
@@ -105,7 +129,8 @@ impl<'a, 't> Targets<'a, 't> {
         let needed = self.differing(target, at, bytes)?;
         for run in runs(&needed, bytes.len()) {
             if let Some(one) = self.all.get_mut(target) {
-                one.reserve(step(at, run.start)..step(at, run.end))?;
+                let reserved = one.reserve(step(at, run.start)..step(at, run.end));
+                self.noted(target, reserved)?;
             }
         }
         Ok(())
@@ -114,7 +139,7 @@ impl<'a, 't> Targets<'a, 't> {
     /// Which blocks of `bytes` are not there.
     fn differing(&self, target: usize, at: ImagePos, bytes: &[u8]) -> Result<Vec<bool>> {
         let mut found = vec![0; bytes.len()];
-        read_data(self.get(target), at, &mut found)?;
+        self.noted(target, read_data(self.get(target), at, &mut found))?;
         let blocks = bytes.chunks(BLOCK).zip(found.chunks(BLOCK));
         Ok(blocks.map(|(bytes, found)| bytes != found).collect())
     }
@@ -136,10 +161,11 @@ impl<'a, 't> Targets<'a, 't> {
 
     fn write(&mut self, target: usize, at: ImagePos, bytes: &[u8]) -> Result<()> {
         self.note(target);
-        match self.all.get_mut(target) {
-            Some(one) => one.write_all_at(at, bytes)?,
+        let written = match self.all.get_mut(target) {
+            Some(one) => one.write_all_at(at, bytes),
             None => return Ok(()),
-        }
+        };
+        self.noted(target, written)?;
         self.written = true;
         Ok(())
     }
@@ -152,7 +178,8 @@ impl<'a, 't> Targets<'a, 't> {
         }
         if let Some(one) = self.all.get_mut(target) {
             // Where it is refused, the length is as before.
-            one.resize(size)?;
+            let resized = one.resize(size);
+            self.noted(target, resized)?;
             self.written = true;
         }
         self.note(target);
@@ -172,12 +199,16 @@ impl<'a, 't> Targets<'a, 't> {
 
     /// Makes durable what was written.
     pub(super) fn sync(&mut self) -> Result<()> {
-        for (one, dirty) in self.all.iter_mut().zip(&mut self.dirty) {
+        let all = self.all.iter_mut().zip(&mut self.dirty);
+        for (number, (one, dirty)) in all.enumerate() {
             if *dirty {
                 // A failed sync is over, too: what it lost is not tried again.
                 *dirty = false;
                 let synced = one.sync();
-                self.sync_failed |= synced.is_err();
+                if synced.is_err() {
+                    self.sync_failed = true;
+                    self.failed.set(Some(number));
+                }
                 synced?;
             }
         }

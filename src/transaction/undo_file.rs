@@ -65,10 +65,10 @@ impl<R: ReadAt> UndoFile<R> {
         Self::open_showing(file, &mut |_, _| Ok(()))
     }
 
-    /// The same, and shows every record to `see` on the way: what is verified is read once.
+    /// The same, and shows every frame to `see` on the way: what is verified is read once.
     pub(super) fn open_showing(
         file: R,
-        see: &mut dyn FnMut(&Region, &Record) -> Result<()>,
+        see: &mut dyn FnMut(&Region, Frame<'_>) -> Result<()>,
     ) -> Result<Self> {
         let mut reader = Reader::at(&file, ImagePos::START);
         let header = header::read(&mut reader)?;
@@ -92,7 +92,7 @@ impl<R: ReadAt> UndoFile<R> {
                     let fault = |fault| UndoFileError { at, fault };
                     scan.record(&record).map_err(fault)?;
                     if let Some(region) = scan.outline.regions().last() {
-                        see(region, &record)?;
+                        see(region, Frame::Record(&record))?;
                     }
                 }
                 SAME_TAG => {
@@ -100,6 +100,9 @@ impl<R: ReadAt> UndoFile<R> {
                     let fault = |fault| UndoFileError { at, fault };
                     let same = SameHead::decode(&bytes).map_err(fault)?;
                     scan.same(&same).map_err(fault)?;
+                    if let Some(region) = scan.outline.regions().last() {
+                        see(region, Frame::Same(same))?;
+                    }
                     reader.take(SAME_LEN)?;
                 }
                 TRAILER_TAG => break,

@@ -1,6 +1,7 @@
 //! Undoing a change, which is a change like any other: drafted, written down in an undo file of its own, and done in the safe order.
 
 use super::apply::{Forward, reserve};
+use super::check::expect_same;
 use super::compare::Comparison;
 use super::draft::{Change, Draft, Summary};
 use super::format::Doing;
@@ -8,9 +9,9 @@ use super::journal::{Identity, Store};
 use super::outline::{Phase, Region};
 use super::restore::{Reach, Touched, restore, stop};
 use super::targets::{Leave, Targets};
-use super::undo_file::UndoFile;
+use super::undo_file::{Frame, UndoFile};
 use super::{UndoCheck, UndoState, check};
-use crate::error::{EditError, EditRefusal, Result, TargetState};
+use crate::error::{EditError, EditRefusal, Result, StoppedAt, TargetState};
 use crate::image::{ReadAt, WriteAt};
 use crate::units::Bytes;
 
@@ -90,7 +91,8 @@ impl<R: ReadAt> UndoFile<R> {
         let leave = if force { Leave::Holes } else { Leave::Same };
         let mut targets = Targets::new(targets);
         let back = self.doing() != Doing::Undoing;
-        reserve(self, &mut targets, back).map_err(EditError::untouched)?;
+        reserve(self, &mut targets, back)
+            .map_err(|error| EditError::untouched(error).at(targets.failed()))?;
         let done = match self.doing() {
             Doing::Change | Doing::Redoing => restore(self, &mut targets, &Reach::All, leave),
             Doing::Undoing => Forward {
@@ -102,7 +104,7 @@ impl<R: ReadAt> UndoFile<R> {
             .run(),
         };
         if let Err(cause) = done {
-            let written = targets.is_written();
+            let (written, at) = (targets.is_written(), targets.failed());
             // A file that cannot be made longer again stays as the change left it.
             if check.state == UndoState::Applied && self.is_still_cut(&targets) {
                 let _ = stop(self, &mut targets);
@@ -117,6 +119,7 @@ impl<R: ReadAt> UndoFile<R> {
             };
             return Err(EditError {
                 state,
+                at,
                 cause: Box::new(cause),
                 rollback: None,
             }
@@ -231,25 +234,26 @@ impl<R: ReadAt, S: Store> PreparedUndo<'_, R, S> {
             return Ok((Undone::Nothing, None));
         }
         let mut planned = Comparison::with_plan_beyond_the_end();
-        let sealed = self.store.seal().and_then(|file| {
-            let now_is_before = undo.doing() == Doing::Undoing;
-            UndoFile::open_showing(file, &mut |region, record| {
-                let now = if now_is_before {
-                    &record.before
-                } else {
-                    &record.after
-                };
-                match targets.get(region.target) {
-                    Some(target) => planned.expect(&**target, record.at, now),
-                    None => Err(EditRefusal::NoSuchTarget {
-                        target: region.target,
-                        count: targets.len(),
-                    }
-                    .into()),
+        let in_undo_file = |error| EditError::untouched(error).at(Some(StoppedAt::UndoFile));
+        let file = self.store.seal().map_err(in_undo_file)?;
+        let now_is_before = undo.doing() == Doing::Undoing;
+        let mut stopped = None;
+        let kept = UndoFile::open_showing(file, &mut |region, frame| {
+            let (number, count) = (region.target, targets.len());
+            let target = number;
+            let missing = EditRefusal::NoSuchTarget { target, count };
+            let target = &**targets.get(number).ok_or(missing)?;
+            let answer = match frame {
+                Frame::Record(record) if now_is_before => {
+                    planned.expect(target, record.at, &record.before)
                 }
-            })
+                Frame::Record(record) => planned.expect(target, record.at, &record.after),
+                Frame::Same(same) => expect_same(target, &same),
+            };
+            stopped = answer.is_err().then_some(StoppedAt::Target(number));
+            answer
         });
-        let kept = sealed.map_err(EditError::untouched)?;
+        let kept = kept.map_err(|error| EditError::untouched(error).at(stopped))?;
         let undone = undo.put_back(targets, &check, force)?;
         Ok((undone, Some(kept)))
     }

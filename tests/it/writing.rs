@@ -1,10 +1,13 @@
 //! The one way in which every command writes: what it locks, what it refuses, what it shows and asks, and how it can be taken back.
 
 mod asked;
+mod held;
 mod judged;
+mod named;
 mod race;
 mod resource;
 mod since;
+mod taken_back;
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};

@@ -10,6 +10,8 @@ use anyhow::Context;
 
 use strategy::CheckedStrategy;
 
+use crate::cli::output::explain::conf_word;
+use crate::cli::output::explain::shell_word;
 use crate::cli::Streams;
 use crate::cli::commands::adopt::args::AdoptArgs;
 use crate::cli::commands::adopt::args::Strategy;
@@ -257,10 +259,14 @@ impl Plan for Adopted<'_> {
     }
 
     fn next(&self) -> Vec<String> {
-        let (name, file) = (self.look.name(), self.file().display());
+        let file = shell_word(self.file());
         vec![match &self.strategy {
             CheckedStrategy::External(_) => {
-                let beside = format!("; `meta-disk {file};` beside `disk {name};` in the resource");
+                let beside = format!(
+                    "; `meta-disk {};` beside `disk {};` in the resource",
+                    conf_word(self.file()),
+                    conf_word(&self.look.path)
+                );
                 bring_up(file, &beside)
             }
             CheckedStrategy::Relocate(_) | CheckedStrategy::Truncate(_) => bring_up(self.look.typed(), ""),

@@ -56,7 +56,8 @@ pub(crate) fn run(args: &CheckArgs, _command_line: &str, out: &mut Streams<'_>) 
     if judged.is_empty() {
         return Err(nothing_found(&located, &args.image, &opened));
     }
-    if let Some(trace) = located.foremost_trace().filter(|_| located.levels.is_empty()) {
+    let alone = located.foremost_trace().filter(|_| located.levels.is_empty());
+    if let Some(trace) = located.under_way().or(alone) {
         for hint in traces::hints(&args.image, trace) {
             out.tell(format_args!("hint: {hint}"));
         }

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use crate::cli::output::explain::shell_word;
 use crate::cli::Streams;
 use crate::cli::commands::import::args::ImportArgs;
 use crate::cli::commands::import::counted::{Counted, Short};
@@ -186,7 +187,7 @@ impl Plan for Imported<'_, '_> {
     }
 
     fn next(&self) -> Vec<String> {
-        vec![bring_up(self.args.target.display(), "")]
+        vec![bring_up(shell_word(&self.args.target), "")]
     }
 }
 

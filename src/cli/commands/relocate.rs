@@ -9,6 +9,8 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 
+use crate::cli::output::explain::conf_word;
+use crate::cli::output::explain::shell_word;
 use crate::cli::Streams;
 use crate::cli::commands::adopt::view as report;
 use crate::cli::commands::relocate::args::RelocateArgs;
@@ -187,8 +189,8 @@ fn meta_disk(index: MdIndex, device: &Path) -> String {
     let device = std::path::absolute(device).unwrap_or_else(|_| device.to_owned());
     match index {
         MdIndex::Internal | MdIndex::FlexInternal => "meta-disk internal;".to_owned(),
-        MdIndex::FlexExternal => format!("meta-disk {};", device.display()),
-        MdIndex::Indexed(slot) => format!("meta-disk {}[{slot}];", device.display()),
+        MdIndex::FlexExternal => format!("meta-disk {};", conf_word(&device)),
+        MdIndex::Indexed(slot) => format!("meta-disk {}[{slot}];", conf_word(&device)),
     }
 }
 
@@ -322,7 +324,7 @@ impl Plan for Relocated<'_> {
     }
 
     fn next(&self) -> Vec<String> {
-        let (name, file) = (self.look.name(), self.file().display());
+        let (name, file) = (shell_word(&self.look.path), shell_word(self.file()));
         let disk = if self.look.block_device {
             format!("lvreduce, or whatever made {name}")
         } else {

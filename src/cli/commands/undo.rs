@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::Serialize;
 
+use crate::cli::output::explain::shell_word;
 use crate::cli::Streams;
 use crate::cli::commands::undo::args::UndoArgs;
 use crate::cli::outcome::Outcome;
@@ -54,11 +55,11 @@ pub(crate) fn run(
     if let Some(kept) = &ended.kept {
         out.tell(format_args!(
             "hint: mdtool undo {} puts back what was overwritten now",
-            kept.display()
+            shell_word(kept)
         ));
     }
     if ended.undone != Undone::Nothing {
-        out.tell(format_args!("next: mdtool probe {}", path.display()));
+        out.tell(format_args!("next: mdtool probe {}", shell_word(path)));
     }
     printed?;
     Ok(Outcome::Done)

@@ -5,6 +5,7 @@ pub(crate) mod args;
 use anyhow::Context;
 use serde::Serialize;
 
+use crate::cli::output::explain::shell_word;
 use crate::cli::Streams;
 use crate::cli::commands::wipe::args::WipeArgs;
 use crate::cli::outcome::Outcome;
@@ -153,7 +154,7 @@ impl Plan for Wiped<'_> {
     }
 
     fn next(&self) -> Vec<String> {
-        let name = self.look.name();
+        let name = shell_word(&self.look.path);
         vec![match self.look.located.levels.len() {
             0 | 1 if self.args.stale => {
                 "nothing has to be done: this disk has no DRBD metadata any more".to_owned()

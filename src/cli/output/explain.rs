@@ -1,5 +1,6 @@
 //! What the findings mean, in sentences, and what to do next.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::cli::output::amounts::bytes_and_decimal;
@@ -215,17 +216,79 @@ pub(crate) fn next(report: &Report<'_>) -> Vec<NextView> {
     }
 }
 
-/// A path as a shell takes it.
+/// A path as a shell takes it: the one place for whatever stands in a command that is shown.
 pub(crate) fn shell_word(path: &Path) -> String {
-    let path = path.to_string_lossy();
-    if path.starts_with('-') {
+    let bytes = path.as_os_str().as_bytes();
+    if bytes.starts_with(b"-") {
         // No option.
-        return shell_word(Path::new(&format!("./{path}")));
+        return shell_word(&Path::new(".").join(path));
     }
+    let text = str::from_utf8(bytes).ok();
+    let Some(path) = text.filter(|text| !text.chars().any(char::is_control)) else {
+        return ansi_word(bytes);
+    };
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
     if !path.is_empty() && path.chars().all(plain) {
-        path.into_owned()
+        path.to_owned()
     } else {
         format!("'{}'", path.replace('\'', "'\\''"))
+    }
+}
+
+/// A path as `drbd.conf` takes it: in double quotes where it is not one plain word.
+pub(crate) fn conf_word(path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c);
+    if path.chars().all(plain) {
+        return path;
+    }
+    format!("\"{}\"", path.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// A path that cannot be shown as it is, as bash, zsh and ksh take it.
+fn ansi_word(bytes: &[u8]) -> String {
+    let escaped = |byte: &u8| match byte {
+        b'\n' => "\\n".to_owned(),
+        b'\t' => "\\t".to_owned(),
+        b'\'' | b'\\' => format!("\\{}", char::from(*byte)),
+        b' '..=b'~' => char::from(*byte).to_string(),
+        // Three digits: what follows is none of it.
+        _ => format!("\\{byte:03o}"),
+    };
+    let escaped: String = bytes.iter().map(escaped).collect();
+    format!("$'{escaped}'")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use super::*;
+
+    #[test]
+    fn a_shell_gets_back_the_path_that_was_quoted() {
+        for path in [
+            &b"plain/a.img"[..],
+            b"a b;touch PWNED",
+            b"-n",
+            b"it's",
+            b"$(x) `y`",
+            b"#h",
+            b"two\nlines\tand 'more' \\ \x1b[31m",
+            b"not \xFF1 text",
+        ] {
+            let path = Path::new(OsStr::from_bytes(path));
+            let word = shell_word(path);
+            assert!(!word.chars().any(char::is_control), "{word:?}");
+            let line = format!("printf %s {word}");
+            let shell = std::process::Command::new("bash")
+                .args(["-c", &line])
+                .output();
+            let Ok(shell) = shell else {
+                return;
+            };
+            let back = Path::new(OsStr::from_bytes(&shell.stdout));
+            assert_eq!(back.file_name(), path.file_name(), "{word}");
+        }
     }
 }

@@ -39,11 +39,27 @@ fn is_remark(line: &str) -> bool {
         .any(|start| line.starts_with(start))
 }
 
+/// Whether a terminal would take a character for a command: names of files and labels may have any.
+fn is_command(c: char) -> bool {
+    c.is_control() && !matches!(c, '\n' | '\t')
+}
+
+/// A text whose control characters are shown.
+fn without_commands(text: &str) -> String {
+    let shown = |c: char| match c {
+        c if is_command(c) => c.escape_default().to_string(),
+        c => c.to_string(),
+    };
+    text.chars().map(shown).collect()
+}
+
 /// A stream whose lines are folded to a width, and whose remarks may be left out.
 pub(crate) struct Folding<'a> {
     out: &'a mut dyn Write,
     width: Option<usize>,
     quiet: bool,
+    /// For people, whatever it leads to.
+    printable: bool,
     /// A line that has not ended yet.
     pending: Vec<u8>,
 }
@@ -55,6 +71,7 @@ impl<'a> Folding<'a> {
             out,
             width,
             quiet: false,
+            printable: width.is_some(),
             pending: Vec::new(),
         }
     }
@@ -65,12 +82,25 @@ impl<'a> Folding<'a> {
         self
     }
 
+    /// Shows control characters instead of sending them, also where it is no terminal by itself.
+    pub(crate) const fn for_people(mut self) -> Self {
+        self.printable = true;
+        self
+    }
+
     /// Writes what is pending, whether it is a line or the beginning of one.
     fn settle(&mut self) -> io::Result<()> {
         let line = std::mem::take(&mut self.pending);
         let text = String::from_utf8_lossy(&line);
         if self.quiet && is_remark(&text) {
             return Ok(());
+        }
+        if self.printable && text.chars().any(is_command) {
+            let text = without_commands(&text);
+            return match self.width {
+                Some(width) => self.out.write_all(folded(&text, width).as_bytes()),
+                None => self.out.write_all(text.as_bytes()),
+            };
         }
         match self.width {
             Some(width) if text.chars().count() > width => {
@@ -83,7 +113,7 @@ impl<'a> Folding<'a> {
 
 impl Write for Folding<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.width.is_none() && !self.quiet {
+        if !self.printable && !self.quiet {
             // A dump of gigabytes goes through in the pieces that it comes in.
             return self.out.write(bytes);
         }

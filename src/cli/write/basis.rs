@@ -1,9 +1,12 @@
 //! What a decision rests on, compared again before the first write: DRBD, drbdmeta and whoever else takes no lock may have written meanwhile.
 
 use std::ops::Range;
+use std::path::Path;
 
+use crate::cli::write::blame::blame;
 use crate::cli::write::look::Look;
 use crate::cli::write::plan::{Part, Placed};
+use crate::cli::write::target::Target;
 use crate::error::{EditError, EditRefusal, Error, Result};
 use crate::image::ReadAt;
 use crate::units::{Bytes, DevPos, ImagePos};
@@ -84,14 +87,28 @@ impl Basis {
         Ok(())
     }
 
-    /// Refuses where any of it is something else by now.
-    pub(crate) fn compare(&self, look: &Look) -> Result<()> {
-        compare(&self.pieces, look.opened.image())?;
-        match look.meta.as_deref() {
-            Some(meta) => compare(&self.of_meta, meta),
-            None => Ok(()),
+    /// Refuses where any of it is something else by now, or where a name leads elsewhere.
+    pub(crate) fn compare<'a>(
+        &self,
+        look: &Look,
+        held: impl Iterator<Item = (&'a Path, &'a Target)>,
+    ) -> anyhow::Result<()> {
+        let of_target = (&self.pieces, Some(look.opened.image()));
+        let of_meta = (&self.of_meta, look.meta.as_deref());
+        for ((path, target), (pieces, image)) in held.zip([of_target, of_meta]) {
+            check_held(path, target)?;
+            if let Some(image) = image {
+                compare(pieces, image).map_err(|error| blame(error, path, None, Vec::new()))?;
+            }
         }
+        Ok(())
     }
+}
+
+/// Refuses a target whose name leads elsewhere by now, or that became longer or shorter.
+pub(super) fn check_held(path: &Path, target: &Target) -> anyhow::Result<()> {
+    let still = target.check_still(path);
+    still.map_err(|error| blame(error, path, None, Vec::new()))
 }
 
 /// Refuses where a stretch is not what it was.

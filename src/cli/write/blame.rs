@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, IoOp};
+use crate::error::{Error, IoOp, StoppedAt};
 
 /// The file that an error is about, and what to do about what was written.
 #[derive(Debug)]
@@ -22,6 +22,14 @@ impl Blamed {
 impl fmt::Display for Blamed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.path.display())
+    }
+}
+
+/// What a change stopped at, where the error says so.
+pub(crate) const fn stopped_at(error: &Error) -> Option<StoppedAt> {
+    match error {
+        Error::Edit(edit) => edit.at,
+        _ => None,
     }
 }
 

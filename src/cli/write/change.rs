@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::cli::Streams;
+use crate::cli::output::explain::shell_word;
 use crate::transaction::Summary;
 use crate::units::{Bytes, ImagePos};
 
@@ -50,5 +51,5 @@ pub(crate) fn tell_how_to_undo(changes: &[Change], out: &mut Streams<'_>) {
 
 /// The command that takes a change back, with these options.
 pub(crate) fn how_to_undo(undo: &Path, options: &str) -> String {
-    format!("mdtool undo {}{options} puts it back", undo.display())
+    format!("mdtool undo {}{options} puts it back", shell_word(undo))
 }

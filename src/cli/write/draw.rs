@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use crate::cli::output::progress::Progress;
-use crate::cli::write::blame::blame;
+use crate::cli::write::blame::{blame, stopped_at};
 use crate::cli::write::change::{Change, Written, how_to_undo};
 use crate::cli::write::judge::Drafted;
 use crate::cli::write::plan::{Part, Plan};
 use crate::cli::write::undo_name;
-use crate::error::{Error, IoOp, TargetState};
+use crate::error::{Error, IoOp, StoppedAt, TargetState};
 use crate::image::{
     Access, MemImage, NewFile, ReadAt, Removal, Watched, WritableFile, WriteAt,
     finish_whatever_is_signalled,
@@ -196,11 +196,16 @@ impl Drawing {
                 let hint = half.then(|| how_to_undo(&undo, force));
                 if !half {
                     remove(made);
-                    if let Some(removal) = self.removal {
+                    if let Some(removal) = self.removal.take() {
                         removal.remove(&undo);
                     }
                 }
-                let path = self.files.first().map(|file| file.path.clone());
+                let path = match stopped_at(&error) {
+                    Some(StoppedAt::UndoFile) => Some(&undo),
+                    Some(StoppedAt::Target(number)) => self.path_of(number),
+                    None => self.path_of(0),
+                };
+                let path = path.cloned();
                 let dump = self.dump.as_deref();
                 Err(blame(
                     error,
@@ -210,6 +215,10 @@ impl Drawing {
                 ))
             }
         }
+    }
+
+    fn path_of(&self, number: usize) -> Option<&PathBuf> {
+        self.files.get(number).map(|file| &file.path)
     }
 
     /// Makes the files that are not there yet.

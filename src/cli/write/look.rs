@@ -15,7 +15,9 @@ use crate::cli::session::select::{
 use crate::cli::size::Size;
 use crate::cli::write::target::Target;
 use crate::image::ReadAt;
-use crate::survey::locate::{IndexChoice, Level, LocateOptions, Located, ScanMode, locate};
+use crate::survey::locate::{
+    FoundBy, IndexChoice, Level, LocateOptions, Located, ScanMode, locate,
+};
 use crate::survey::traces::TraceKind;
 use crate::units::{Bytes, ImagePos};
 
@@ -96,36 +98,7 @@ impl Look {
             }
         };
         let opened = Opened::over(reader, args).with_context(name)?;
-        let (located, number) = match aim {
-            Aim::Resource { level, trust, .. } => {
-                let located = find(&opened, args, *level, ScanMode::Auto)?;
-                refuse_cut_off(&located, args, force, false)?;
-                refuse_damaged_inner(&opened, &located, args, *level)?;
-                let number = chosen(&opened, &located, args, *level)?;
-                refuse_trace(&located, args, number)?;
-                refuse_unsure(&opened, &located, number, (args, *level), *trust)?;
-                opened.hold().with_context(name)?;
-                (located, Some(number))
-            }
-            Aim::Judged { level, .. } => {
-                let located = find(&opened, args, *level, ScanMode::Auto)?;
-                refuse_cut_off(&located, args, force, false)?;
-                let number = level.map(|_| chosen(&opened, &located, args, *level));
-                opened.hold().with_context(name)?;
-                (located, number.transpose()?)
-            }
-            Aim::Whole { index, .. } => {
-                // An interrupted change may have left its marks where the metadata was before the disk grew.
-                let options = LocateOptions {
-                    index: *index,
-                    scan: ScanMode::Auto,
-                    stacked: false,
-                };
-                let located = locate(opened.window(), &options).with_context(name)?;
-                refuse_cut_off(&located, args, force, true)?;
-                (located, None)
-            }
-        };
+        let (located, number) = aimed(aim, &opened, args, force)?;
         let meta = meta.map(|(path, target)| {
             let reader = target.reader(path);
             reader.with_context(|| path.display().to_string())
@@ -216,15 +189,77 @@ fn chosen(
     }
 }
 
-/// Refuses a target on which a change was interrupted: what stands there is neither what it was nor what it was to be. `whole` where the target's
-/// own content is not asked for.
+/// What was found on the target, and the number of what is aimed at, where that is a resource.
+fn aimed(
+    aim: &Aim<'_>,
+    opened: &Opened,
+    args: &ImageArgs,
+    force: bool,
+) -> anyhow::Result<(Located, Option<usize>)> {
+    let name = || aim.path().display().to_string();
+    match aim {
+        Aim::Resource { level, trust, .. } => {
+            let located = find(opened, args, *level, ScanMode::Auto)?;
+            let number = meant(opened, &located, (args, *level), *trust);
+            let stands = number.as_ref().is_ok_and(|one| stands(&located, *one));
+            refuse_cut_off(&located, args, force, stands)?;
+            let number = number?;
+            opened.hold().with_context(name)?;
+            Ok((located, Some(number)))
+        }
+        Aim::Judged { level, .. } => {
+            let located = find(opened, args, *level, ScanMode::Auto)?;
+            let number = level.map(|_| chosen(opened, &located, args, *level));
+            let stands = match &number {
+                Some(number) => number.as_ref().is_ok_and(|one| stands(&located, *one)),
+                None => stands(&located, 0),
+            };
+            refuse_cut_off(&located, args, force, stands)?;
+            opened.hold().with_context(name)?;
+            Ok((located, number.transpose()?))
+        }
+        Aim::Whole { index, .. } => {
+            // An interrupted change may have left its marks where the metadata was before the disk grew.
+            let options = LocateOptions {
+                index: *index,
+                scan: ScanMode::Auto,
+                stacked: false,
+            };
+            let located = locate(opened.window(), &options).with_context(name)?;
+            refuse_cut_off(&located, args, force, true)?;
+            Ok((located, None))
+        }
+    }
+}
+
+/// Which resource is meant, or why none may be taken for it.
+fn meant(
+    opened: &Opened,
+    located: &Located,
+    (args, level): (&ImageArgs, Option<LevelChoice>),
+    trust: Trust,
+) -> anyhow::Result<usize> {
+    refuse_damaged_inner(opened, located, args, level)?;
+    let number = choose(located, args, level, opened)?;
+    refuse_trace(located, args, number)?;
+    refuse_unsure(opened, located, number, (args, level), trust)?;
+    Ok(number)
+}
+
+/// Whether a level stands in its place: what a search found beside an interrupted change may be any other resource.
+fn stands(located: &Located, number: usize) -> bool {
+    let level = located.levels.get(number);
+    level.is_some_and(|level| level.found_by != FoundBy::Scan)
+}
+
+/// Refuses a target on which a change was interrupted: what stands there is neither what it was nor what it was to be. `stands` where force
+/// has something to go on from.
 fn refuse_cut_off(
     located: &Located,
     args: &ImageArgs,
     force: bool,
-    whole: bool,
+    stands: bool,
 ) -> anyhow::Result<()> {
-    let stands = whole || !located.levels.is_empty();
     let Some(trace) = located.under_way().filter(|_| !(force && stands)) else {
         return Ok(());
     };
@@ -235,7 +270,7 @@ fn refuse_cut_off(
         declined.hints.push(go_on.to_owned());
     } else if force {
         let nothing = format!(
-            "--force has nothing to go on from, no superblock stands there; without that undo file, `mdtool import {} DUMP --force` writes the metadata of a dump",
+            "--force has nothing to go on from, no superblock stands in its place; without that undo file, `mdtool import {} DUMP --force` writes the metadata of a dump",
             shell_word(&args.image)
         );
         declined.hints.push(nothing);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use crate::error::Result;
+use crate::error::{EditError, Result};
 use crate::image::{ImageFile, ReadAt, WritableFile, open_for_scan};
 
 /// A target, to be written or only looked at.
@@ -39,6 +39,16 @@ impl Target {
         match self {
             Self::ReadOnly(file) => file.is_block_device(),
             Self::Ours(file) => file.is_block_device(),
+        }
+    }
+
+    /// Refuses where its name leads to something else by now, or where it became longer or shorter: asked last of all before the first write.
+    pub(crate) fn check_still(&self, path: &Path) -> Result<()> {
+        match self {
+            Self::ReadOnly(_) => Ok(()),
+            Self::Ours(file) => file
+                .check_still(path)
+                .map_err(|error| EditError::untouched(error).into()),
         }
     }
 

@@ -1,5 +1,7 @@
 //! The same way for `undo`, whose draft is an undo file: lock, look, decide, draft, show, ask, write, and what comes next.
 
+mod refuse;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -9,18 +11,21 @@ use crate::cli::args::WritingArgs;
 use crate::cli::outcome::Declined;
 use crate::cli::output::change::RegionView;
 use crate::cli::output::explain::shell_word;
-use crate::cli::write::basis::{Piece, compare, pieces_of};
-use crate::cli::write::blame::blame;
+use crate::cli::write::basis::{Piece, check_held, compare, pieces_of};
+use crate::cli::write::blame::{blame, stopped_at};
 use crate::cli::write::confirm::{Kept, confirm};
 use crate::cli::write::show::table;
 use crate::cli::write::target::Target;
 use crate::cli::write::undo_name;
-use crate::error::{EditError, EditRefusal, Error, Result, TargetState};
-use crate::image::{ImageFile, NewFile, ReadAt, Window, WriteAt, finish_whatever_is_signalled};
-use crate::survey::locate::{IndexChoice, LocateOptions, ScanMode, locate};
-use crate::survey::traces::TraceKind;
+use crate::error::{EditError, EditRefusal, Error, Result, StoppedAt, TargetState};
+use crate::image::{ImageFile, NewFile, ReadAt, WriteAt, finish_whatever_is_signalled};
 use crate::transaction::{Identity, Region, UndoCheck, UndoFile, UndoState, Undone};
 use crate::units::ImagePos;
+pub(crate) use refuse::strays;
+use refuse::{refuse_behind, refuse_elsewhere, refuse_mixture, refuse_strays, refuse_twice};
+
+/// What is said of a target that an undo file cannot be held against.
+const DOUBTED: &str = "nothing on it shows that it is the disk that was changed: what is there now other disks have as well";
 
 /// An undo file, and how undoing it was asked for.
 pub(crate) struct Undoing<'a> {
@@ -39,75 +44,6 @@ pub(crate) struct Ended {
     pub(crate) dry_run: bool,
     /// The undo file of the undoing itself, where it overwrote what nobody else has.
     pub(crate) kept: Option<PathBuf>,
-}
-
-/// Refuses to put an old superblock beside a bitmap or a log that came since: the undo file does not have theirs.
-fn refuse_mixture(name: &str, check: &UndoCheck) -> anyhow::Result<()> {
-    let Some(first) = check.moved else {
-        return Ok(());
-    };
-    let why = format!(
-        "{name}: the bitmap or the activity log, which the change left as it was, was written to since ({}, the first at {first}): the superblock that would come back does not belong to it",
-        crate::error::Places(check.moved_count)
-    );
-    let hints = [
-        "undo first what was changed later, if that was mdtool: its undo file has what was there",
-        "--force puts back the superblock all the same, where you know that the bitmap still holds",
-    ];
-    Err(Declined::new(why, &hints).into())
-}
-
-/// Refuses to put back what was cut off around data that came there since.
-fn refuse_behind(name: &str, check: &UndoCheck) -> anyhow::Result<()> {
-    let at = check
-        .behind
-        .filter(|_| check.state != UndoState::NothingToDo);
-    let Some(at) = at else {
-        return Ok(());
-    };
-    let why = format!(
-        "{name}: was made longer again since the change, and has data at {at}, where nothing was before: the undo file has nothing of it"
-    );
-    let hints = [
-        "save that data first, and cut the file to the length that the change left, if nobody needs it there: then undo puts back what was",
-        "--force puts back the rest, and keeps what the undo file does not know: where a file is made longer, in its place; where one is cut off, in an undo file of its own",
-    ];
-    Err(Declined::new(why, &hints).into())
-}
-
-/// Refuses to undo one change while another one is half done.
-fn refuse_strays(path: &Path, strays: &[ImagePos]) -> anyhow::Result<()> {
-    let Some(at) = strays.first() else {
-        return Ok(());
-    };
-    let why = format!(
-        "{}: another change by mdtool was interrupted here: it left its mark in the superblock at {at}, of which this undo file holds nothing",
-        path.display()
-    );
-    let hint = "`mdtool undo` with the undo file of that change comes first";
-    Err(Declined::new(why, &[hint]).into())
-}
-
-/// Marks of an interrupted change in superblocks that an undo file has nothing of.
-pub(crate) fn strays(
-    undo: &UndoFile<ImageFile>,
-    target: usize,
-    looked: &dyn ReadAt,
-) -> Result<Vec<ImagePos>> {
-    let options = LocateOptions {
-        index: IndexChoice::Auto,
-        scan: ScanMode::Never,
-        stacked: false,
-    };
-    let located = locate(Window::whole(looked), &options)?;
-    let marked = located.traces.iter();
-    let marked = marked.filter(|trace| trace.kind == TraceKind::UnderWay);
-    let marked = marked.map(|trace| ImagePos::at(trace.at.from_start()));
-    let known = |at: &ImagePos| {
-        let mut regions = undo.regions();
-        regions.any(|region| region.target == target && region.range.contains(at))
-    };
-    Ok(marked.filter(|at| !known(at)).collect())
 }
 
 impl Undoing<'_> {
@@ -142,43 +78,44 @@ impl Undoing<'_> {
         let first = paths.first().context("the undo file has no target")?;
         let name = first.display().to_string();
         let blamed = |error: Error| blame(error, first, None, Vec::new());
+        refuse_twice(&paths)?;
         let mut targets = self.take(&paths)?;
         let readers = paths.iter().zip(&targets);
         let readers: Result<Vec<Box<dyn ReadAt>>> =
             readers.map(|(path, target)| target.reader(path)).collect();
         let readers = readers.map_err(blamed)?;
         let looked: Vec<&dyn ReadAt> = readers.iter().map(|reader| &**reader).collect();
-        let check = self.undo.check_all(&looked).map_err(blamed)?;
-        // Another disk is refused, whoever says yes.
-        check
-            .allow(true)
-            .map_err(|refusal| blamed(EditError::untouched(refusal.into()).into()))?;
-        if !self.writing.force {
-            refuse_mixture(&name, &check)?;
-            refuse_behind(&name, &check)?;
-            for (number, (path, looked)) in paths.iter().zip(&looked).enumerate() {
-                let strays = strays(self.undo, number, *looked).map_err(blamed)?;
-                refuse_strays(path, &strays)?;
-            }
-        }
+        let check = self.checked(&paths, &looked)?;
+        let doubted = check.is_doubted();
         if self.writing.dry_run {
             return Ok(self.shown(&name, &check, out));
         }
+        if check.state == UndoState::NothingToDo && !self.writing.force {
+            return Ok(Ended {
+                undone: Undone::Nothing,
+                dry_run: false,
+                kept: None,
+            });
+        }
         let mut force = self.writing.yes || self.writing.force;
         let mut begun = None;
-        if check.state == UndoState::ChangedSince && !force {
+        let since = check.state == UndoState::ChangedSince;
+        if (since || doubted) && !force {
             let shown = self.basis(&looked).map_err(blamed)?;
             let (store, undo) = self.begin_undo(first, &targets)?;
             self.ask(&name, &check, &undo, out)?;
             for (pieces, looked) in shown.iter().zip(&looked) {
                 compare(pieces, *looked).map_err(blamed)?;
             }
-            force = true;
+            force = since;
             begun = Some((store, undo));
         }
-        let keeps = check.state == UndoState::ChangedSince || self.writing.undo.is_some();
+        let keeps = since || self.writing.undo.is_some();
         if keeps && begun.is_none() {
             begun = Some(self.begin_undo(first, &targets)?);
+        }
+        for (path, target) in paths.iter().zip(&targets) {
+            check_held(path, target)?;
         }
         let (undone, kept) = self.write(&paths, &looked, &mut targets, (begun, force))?;
         Ok(Ended {
@@ -186,6 +123,44 @@ impl Undoing<'_> {
             dry_run: false,
             kept,
         })
+    }
+
+    /// Compares the targets with the undo file, and refuses those that are not the ones it was made for.
+    fn checked(&self, paths: &[PathBuf], looked: &[&dyn ReadAt]) -> anyhow::Result<UndoCheck> {
+        let first = paths.first().context("the undo file has no target")?;
+        let blamed = |error: Error| blame(error, first, None, Vec::new());
+        let at = |number: Option<usize>| number.and_then(|one| paths.get(one)).unwrap_or(first);
+        let other_size = self.other_size(looked);
+        let check = self.undo.check_all(looked);
+        let check = check.map_err(|error| blame(error, at(other_size), None, Vec::new()))?;
+        // Another disk is refused, whoever says yes.
+        check.allow(true).map_err(|refusal| {
+            let error = EditError::untouched(refusal.into()).into();
+            blame(error, at(check.stranger), None, Vec::new())
+        })?;
+        if !self.writing.force {
+            refuse_mixture(at(check.moved_target), &check)?;
+            refuse_behind(at(check.behind_target), &check)?;
+            for (number, (path, looked)) in paths.iter().zip(looked).enumerate() {
+                let strays = strays(self.undo, number, *looked).map_err(blamed)?;
+                refuse_strays(path, &strays)?;
+            }
+        }
+        // What says nothing of itself is known by its name, or by who says so.
+        if check.is_doubted() && !self.writing.force {
+            refuse_elsewhere(self.undo, paths)?;
+        }
+        Ok(check)
+    }
+
+    /// The target whose size is none that the undo file knows.
+    fn other_size(&self, looked: &[&dyn ReadAt]) -> Option<usize> {
+        let known = self.undo.identity().targets.iter().zip(looked).enumerate();
+        let mut others = known.filter(|(number, (known, looked))| {
+            let cut = self.undo.cut(*number).map(ImagePos::from_start);
+            looked.size() != known.size && cut != Some(looked.size())
+        });
+        others.next().map(|(number, _)| number)
     }
 
     /// What the question is about: all that would be overwritten, as it is now.
@@ -271,10 +246,14 @@ impl Undoing<'_> {
         };
         let changed = self.changed(check);
         let name = changed.map_or_else(|| name.to_owned(), |path| path.display().to_string());
-        vec![
+        let mut words = vec![
             format!("{name}: {state}"),
             format!("the change: `{}`", self.undo.identity().command),
-        ]
+        ];
+        if check.is_doubted() {
+            words.insert(1, DOUBTED.to_owned());
+        }
+        words
     }
 
     fn shown(&self, name: &str, check: &UndoCheck, out: &mut Streams<'_>) -> Ended {
@@ -311,7 +290,12 @@ impl Undoing<'_> {
         }
         writeln!(out.stderr)?;
         writeln!(out.stderr, "undo file: {}", undo.display())?;
-        let mut what = format!("{} place(s) written since", check.changed_count);
+        let mut what = match check.changed_count {
+            0 => {
+                "its content, which does not show that it is the disk that was changed,".to_owned()
+            }
+            count => format!("{count} place(s) written since"),
+        };
         if let Some(first) = check.changed.first() {
             what = format!("{what}, the first at {first},");
         }
@@ -329,10 +313,16 @@ impl Undoing<'_> {
         (begun, force): (Option<(NewFile, PathBuf)>, bool),
     ) -> anyhow::Result<(Undone, Option<PathBuf>)> {
         let path = paths.first().map_or(Path::new(""), PathBuf::as_path);
+        let undo = begun.as_ref().map(|(_, name)| name.clone());
         let again = |error: Error| {
             let half = matches!(&error, Error::Edit(edit) if edit.state == TargetState::NeedsUndo);
-            let hint = format!("mdtool undo {} can be run again", self.file.display());
+            let hint = format!("mdtool undo {} can be run again", shell_word(self.file));
             let hints = half.then_some(hint).into_iter().collect();
+            let path = match stopped_at(&error) {
+                Some(StoppedAt::UndoFile) => undo.as_deref().unwrap_or(path),
+                Some(StoppedAt::Target(number)) => paths.get(number).map_or(path, |one| one),
+                None => path,
+            };
             blame(error, path, None, hints)
         };
         let devices: Vec<bool> = targets

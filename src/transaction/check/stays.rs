@@ -1,6 +1,6 @@
 //! Whether what a change left as it was is so still.
 
-use crate::error::Result;
+use crate::error::{EditRefusal, Result};
 use crate::image::ReadAt;
 use crate::transaction::compare::read;
 use crate::transaction::format::{LONGEST_RECORD, SameHead};
@@ -24,6 +24,15 @@ pub(super) fn stays(target: &dyn ReadAt, same: &SameHead) -> Result<bool> {
     ];
     read(target, at, &mut content)?;
     Ok(crc32fast::hash(&content) == crc)
+}
+
+/// Refuses where what stays is not what it was when the change was planned.
+pub(in crate::transaction) fn expect_same(target: &dyn ReadAt, same: &SameHead) -> Result<()> {
+    if stays(target, same)? {
+        return Ok(());
+    }
+    let (at, length) = (ImagePos::new(same.at), Bytes::new(same.len));
+    Err(EditRefusal::Changed { at, length }.into())
 }
 
 /// Where the first sector that is not zeros begins; holes are not read.

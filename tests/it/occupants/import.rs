@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::signatures::{self, make};
 use super::{MIB, image, md_1, tool_path};
-use crate::support::{Run, mdtool, patch, peek, scratch};
+use crate::support::{Run, cut, mdtool, patch, peek, scratch};
 
 const SIZE: u64 = 64 * MIB;
 /// Where metadata begins on a disk of that size.
@@ -121,6 +121,23 @@ fn whoever_is_there_is_asked_about_by_name() {
     }
     let (run, changed) = import_for_real(&dir, &[], |_| ());
     assert_eq!((run.status, changed), (0, true), "a blank disk: {run:?}");
+}
+
+/// Its beginning is not all of a disk.
+#[test]
+fn what_lies_far_behind_a_blank_beginning_is_asked_about() {
+    let dir = scratch();
+    let size = 300 * MIB;
+    for at in [65 * MIB, 150 * MIB, 299 * MIB] {
+        let (run, _) = import_for_real(&dir, &[], |disk| {
+            cut(disk, size);
+            patch(disk, at, b"x");
+        });
+        assert_eq!(run.status, 2, "{at}: {run:?}");
+        assert!(run.stderr.contains("something unknown"), "{at}: {run:?}");
+    }
+    let (run, _) = import_for_real(&dir, &[], |disk| cut(disk, size));
+    assert_eq!(run.status, 0, "a blank disk: {run:?}");
 }
 
 #[test]

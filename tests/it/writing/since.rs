@@ -10,7 +10,7 @@ use crate::import::save;
 use crate::support::{Run, cut, lengthen, mdtool, patch, peek, require_tool};
 
 /// A command under strace, to one of whose calls something happens.
-fn under(words: &[&str], injected: &str) -> Option<Run> {
+pub(super) fn under(words: &[&str], injected: &str) -> Option<Run> {
     if !require_tool("strace") {
         return None;
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use crate::cli::output::explain::shell_word;
 use crate::cli::Streams;
 use crate::cli::commands::copy::args::CopyArgs;
 use crate::cli::commands::copy::generation::refuse_generation;
@@ -228,7 +229,7 @@ impl Arriving {
 
     /// What comes next, the first first.
     pub(crate) fn next_steps(&self, args: &CopyArgs, header: &Header) -> Result<Vec<String>> {
-        let target = args.target.display();
+        let target = shell_word(&args.target);
         match header.contents {
             Contents::Data => {
                 let import = format!(

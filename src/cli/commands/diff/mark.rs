@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use crate::cli::output::explain::shell_word;
 use crate::cli::Streams;
 use crate::cli::args::LevelChoice;
 use crate::cli::commands::bitmap::args::SourceArgs;
@@ -176,7 +177,7 @@ fn add(
 
 /// Says how what differs unnoticed is mended, from here to the end.
 pub(super) fn tell_the_way(args: &DiffArgs, other: &Path, out: &mut Streams<'_>) {
-    let (a, b) = (args.a.display(), other.display());
+    let (a, b) = (shell_word(&args.a), shell_word(other));
     let diff = format!("mdtool diff {a} {b}{}", level_options(args));
     tell(&diff, &format!("{diff}     exits 0: equal"), out);
 }
@@ -185,8 +186,8 @@ pub(super) fn tell_the_way(args: &DiffArgs, other: &Path, out: &mut Streams<'_>)
 pub(super) fn tell_the_way_from_list(args: &DiffArgs, list: &Path, out: &mut Streams<'_>) {
     let diff = format!(
         "mdtool diff {} --sums {}{}",
-        args.a.display(),
-        list.display(),
+        shell_word(&args.a),
+        shell_word(list),
         level_options(args)
     );
     let again = format!(

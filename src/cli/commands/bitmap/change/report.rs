@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::cli::output::explain::shell_word;
 use crate::cli::Streams;
 use crate::cli::commands::bitmap::change::source::{Handshake, Toward};
 use crate::cli::commands::bitmap::node_of;
@@ -231,7 +232,7 @@ impl<'l> Report<'l> {
     }
 
     pub(super) fn next(&self) -> Vec<String> {
-        let name = self.look.name();
+        let name = shell_word(&self.look.path);
         if self.toward.header.is_some() {
             let typed = self.look.typed();
             return vec![format!(

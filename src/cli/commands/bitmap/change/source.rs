@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::cli::output::explain::shell_word;
 use crate::cli::commands::bitmap::args::SourceArgs;
 use crate::cli::commands::bitmap::node_of;
 use crate::cli::outcome::Declined;
@@ -151,8 +152,8 @@ impl Meeting<'_> {
             let why = format!("{}{when}: {}", peer.name, words(pair));
             let hint = format!(
                 "`mdtool compare {} {}` explains why; --sync-source helps where both have the same generation",
-                self.look.name(),
-                peer.name
+                shell_word(&self.look.path),
+                shell_word(path)
             );
             anyhow::Error::from(Declined::new(why, &[&hint]))
         };
