@@ -38,6 +38,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) block_device: bool,
     pub(crate) located: &'a Located,
     pub(crate) level: &'a Level,
+    /// Whether it was said which level is meant.
+    pub(crate) level_given: bool,
     pub(crate) site: Site,
     pub(crate) ways: Strategies,
     pub(crate) forecast: Vec<Forecast>,
@@ -74,6 +76,8 @@ struct Texts {
     resource: String,
     /// Its name, where that was given.
     name: Option<String>,
+    /// Of how many resources nobody said which is meant, where it is a stack.
+    stack: Option<usize>,
 }
 
 /// Each way, by its key.
@@ -155,6 +159,7 @@ impl Plan<'_> {
                 image: self.image_words(),
                 resource: self.resource(),
                 name: self.names.resource.map(str::to_owned),
+                stack: Some(self.located.levels.len()).filter(|levels| *levels > 1 && !self.image.stacked && !self.level_given),
             },
         })
     }
