@@ -197,7 +197,7 @@ fn typed_words(line: &str) -> Option<Vec<Word<'_>>> {
         }
         let mut open = false;
         let end = trimmed.find(|c: char| {
-            open ^= c == '\'';
+            open ^= c == '\'' && trimmed.starts_with(c);
             c == ' ' && !open
         });
         let end = end.or_else(|| trimmed.find(' ').filter(|_| open));
