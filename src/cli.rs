@@ -111,8 +111,11 @@ pub fn run(args: &[OsString], out: &mut Streams<'_>) -> Outcome {
 
 /// Runs what the arguments say, and reports what went wrong.
 fn run_parsed(cli: &Cli, args: &[OsString], json: bool, out: &mut Streams<'_>) -> Outcome {
+    // What is data goes through as it is, and has no remarks.
+    let quiet = cli.quiet && !prints_data(args);
+    let mut stdout = Folding::new(&mut *out.stdout, None).without_remarks(quiet);
     let mut counted = Counted {
-        out: &mut *out.stdout,
+        out: &mut stdout,
         written: false,
     };
     let mut streams = Streams {
@@ -121,6 +124,7 @@ fn run_parsed(cli: &Cli, args: &[OsString], json: bool, out: &mut Streams<'_>) -
     };
     let outcome = run_command(cli, args, &mut streams);
     let written = counted.written;
+    drop(stdout);
     match outcome {
         Ok(outcome) => outcome,
         Err(error) => tell_error(error, json && !written, out),
