@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cli::commands::bitmap::args::ShowArgs;
 use crate::cli::output::document;
-use crate::cli::output::amounts::{binary, duration};
+use crate::cli::output::amounts::{binary, duration, number_and_binary};
 use crate::cli::output::text::table;
 use crate::cli::session::slots::Scale;
 use crate::units::{BitmapIndex, BmBit, Bytes, range_len};
@@ -196,7 +196,7 @@ impl<'a> View<'a> {
                 slot.index.get().to_string(),
                 slot.node.map_or("none".to_owned(), |node| node.to_string()),
                 view.bits.to_string(),
-                format!("{} ({})", view.bytes, binary(slot.bytes)),
+                number_and_binary(slot.bytes),
                 view.runs.to_string(),
                 duration(view.seconds),
             ]);

@@ -154,10 +154,7 @@ impl<'a> View<'a> {
                 writeln!(self.out, "\n}}")?;
             }
         } else {
-            let row = |bytes| {
-                let size = Bytes::new(bytes);
-                format!("{bytes} bytes ({})", binary(size))
-            };
+            let row = |bytes| bytes_and_decimal(Bytes::new(bytes));
             if self.count > 0 {
                 writeln!(self.out)?;
             }
