@@ -224,10 +224,10 @@ fn usage(error: clap::Error, args: &[OsString], out: &mut Streams<'_>) -> Outcom
     }
     let error = hands::without_trailing(error);
     if error.use_stderr() {
-        out.tell(error.render().to_string().trim_end());
+        out.tell(pages::spaced(error.render().to_string().trim_end()));
         return Outcome::Failed;
     }
-    let help = error.render();
+    let help = pages::spaced(&error.render().to_string());
     let printed = write!(out.stdout, "{help}").and_then(|()| out.stdout.flush());
     match printed {
         // Help that nobody reads to the end was help all the same.
