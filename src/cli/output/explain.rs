@@ -189,10 +189,7 @@ pub(crate) fn next(report: &Report<'_>) -> Vec<NextView> {
     };
     let step = |command, purpose| NextView { command, purpose };
     let plan = |purpose| step(format!("mdtool plan {image}"), purpose);
-    let export = step(
-        format!("mdtool export {image}{log} -o {file}"),
-        purpose,
-    );
+    let export = step(format!("mdtool export {image}{log} -o {file}"), purpose);
     if stacked {
         vec![plan("every way to adopt it here"), export]
     } else if innermost.found_by == FoundBy::Scan && innermost.layout.index.is_internal() {

@@ -267,7 +267,8 @@ fn is_typed(words: &[Word<'_>]) -> bool {
     let mut words = words.iter().skip(at).map(|word| word.text);
     let first = words.next().filter(|word| COMMANDS.contains(word));
     // What drbdmeta does is told, too: as a command it has options or a minor behind it.
-    let argument = |word: &str| word == "MINOR" || word.starts_with(|c: char| c == '-' || c.is_ascii_digit());
+    let argument =
+        |word: &str| word == "MINOR" || word.starts_with(|c: char| c == '-' || c.is_ascii_digit());
     at < 2 && first.is_some_and(|first| first != "drbdmeta" || words.next().is_some_and(argument))
 }
 
