@@ -123,6 +123,9 @@ fn quiet_leaves_remarks_out_and_verbose_says_what_ran() {
         verbose.stderr.contains("mdtool: status 1 after "),
         "{verbose:?}"
     );
+    let advice = |text: &str| text.lines().any(|line| line.starts_with("next: "));
+    assert!(advice(&run(&["fit", "--disk", "1TB"]).stdout));
+    assert!(!advice(&run(&["-q", "fit", "--disk", "1TB"]).stdout));
     let probe = run(&["-q", "probe", "nothing.raw"]);
     assert_eq!(
         (probe.status, probe.stdout.as_str(), probe.stderr.as_str()),

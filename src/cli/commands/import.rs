@@ -68,8 +68,8 @@ fn swapped(args: &ImportArgs) -> Option<Declined> {
     let target = open_source(&args.target).ok().filter(|_| regular)?;
     DumpReader::new(target).ok()?;
     let (dump, target) = (args.dump.display(), args.target.display());
-    let why = format!("{dump}: is no dump, and {target} is one: expected the dump first, then the disk");
-    let words = (shell_word(&args.target), shell_word(&args.dump));
+    let why = format!("{dump}: is no dump, and {target} is one: expected the disk first, then the dump");
+    let words = (shell_word(&args.dump), shell_word(&args.target));
     let hint = format!("`mdtool import {} {} -n` shows what it would write", words.0, words.1);
     Some(Declined::new(why, &[&hint]))
 }
