@@ -113,8 +113,11 @@ pub fn run(args: &[OsString], out: &mut Streams<'_>) -> Outcome {
 
 /// Runs what the arguments say, and reports what went wrong.
 fn run_parsed(cli: &Cli, args: &[OsString], json: bool, out: &mut Streams<'_>) -> Outcome {
+    // What is data goes through as it is, and has no remarks.
+    let quiet = cli.quiet && !prints_data(args);
+    let mut stdout = Folding::new(&mut *out.stdout, None).without_remarks(quiet);
     let mut counted = Counted {
-        out: &mut *out.stdout,
+        out: &mut stdout,
         written: false,
     };
     let mut streams = Streams {
@@ -123,6 +126,7 @@ fn run_parsed(cli: &Cli, args: &[OsString], json: bool, out: &mut Streams<'_>) -
     };
     let outcome = run_command(cli, args, &mut streams);
     let written = counted.written;
+    drop(stdout);
     match outcome {
         Ok(outcome) => outcome,
         Err(error) => tell_error(error, json && !written, out),
@@ -222,10 +226,10 @@ fn usage(error: clap::Error, args: &[OsString], out: &mut Streams<'_>) -> Outcom
     }
     let error = hands::without_trailing(error);
     if error.use_stderr() {
-        out.tell(error.render().to_string().trim_end());
+        out.tell(pages::spaced(error.render().to_string().trim_end()));
         return Outcome::Failed;
     }
-    let help = error.render();
+    let help = pages::spaced(&error.render().to_string());
     let printed = write!(out.stdout, "{help}").and_then(|()| out.stdout.flush());
     match printed {
         // Help that nobody reads to the end was help all the same.

@@ -125,6 +125,28 @@ pub(crate) fn instead(error: &clap::Error, args: &[OsString]) -> Option<(String,
     Some((typed.clone(), hint))
 }
 
+/// What is meant by an option that is none, where the likest one is another thing.
+fn better_tip(error: &mut clap::Error) {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let tip = match (
+        text(ContextKind::InvalidArg),
+        text(ContextKind::SuggestedArg),
+    ) {
+        (Some("--inner"), Some("--index")) => "the inner resource of a stack is '--level inner'",
+        (Some("--outer"), Some(_)) => "the outer resource of a stack is '--level outer'",
+        (Some("--force-yes"), Some("--force")) => "'--yes' answers what is asked",
+        _ => return,
+    };
+    error.remove(ContextKind::SuggestedArg);
+    error.insert(
+        ContextKind::Suggested,
+        ContextValue::StyledStrs(vec![tip.into()]),
+    );
+}
+
 /// The complaint without the advice to give a mistyped option as a value: `-- -y` would name a file.
 pub(crate) fn without_trailing(mut error: clap::Error) -> clap::Error {
     if let Some(ContextValue::StyledStrs(tips)) = error.remove(ContextKind::Suggested) {
@@ -135,6 +157,7 @@ pub(crate) fn without_trailing(mut error: clap::Error) -> clap::Error {
             error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
         }
     }
+    better_tip(&mut error);
     error
 }
 

@@ -40,10 +40,13 @@ pub(crate) fn after(command: &Command, outcome: Outcome) -> Option<(Place, Strin
         Command::Diff(args) if done && !args.writing.json => {
             text("nothing has to be done: they are equal".to_owned())
         }
-        Command::Files(args) if !args.json => aside(
-            "nothing has to be done here: a resync sends what is listed, once a peer connects"
-                .to_owned(),
-        ),
+        // Ranges that somebody names are not out of sync by that.
+        Command::Files(args) if !args.json && args.ranges.is_empty() && args.from.is_none() => {
+            aside(
+                "nothing has to be done here: a resync sends what is listed, once a peer connects"
+                    .to_owned(),
+            )
+        }
         Command::Fit(args) if !args.json => text(after_fit(args, done).to_owned()),
         Command::Export(args) => after_dump(args.output.as_deref()),
         Command::Edit(args) => after_dump(args.output.as_deref()),

@@ -10,6 +10,8 @@ use clap_mangen::roff::{Roff, bold, italic, roman};
 
 use examples::examples;
 
+/// A space at which no line is broken.
+const NO_BREAK: &str = "\u{a0}";
 /// Commands that write metadata: each keeps an undo file.
 const WRITING: [&str; 12] = [
     "adopt",
@@ -40,9 +42,19 @@ pub(crate) fn below(words: &str, statuses: &str) -> String {
     }
     for (what, line) in examples {
         // A string never refuses to be written to.
-        let _ = write!(text, "\n  {what}:\n    {line}");
+        let _ = write!(text, "\n  {what}:\n{}", unbroken(&format!("    {line}")));
     }
     text
+}
+
+/// A line to be typed, which clap must not break: it knows of no backslash, and our own folding does.
+fn unbroken(line: &str) -> String {
+    line.replace(' ', NO_BREAK)
+}
+
+/// What clap rendered, with the spaces that it was not to break at.
+pub(crate) fn spaced(help: &str) -> String {
+    help.replace(NO_BREAK, " ")
 }
 
 /// The sections behind a man page's options. `related` are the names of pages beside it.

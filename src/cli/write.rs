@@ -188,8 +188,11 @@ fn refuse_one_for_both(path: &Path, meta: Option<&Path>) -> anyhow::Result<()> {
 
 /// Says what would happen, of which nothing is written.
 fn tell_of_dry_run(plan: &dyn Plan, out: &mut Streams<'_>) {
+    let reported = plan.reported();
     for line in plan.words() {
-        out.tell(line);
+        if !reported.contains(&line) {
+            out.tell(line);
+        }
     }
     for threat in plan.question().at_risk {
         out.tell(format_args!(

@@ -60,6 +60,10 @@ fn a_mistyped_option_leads_to_no_file_name() {
         run.stderr.contains("'--yes'"),
         "what is near is still named: {run:?}"
     );
+    let run = mdtool(["show", "x", "--inner"]);
+    assert!(run.stderr.contains("'--level inner'"), "{run:?}");
+    let run = mdtool(["adopt", "x", "--force-yes"]);
+    assert!(run.stderr.contains("'--yes'"), "{run:?}");
 }
 
 #[test]
@@ -119,11 +123,29 @@ fn quiet_leaves_remarks_out_and_verbose_says_what_ran() {
         verbose.stderr.contains("mdtool: status 1 after "),
         "{verbose:?}"
     );
+    let advice = |text: &str| text.lines().any(|line| line.starts_with("next: "));
+    assert!(advice(&run(&["fit", "--disk", "1TB"]).stdout));
+    assert!(!advice(&run(&["-q", "fit", "--disk", "1TB"]).stdout));
     let probe = run(&["-q", "probe", "nothing.raw"]);
     assert_eq!(
         (probe.status, probe.stdout.as_str(), probe.stderr.as_str()),
         (1, "", "")
     );
+}
+
+#[test]
+fn a_page_that_is_meant_makes_no_directory() {
+    let dir = scratch();
+    let run = mdtool_command(&["man", "adopt"])
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    assert_eq!(run.status.code(), Some(2));
+    assert!(
+        String::from_utf8_lossy(&run.stderr).contains("man mdtool-adopt"),
+        "{run:?}"
+    );
+    assert!(!dir.path().join("adopt").exists());
 }
 
 #[test]

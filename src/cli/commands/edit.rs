@@ -155,6 +155,13 @@ impl Plan for Planned<'_> {
         words
     }
 
+    fn reported(&self) -> Vec<String> {
+        if self.args.writing.json {
+            return Vec::new();
+        }
+        text::differences(&Header::of(&self.level.superblock), &self.edited)
+    }
+
     fn question(&self) -> Question {
         Question::always(self.look, "what is listed")
     }

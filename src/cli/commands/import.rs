@@ -12,7 +12,7 @@ use crate::cli::output::explain::shell_word;
 use crate::cli::Streams;
 use crate::cli::commands::import::args::ImportArgs;
 use crate::cli::commands::import::counted::{Counted, Short};
-use crate::cli::outcome::Outcome;
+use crate::cli::outcome::{Declined, Outcome};
 use crate::cli::output::change::{self, ChangeView, Metadata, MetadataView};
 use crate::cli::output::amounts::bytes_and_decimal;
 use crate::cli::output::progress::Progress;
@@ -22,7 +22,7 @@ use crate::cli::write::{
 };
 use crate::dump::{DumpReader, Note};
 use crate::error::{Error, Result};
-use crate::image::{Window, open_source, source_size};
+use crate::image::{Window, is_regular_file, open_source, source_size};
 use crate::surgery::import::{self, Import, ImportOptions};
 use crate::surgery::place::{PlaceRefusal, place};
 use crate::survey::locate::LocateOptions;
@@ -40,7 +40,9 @@ pub(crate) fn run(
     let dump_name = || args.dump.display().to_string();
     let source = open_source(&args.dump).with_context(dump_name)?;
     let progress = Progress::new();
-    let reader = DumpReader::new(progress.reading(source)).with_context(dump_name)?;
+    let reader = DumpReader::new(progress.reading(source))
+        .with_context(dump_name)
+        .map_err(|error| swapped(args).map_or(error, Into::into))?;
     tell_notes(&reader, args, out);
     let request = Request {
         aim: Aim::Whole {
@@ -58,6 +60,18 @@ pub(crate) fn run(
         progress,
     };
     write::run(&mut job, &request, out)
+}
+
+/// Where the first is no dump, and the second is one.
+fn swapped(args: &ImportArgs) -> Option<Declined> {
+    let regular = is_regular_file(&args.target);
+    let target = open_source(&args.target).ok().filter(|_| regular)?;
+    DumpReader::new(target).ok()?;
+    let (dump, target) = (args.dump.display(), args.target.display());
+    let why = format!("{dump}: is no dump, and {target} is one: expected the disk first, then the dump");
+    let words = (shell_word(&args.dump), shell_word(&args.target));
+    let hint = format!("`mdtool import {} {} -n` shows what it would write", words.0, words.1);
+    Some(Declined::new(why, &[&hint]))
 }
 
 /// The command.

@@ -49,6 +49,7 @@ pub(crate) fn run(args: &PlanArgs, _command_line: &str, out: &mut Streams<'_>) -
         block_device,
         located,
         level,
+        level_given: args.level.is_some(),
         site,
         ways,
         instead,

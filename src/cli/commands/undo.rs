@@ -52,6 +52,9 @@ pub(crate) fn run(
             path.display()
         ));
     }
+    if ended.dry_run {
+        out.tell("mdtool: note: --dry-run: nothing was written");
+    }
     if let Some(kept) = &ended.kept {
         out.tell(format_args!(
             "hint: mdtool undo {} puts back what was overwritten now",

@@ -55,6 +55,15 @@ pub(crate) fn bytes_and_decimal(size: Bytes) -> String {
     }
 }
 
+/// The exact number where a column's head says that it is bytes: `68182016 (65.02 MiB)`.
+pub(crate) fn number_and_binary(size: Bytes) -> String {
+    if style::exact() {
+        size.get().to_string()
+    } else {
+        format!("{} ({})", size.get(), scaled(size))
+    }
+}
+
 /// A time in its two largest units: `3 h 20 min`, `12 s`.
 pub(crate) fn duration(seconds: u64) -> String {
     const UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)];

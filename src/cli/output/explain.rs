@@ -8,7 +8,7 @@ use crate::cli::output::picture::device_name;
 use crate::cli::output::view::{NextView, Report};
 use crate::cli::session::select::{of_inside, of_partition};
 use crate::format::layout::MdIndex;
-use crate::format::superblock::AlState;
+use crate::format::superblock::{AlState, Format};
 use crate::survey::locate::{FoundBy, IndexChoice, Level, Role, Searched};
 use crate::survey::residents::Resident;
 use crate::units::{Bytes, DevPos};
@@ -201,12 +201,14 @@ pub(crate) fn next(report: &Report<'_>) -> Vec<NextView> {
     let unclean = innermost.superblock.al_state() == AlState::Unclean;
     let log = if unclean { " --apply-al" } else { "" };
     let file = if stacked { "inner.md" } else { "metadata.md" };
+    let purpose = if innermost.superblock.format() == Format::V09 {
+        "its metadata as text, for drbdmeta restore-md; --compat VERSION for older drbd-utils"
+    } else {
+        "its metadata as text, for drbdmeta restore-md"
+    };
     let step = |command, purpose| NextView { command, purpose };
     let plan = |purpose| step(format!("mdtool plan {image}"), purpose);
-    let export = step(
-        format!("mdtool export {image}{log} -o {file}"),
-        "its metadata as text, for drbdmeta restore-md",
-    );
+    let export = step(format!("mdtool export {image}{log} -o {file}"), purpose);
     if stacked {
         vec![plan("every way to adopt it here"), export]
     } else if innermost.found_by == FoundBy::Scan && innermost.layout.index.is_internal() {

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 /// Narrower than this no text is worth folding.
 const NARROWEST: usize = 40;
 /// What a line to be typed begins with.
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 14] = [
     "mdtool",
     "drbdadm",
     "drbdmeta",
@@ -19,6 +19,8 @@ const COMMANDS: [&str; 12] = [
     "dd",
     "ssh",
     "scp",
+    "printf",
+    "sed",
 ];
 
 /// How many columns a terminal has; `None` where this is none, or does not say.
@@ -34,9 +36,16 @@ pub(crate) fn stdout_columns() -> Option<usize> {
 
 /// Whether a line is only advice or remark, which `--quiet` leaves out.
 fn is_remark(line: &str) -> bool {
-    ["hint: ", "note: ", "mdtool: note: ", "mdtool: warning: "]
-        .iter()
-        .any(|start| line.starts_with(start))
+    [
+        "hint: ",
+        "note: ",
+        "next: ",
+        "then: ",
+        "mdtool: note: ",
+        "mdtool: warning: ",
+    ]
+    .iter()
+    .any(|start| line.starts_with(start))
 }
 
 /// Whether a terminal would take a character for a command: names of files and labels may have any.
@@ -206,6 +215,29 @@ fn hang(words: &[Word<'_>], width: usize) -> usize {
     })
 }
 
+/// The same of what is to be typed: what stands between single quotes is one, however long, since no backslash continues it.
+fn typed_words(line: &str) -> Option<Vec<Word<'_>>> {
+    let mut words: Vec<Word<'_>> = Vec::new();
+    let mut rest = line;
+    loop {
+        let trimmed = rest.trim_start_matches(' ');
+        let gap = rest.len().saturating_sub(trimmed.len());
+        if trimmed.is_empty() {
+            return is_typed(&words).then_some(words);
+        }
+        let mut open = false;
+        let end = trimmed.find(|c: char| {
+            open ^= c == '\'' && trimmed.starts_with(c);
+            c == ' ' && !open
+        });
+        let end = end.or_else(|| trimmed.find(' ').filter(|_| open));
+        let end = end.unwrap_or(trimmed.len());
+        let (text, behind) = trimmed.split_at_checked(end).unwrap_or((trimmed, ""));
+        words.push(Word { gap, text });
+        rest = behind;
+    }
+}
+
 /// A line, with its end if it has one, as lines that are no wider; only a word that is wider by itself is. What is to be typed is continued
 /// by a backslash.
 fn folded(line: &str, width: usize) -> String {
@@ -213,9 +245,12 @@ fn folded(line: &str, width: usize) -> String {
         Some(body) => (body, "\n"),
         None => (line, ""),
     };
-    let words = words(body, width / 2);
+    let (words, mut typed) = match typed_words(body) {
+        Some(words) => (words, true),
+        None => (words(body, width / 2), false),
+    };
+    let comment = words.first().is_some_and(|word| word.text == "#");
     let hang = hang(&words, width);
-    let mut typed = is_typed(&words);
     let mut text = String::new();
     let mut at = 0_usize;
     for (number, word) in words.iter().enumerate() {
@@ -237,6 +272,11 @@ fn folded(line: &str, width: usize) -> String {
             let start = hang.min(width.saturating_sub(needed));
             text.push_str(&" ".repeat(start));
             at = start.saturating_add(len);
+            if comment {
+                // Pasted, each line of it is one.
+                text.push_str("# ");
+                at = at.saturating_add(2);
+            }
         } else {
             text.push_str(&" ".repeat(word.gap));
             at = at.saturating_add(word.gap).saturating_add(len);
@@ -252,10 +292,14 @@ fn folded(line: &str, width: usize) -> String {
 
 /// Whether a line is to be typed, behind a label or a prompt.
 fn is_typed(words: &[Word<'_>]) -> bool {
-    let label = |word: &&Word<'_>| ["$", "#", "next:"].contains(&word.text);
-    let first = words.iter().find(|word| !label(word));
-    let at = words.iter().take_while(|word| label(word)).count();
-    at < 2 && first.is_some_and(|word| COMMANDS.contains(&word.text))
+    let label = |word: &&Word<'_>| ["$", "next:"].contains(&word.text);
+    let at = words.iter().take_while(label).count();
+    let mut words = words.iter().skip(at).map(|word| word.text);
+    let first = words.next().filter(|word| COMMANDS.contains(word));
+    // What drbdmeta does is told, too: as a command it has options or a minor behind it.
+    let argument =
+        |word: &str| word == "MINOR" || word.starts_with(|c: char| c == '-' || c.is_ascii_digit());
+    at < 2 && first.is_some_and(|first| first != "drbdmeta" || words.next().is_some_and(argument))
 }
 
 #[cfg(test)]
@@ -269,6 +313,22 @@ mod tests {
         assert_eq!(
             folded(line, 40),
             "next: mdtool plan image.raw --stacked \\\n  --target-size 9TB\n  (every way to adopt it here)\n"
+        );
+    }
+
+    #[test]
+    fn comments_stay_comments_and_quotes_whole() {
+        assert_eq!(
+            folded("    # Settles the metadata: `a b` would connect it.\n", 40),
+            "    # Settles the metadata: `a b` would\n    # connect it.\n"
+        );
+        assert_eq!(
+            folded("    drbdmeta finds the superblock, and never looks", 40),
+            "    drbdmeta finds the superblock, and\n    never looks"
+        );
+        assert_eq!(
+            folded("    printf '1 /dev/a 2 3 4 5 6 7 8 9 10' > /var/x", 40),
+            "    printf \\\n    '1 /dev/a 2 3 4 5 6 7 8 9 10' > \\\n    /var/x"
         );
     }
 

@@ -1,6 +1,6 @@
 //! How far long work is: a bar on stderr, where that is a terminal, for what takes longer than half a second.
 
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal, Read, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -15,6 +15,17 @@ const LOOK: &str = "{msg} {percent}% [{wide_bar}] {binary_bytes_per_sec}, {eta} 
 
 /// Whether nobody wants to see any.
 static SILENT: AtomicBool = AtomicBool::new(false);
+
+/// Whether a bar stands on the terminal now.
+static DRAWN: AtomicBool = AtomicBool::new(false);
+
+/// Takes a bar away before a line is printed on the same terminal; it is drawn anew when the work goes on.
+pub(crate) fn make_room() {
+    if DRAWN.load(Ordering::Relaxed) && io::stdout().is_terminal() {
+        // A bar that stays is no reason to stop.
+        let _ = write!(io::stderr(), "\r\x1b[2K");
+    }
+}
 
 /// Draws no bar from now on.
 pub(crate) fn silence() {
@@ -52,6 +63,7 @@ impl Progress {
         }
         let answer = work();
         self.bar.finish_and_clear();
+        DRAWN.store(false, Ordering::Relaxed);
         self.bar.set_draw_target(ProgressDrawTarget::hidden());
         answer
     }
@@ -64,6 +76,7 @@ impl Progress {
         self.bar.inc(bytes.get());
         if self.bar.is_hidden() && !self.bar.is_finished() && self.bar.elapsed() > PATIENCE {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
+            DRAWN.store(true, Ordering::Relaxed);
         }
     }
 

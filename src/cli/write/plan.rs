@@ -94,6 +94,11 @@ pub(crate) trait Plan {
     /// What will happen, a line each; asked for when all is drafted.
     fn words(&self) -> Vec<String>;
 
+    /// Which of these words the report has, too: a dry run says them once.
+    fn reported(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What is asked.
     fn question(&self) -> Question;
 

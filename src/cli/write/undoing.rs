@@ -260,7 +260,6 @@ impl Undoing<'_> {
         for line in self.words(name, check) {
             out.tell(line);
         }
-        out.tell("mdtool: note: --dry-run: nothing was written");
         Ended {
             undone: Undone::Nothing,
             dry_run: true,

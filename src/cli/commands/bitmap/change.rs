@@ -208,6 +208,10 @@ impl Plan for Planned<'_> {
         self.report.words()
     }
 
+    fn reported(&self) -> Vec<String> {
+        self.report.reported()
+    }
+
     fn question(&self) -> Question {
         Question {
             what: format!("{}: what is listed", self.look.name()),

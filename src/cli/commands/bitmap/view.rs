@@ -1,5 +1,6 @@
 //! What `bitmap show` prints, one run after the other.
 
+use std::sync::OnceLock;
 use std::io::Write;
 use std::ops::Range;
 
@@ -7,13 +8,25 @@ use serde::Serialize;
 
 use crate::cli::commands::bitmap::args::ShowArgs;
 use crate::cli::output::document;
-use crate::cli::output::amounts::{binary, duration};
+use crate::cli::output::fold::stdout_columns;
+use crate::cli::output::amounts::{binary, duration, number_and_binary};
 use crate::cli::output::text::table;
 use crate::cli::session::slots::Scale;
 use crate::units::{BitmapIndex, BmBit, Bytes, range_len};
 
 /// Signs of a picture.
 const COLUMNS: u64 = 64;
+/// What stands around them: `slot 12 |` and `| (node 12)`.
+const AROUND: usize = 20;
+
+/// Columns of the map: fewer on a terminal that has no room for them all.
+fn columns() -> u64 {
+    static ROOM: OnceLock<u64> = OnceLock::new();
+    *ROOM.get_or_init(|| {
+        let room = stdout_columns().and_then(|columns| u64::try_from(columns.saturating_sub(AROUND)).ok());
+        room.map_or(COLUMNS, |room| COLUMNS.min(room))
+    })
+}
 
 /// What is counted of a slot.
 pub(crate) struct Slot {
@@ -156,7 +169,7 @@ impl<'a> View<'a> {
     /// Counts a run's bits in the parts of the picture.
     fn draw(&self, slot: &mut Slot, run: &Range<BmBit>) {
         let part = self.part();
-        slot.parts.resize(usize::try_from(COLUMNS).unwrap_or(0), 0);
+        slot.parts.resize(usize::try_from(columns()).unwrap_or(0), 0);
         for (start, bits) in (0..).map(|column: u64| column.saturating_mul(part)).zip(&mut slot.parts) {
             let end = start.saturating_add(part);
             let common = end.min(run.end.get()).saturating_sub(start.max(run.start.get()));
@@ -165,8 +178,8 @@ impl<'a> View<'a> {
     }
 
     /// Bits of a part of the picture.
-    const fn part(&self) -> u64 {
-        let part = self.scale.bits.div_ceil(COLUMNS);
+    fn part(&self) -> u64 {
+        let part = self.scale.bits.div_ceil(columns());
         if part == 0 { 1 } else { part }
     }
 
@@ -196,7 +209,7 @@ impl<'a> View<'a> {
                 slot.index.get().to_string(),
                 slot.node.map_or("none".to_owned(), |node| node.to_string()),
                 view.bits.to_string(),
-                format!("{} ({})", view.bytes, binary(slot.bytes)),
+                number_and_binary(slot.bytes),
                 view.runs.to_string(),
                 duration(view.seconds),
             ]);

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::cli::args::WritingArgs;
 use crate::cli::commands::diff::classes::Class;
 use crate::cli::output::document;
-use crate::cli::output::amounts::{binary, bytes_and_decimal};
+use crate::cli::output::amounts::bytes_and_decimal;
 use crate::units::{Bytes, DevPos, range_len};
 
 /// What is compared.
@@ -154,10 +154,7 @@ impl<'a> View<'a> {
                 writeln!(self.out, "\n}}")?;
             }
         } else {
-            let row = |bytes| {
-                let size = Bytes::new(bytes);
-                format!("{bytes} bytes ({})", binary(size))
-            };
+            let row = |bytes| bytes_and_decimal(Bytes::new(bytes));
             if self.count > 0 {
                 writeln!(self.out)?;
             }

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use crate::cli::output::change::{ChangeView, MetadataView};
+use crate::cli::output::style;
 use crate::cli::output::view::Shown;
 use crate::format::superblock::Format;
 use crate::units::Bytes;
@@ -31,11 +32,13 @@ pub(crate) fn print(
         writeln!(out, "current UUID {uuid}")?;
     }
     writeln!(out, "flags {flags}, {state}")?;
-    writeln!(
-        out,
-        "md_size_sect {}, al_offset {}, bm_offset {}",
-        metadata.md_size_sect, metadata.al_offset_sect, metadata.bm_offset_sect
-    )?;
+    if style::internals() {
+        writeln!(
+            out,
+            "md_size_sect {}, al_offset {}, bm_offset {}",
+            metadata.md_size_sect, metadata.al_offset_sect, metadata.bm_offset_sect
+        )?;
+    }
     if let Some(node) = metadata.node_id.filter(|_| *format == Format::V09) {
         writeln!(out, "node-id {node}, max-peers {}", metadata.max_peers)?;
     }

@@ -40,6 +40,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) block_device: bool,
     pub(crate) located: &'a Located,
     pub(crate) level: &'a Level,
+    /// Whether it was said which level is meant.
+    pub(crate) level_given: bool,
     pub(crate) site: Site,
     pub(crate) ways: Strategies,
     /// What is to be looked at before any of them.
@@ -82,6 +84,8 @@ struct Texts {
     name: Option<String>,
     /// What is to be done about what comes first.
     first: Vec<String>,
+    /// Of how many resources nobody said which is meant, where it is a stack.
+    stack: Option<usize>,
 }
 
 /// Each way, by its key.
@@ -165,6 +169,7 @@ impl Plan<'_> {
                 resource: self.resource(),
                 name: self.names.resource.map(str::to_owned),
                 first: self.instead.as_ref().map_or_else(Vec::new, |instead| instead.hints.clone()),
+                stack: Some(self.located.levels.len()).filter(|levels| *levels > 1 && !self.image.stacked && !self.level_given),
             },
         })
     }

@@ -12,7 +12,7 @@ use crate::cli::commands::sum::Summed;
 use crate::cli::commands::sum::args::SumArgs;
 use crate::cli::commands::sum::list::List;
 use crate::cli::outcome::Outcome;
-use crate::cli::output::document;
+use crate::cli::output::{document, progress};
 use crate::error::Error;
 use crate::image::open_source;
 use crate::truck::TruckRefusal;
@@ -139,7 +139,10 @@ impl Bad<'_> {
                 offset: range.start.get(),
                 bytes: length.get(),
             }),
-            None => writeln!(self.out, "{} {}", range.start.get(), length.get())?,
+            None => {
+                progress::make_room();
+                writeln!(self.out, "{} {}", range.start.get(), length.get())?;
+            }
         }
         Ok(())
     }

@@ -193,6 +193,10 @@ impl<'l> Report<'l> {
         words
     }
 
+    pub(super) fn reported(&self) -> Vec<String> {
+        if self.json { Vec::new() } else { self.lines() }
+    }
+
     pub(super) fn print(&self, changes: &[Change], out: &mut Streams<'_>) -> anyhow::Result<()> {
         let Some(change) = changes.first() else {
             return Ok(());
@@ -243,9 +247,10 @@ impl<'l> Report<'l> {
         let number = levels.position(|level| level.layout.md == self.level.layout.md);
         let level = number.filter(|_| self.look.located.levels.len() > 1);
         let level = level.map_or(String::new(), |number| format!("@{number}"));
-        vec![format!(
-            "mdtool bitmap show {name}{level}, mdtool check {name}"
-        )]
+        vec![
+            format!("mdtool bitmap show {name}{level}"),
+            format!("mdtool check {name}{level}"),
+        ]
     }
 }
 

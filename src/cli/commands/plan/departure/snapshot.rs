@@ -52,12 +52,12 @@ impl Snapshot {
                 Some(if *thin {
                     (
                         format!("lvcreate --snapshot --setactivationskip n --name {snapshot} {origin}"),
-                        "Keeps the disk as it is now, for the copy. Thin snapshots are not activated by themselves: --setactivationskip n has it activated. What is overwritten from now on takes room in the pool (`lvs`).",
+                        "Keeps the disk as it is now, for the copy. Thin snapshots are not activated by themselves: --setactivationskip n has it activated. What is overwritten from now on takes room in the pool (see lvs).",
                     )
                 } else {
                     (
                         format!("lvcreate --snapshot --extents 10%ORIGIN --name {snapshot} {origin}"),
-                        "Keeps the disk as it is now, for the copy. It needs room for all that is overwritten until it is removed: make it larger where that is more, since a full one is lost (`lvs` shows how full it is). A thin volume takes --thin.",
+                        "Keeps the disk as it is now, for the copy. It needs room for all that is overwritten until it is removed: make it larger where that is more, since a full one is lost (lvs shows how full it is). A thin volume takes --thin.",
                     )
                 })
             }

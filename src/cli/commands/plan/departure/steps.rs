@@ -155,7 +155,7 @@ impl Departure {
     }
 
     pub(crate) fn detach(&self) -> Step {
-        Step::here("down", self.drbdadm("detach"), "Settles the metadata on the disk. The resource stays configured, and disconnected: after `drbdadm down`, `drbdadm up` would connect it.")
+        Step::here("down", self.drbdadm("detach"), "Settles the metadata on the disk. The resource stays configured, and disconnected: after drbdadm down, drbdadm up would connect it.")
     }
 
     pub(crate) fn attach(&self) -> Step {

@@ -104,7 +104,7 @@ impl DepartureView {
     fn outcome(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "then: {}", self.decision)?;
         if let [Some(here), Some(there)] = self.rules[..] {
-            writeln!(out, "    (rule {here} here, {there} there; `mdtool compare` says it of the two disks)")?;
+            writeln!(out, "    (rule {here} here, {there} there; mdtool compare says it of the two disks)")?;
         }
         Ok(())
     }

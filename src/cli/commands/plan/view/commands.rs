@@ -141,7 +141,7 @@ impl Plan<'_> {
         }];
         let (fatal, known): (Vec<_>, Vec<_>) = found.into_iter().partition(UtilsBug::forbids_restoring);
         if let Some(bug) = fatal.first() {
-            way.notes.push(format!("what writes all of it, and nothing else: {}, then {}", self.export(), self.import(" ")));
+            way.notes.extend(["what writes all of it, and nothing else:".to_owned(), self.export(), self.import(" ")]);
             return way.never(bug.to_string());
         }
         way.warnings = known.iter().map(ToString::to_string).collect();
@@ -213,9 +213,10 @@ impl Plan<'_> {
             ];
             self.put_right(&self.device(), &mut way);
         } else {
-            way.notes = vec![format!(
-                "where nothing else is in its way, this would be the record: {print}"
-            )];
+            way.notes = vec![
+                "where nothing else is in its way, this would be the record:".to_owned(),
+                print,
+            ];
         }
         way.facts = Facts::CheckResize {
             path,
@@ -307,6 +308,8 @@ impl Plan<'_> {
             words.push("--stacked".to_owned());
         } else if self.number() > 0 {
             words.push(format!("--level {}", self.number()));
+        } else if self.located.levels.len() > 1 {
+            words.push("--level outer".to_owned());
         }
     }
 

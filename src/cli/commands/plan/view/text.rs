@@ -29,6 +29,12 @@ pub(super) fn print(plan: &PlanView, out: &mut dyn Write) -> io::Result<()> {
 
 /// What is to be done, before everything else.
 fn verdict(plan: &PlanView, out: &mut dyn Write) -> io::Result<()> {
+    if let Some(levels) = plan.texts.stack {
+        writeln!(
+            out,
+            "A stack of {levels} resources: this is about the outer one, level 0; --stacked is about the inner one"
+        )?;
+    }
     if !plan.needed && plan.comes_first.is_none() {
         return writeln!(
             out,
@@ -91,7 +97,11 @@ fn next(plan: &PlanView, out: &mut dyn Write) -> io::Result<()> {
             writeln!(out, "then: the same without -n, and {up}")
         }
         _ if plan.comes_first.is_some() => writeln!(out, "next: mdtool check {image}"),
-        _ if !plan.needed => writeln!(out, "next: mdtool check {image}, then {up}"),
+        _ if !plan.needed && plan.texts.stack.is_some() => {
+            writeln!(out, "next: the same with --stacked, where the inner resource is meant")?;
+            writeln!(out, "next: mdtool check {image}  (where the outer one is)")
+        }
+        _ if !plan.needed => writeln!(out, "next: mdtool check {image}\nthen: {up}"),
         _ if plan.recommended.is_some() => writeln!(out, "then: {up}"),
         _ => writeln!(out, "next: mdtool plan {image} --target-size SIZE  (for a disk of another size)"),
     }

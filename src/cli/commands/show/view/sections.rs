@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::cli::commands::show::view::generation::{Counters, Current, Day0View, GenerationView};
 use crate::cli::commands::show::view::raw::{SuperblockView, hex32};
 use crate::cli::commands::show::view::{AtAttach, ShowView, ShownLevel, SlotView};
-use crate::cli::output::amounts::{binary, bytes_and_decimal, duration};
+use crate::cli::output::amounts::{binary, bytes_and_decimal, duration, number_and_binary};
 use crate::cli::output::text::{looked_at, table, title};
 use crate::cli::output::view::Shown;
 use crate::format::layout::MdIndex;
@@ -353,7 +353,7 @@ fn slots(view: &ShowView, shown: &ShownLevel, out: &mut dyn Write) -> io::Result
             format!("  {}", slot.slot),
             whose(slot, &shown.generation),
             slot.bits_set.to_string(),
-            format!("{marked} ({})", binary(Bytes::new(marked))),
+            number_and_binary(Bytes::new(marked)),
             duration(slot.resync_seconds),
         ]
     };
