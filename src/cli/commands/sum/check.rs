@@ -132,17 +132,16 @@ impl Bad<'_> {
         let length = range_len(range);
         self.count = self.count.saturating_add(1);
         self.bytes = self.bytes.checked_add(length).unwrap_or(self.bytes);
-        match &mut self.ranges {
-            Some(ranges) => ranges.push(RangeView {
+        if let Some(ranges) = &mut self.ranges {
+            ranges.push(RangeView {
                 start: range.start.get(),
                 length: length.get(),
                 offset: range.start.get(),
                 bytes: length.get(),
-            }),
-            None => {
-                progress::make_room();
-                writeln!(self.out, "{} {}", range.start.get(), length.get())?;
-            }
+            });
+        } else {
+            progress::make_room();
+            writeln!(self.out, "{} {}", range.start.get(), length.get())?;
         }
         Ok(())
     }
