@@ -136,7 +136,7 @@ fn quiet_leaves_remarks_out_and_verbose_says_what_ran() {
 #[test]
 fn a_page_that_is_meant_makes_no_directory() {
     let dir = scratch();
-    let run = mdtool_command(&["man", "adopt"])
+    let run = mdtool_command(["man", "adopt"])
         .current_dir(dir.path())
         .output()
         .unwrap();
