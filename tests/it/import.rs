@@ -308,7 +308,6 @@ fn a_dry_run_shows_the_plan_and_changes_nothing() {
     la-size-sect 100000, of 130992 that fit
     current UUID 0x0000000000000007
     flags 0x00000091, clean
-    md_size_sect 80, al_offset -64, bm_offset -72
     ");
 }
 
