@@ -344,8 +344,8 @@ fn extents_beyond_the_end_are_named() {
     let run = mdtool([Path::new("al"), &path]);
     assert_eq!(run.status, 0, "{run:?}");
     for says in [
-        "extents 3 to 4: bytes 12582912 to 20971519\n",
-        "extent 4000: bytes 16777216000 to 16781410303, beyond",
+        "extents 3 to 4: byte 12582912 up to byte 20971520\n",
+        "extent 4000: byte 16777216000 up to byte 16781410304, beyond",
         "complete: ",
     ] {
         assert!(run.stdout.contains(says), "{says:?} in {}", run.stdout);

@@ -29,7 +29,7 @@ pub(super) fn print(plan: &PlanView, out: &mut dyn Write) -> io::Result<()> {
 
 /// What is to be done, before everything else.
 fn verdict(plan: &PlanView, out: &mut dyn Write) -> io::Result<()> {
-    if let Some(levels) = plan.texts.stack {
+    if let Some(levels) = plan.texts.stack.filter(|_| plan.comes_first.is_none()) {
         writeln!(
             out,
             "A stack of {levels} resources: this is about the outer one, level 0; --stacked is about the inner one"
