@@ -86,7 +86,14 @@ impl Undoing<'_> {
         let readers = readers.map_err(blamed)?;
         let looked: Vec<&dyn ReadAt> = readers.iter().map(|reader| &**reader).collect();
         let check = self.checked(&paths, &looked)?;
-        let doubted = check.is_doubted();
+        // A file of the recorded name is the one; a block device's name may be another disk's since.
+        let devices = self
+            .undo
+            .identity()
+            .targets
+            .iter()
+            .any(|one| one.block_device);
+        let doubted = devices && check.is_doubted();
         if self.writing.dry_run {
             return Ok(self.shown(&name, &check, out));
         }
