@@ -11,7 +11,7 @@ use crate::cli::Streams;
 use crate::cli::commands::apply_al::args::ApplyAlArgs;
 use crate::cli::outcome::Outcome;
 use crate::cli::output::change::{self, ChangeView, Metadata};
-use crate::cli::output::amounts::bytes_and_decimal;
+use crate::cli::output::amounts::bytes_and_binary;
 use crate::cli::session::open::Opened;
 use crate::cli::session::select::Trust;
 use crate::cli::write::{
@@ -118,7 +118,7 @@ impl Gain {
     }
 
     pub(crate) fn line(&self, verb: &str) -> String {
-        let size = bytes_and_decimal(Bytes::new(self.gained_bytes));
+        let size = bytes_and_binary(Bytes::new(self.gained_bytes));
         format!("slot {} {verb} {} bits, {size} out of sync", self.slot, self.gained_bits)
     }
 }

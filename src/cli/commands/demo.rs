@@ -11,7 +11,7 @@ use anyhow::Context;
 
 use crate::builder::{Level, build};
 use crate::cli::commands::demo::args::DemoArgs;
-use crate::cli::output::amounts::bytes_and_decimal;
+use crate::cli::output::amounts::bytes_and_binary;
 use crate::cli::outcome::Outcome;
 use crate::cli::{Streams, run as run_program};
 use crate::error::Error;
@@ -120,7 +120,7 @@ fn opening(size: Bytes) -> String {
         "A rehearsal, on an image made just now; nothing else is touched.\n\n\
          A disk of {} came by truck. The file system was on drbd10, which was stacked on drbd0, and the\n\
          disk is a snapshot of what lies below drbd0. DRBD finds drbd0 on it. Where is drbd10?\n",
-        bytes_and_decimal(size)
+        bytes_and_binary(size)
     )
 }
 

@@ -14,7 +14,7 @@ use crate::cli::commands::import::args::ImportArgs;
 use crate::cli::commands::import::counted::{Counted, Short};
 use crate::cli::outcome::{Declined, Outcome};
 use crate::cli::output::change::{self, ChangeView, Metadata, MetadataView};
-use crate::cli::output::amounts::bytes_and_decimal;
+use crate::cli::output::amounts::bytes_and_binary;
 use crate::cli::output::progress::Progress;
 use crate::cli::session::open::refuse_foreign;
 use crate::cli::write::{
@@ -135,7 +135,7 @@ impl Plan for Imported<'_, '_> {
     fn words(&self) -> Vec<String> {
         let (header, layout) = (&self.import.header, &self.import.layout);
         let size = header.la_size.to_bytes().filter(|size| *size > Bytes::ZERO);
-        let size = size.map_or_else(|| "of no agreed size".to_owned(), bytes_and_decimal);
+        let size = size.map_or_else(|| "of no agreed size".to_owned(), bytes_and_binary);
         let superblock = header.compose(layout).ok();
         let uuid = superblock.and_then(|superblock| superblock.current_uuid());
         let uuid = uuid.map_or_else(|| "none".to_owned(), |uuid| uuid.to_string());

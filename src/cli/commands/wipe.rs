@@ -10,7 +10,7 @@ use crate::cli::Streams;
 use crate::cli::commands::wipe::args::WipeArgs;
 use crate::cli::outcome::Outcome;
 use crate::cli::output::change::{self, ChangeView, Metadata};
-use crate::cli::output::amounts::bytes_and_decimal;
+use crate::cli::output::amounts::bytes_and_binary;
 use crate::cli::session::select::Trust;
 use crate::cli::write::{self, Aim, Change, Job, Look, Placed, Plan, Question, Request, show};
 use crate::error::Result;
@@ -115,7 +115,7 @@ impl Plan for Wiped<'_> {
         let mut words = show::resource(self.look, self.level);
         words.push(format!(
             "superblock, activity log and bitmap become zeros: {}; the data stays as it is, and is no DRBD device any more",
-            bytes_and_decimal(wipe::size(self.level))
+            bytes_and_binary(wipe::size(self.level))
         ));
         if self.args.stale {
             words.push(match self.stale.len() {

@@ -47,7 +47,7 @@ fn scaled(size: Bytes) -> String {
 }
 
 /// The exact number first, since it is the one to copy: `9000000000000 bytes (8.19 TiB)`.
-pub(crate) fn bytes_and_decimal(size: Bytes) -> String {
+pub(crate) fn bytes_and_binary(size: Bytes) -> String {
     if size.get() < 1024 || style::exact() {
         size.to_string()
     } else {

@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::cli::output::amounts::bytes_and_decimal;
+use crate::cli::output::amounts::bytes_and_binary;
 use crate::cli::output::picture::device_name;
 use crate::cli::output::view::{NextView, Report};
 use crate::cli::session::select::{of_inside, of_partition};
@@ -89,7 +89,7 @@ pub(crate) fn resident(levels: &[Level], one: &Resident) -> String {
             end.get()
         ),
         (Some(end), _) => {
-            let size = bytes_and_decimal(end.from_start());
+            let size = bytes_and_binary(end.from_start());
             let told = where_it_ends(levels, one).map_or(String::new(), |told| format!(": {told}"));
             format!("{kind}, {size}{told}")
         }

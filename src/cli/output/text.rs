@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::cli::output::amounts::{binary, bytes_and_decimal};
+use crate::cli::output::amounts::{binary, bytes_and_binary};
 use crate::cli::output::fold::stdout_columns;
 use crate::cli::output::picture;
 use crate::cli::output::view::{LevelView, LocateView, NextView, PartView};
@@ -27,7 +27,7 @@ pub(crate) fn title(
     dump: Option<Places>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let size = image_bytes.map(|size| bytes_and_decimal(Bytes::new(size)));
+    let size = image_bytes.map(|size| bytes_and_binary(Bytes::new(size)));
     let words = dump.map(|dump| dump.words().to_owned()).or(size);
     writeln!(out, "{image}  {}", words.unwrap_or_default())
 }
@@ -35,7 +35,7 @@ pub(crate) fn title(
 /// Prints which part of it.
 pub(crate) fn looked_at(part: Option<&PartView>, out: &mut dyn Write) -> io::Result<()> {
     let Some(part) = part else { return Ok(()) };
-    let size = bytes_and_decimal(Bytes::new(part.bytes));
+    let size = bytes_and_binary(Bytes::new(part.bytes));
     writeln!(out, "looked at: {size} from byte {} on", part.offset)
 }
 
@@ -83,7 +83,7 @@ fn row(level: &LevelView) -> [String; 7] {
     let unknown = || "not known".to_owned();
     let device = level
         .device_bytes
-        .map(|size| bytes_and_decimal(Bytes::new(size)));
+        .map(|size| bytes_and_binary(Bytes::new(size)));
     let marked = level.out_of_sync_bytes.map(|size| binary(Bytes::new(size)));
     [
         level.level.to_string(),

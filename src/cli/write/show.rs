@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::cli::output::amounts::bytes_and_decimal;
+use crate::cli::output::amounts::bytes_and_binary;
 use crate::cli::output::change::{self, RegionView};
 use crate::cli::write::draw::Drawing;
 use crate::cli::write::look::Look;
@@ -49,7 +49,7 @@ pub(crate) fn resource(look: &Look, level: &Level) -> Vec<String> {
     let device = level
         .known_drbd_device()
         .and_then(crate::units::Sectors::to_bytes);
-    let device = device.map_or_else(|| "of no known size".to_owned(), bytes_and_decimal);
+    let device = device.map_or_else(|| "of no known size".to_owned(), bytes_and_binary);
     let uuid = level.superblock.current_uuid();
     let uuid = uuid.map_or_else(|| "none".to_owned(), |uuid| uuid.to_string());
     vec![

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::cli::commands::copy::args::CopyArgs;
-use crate::cli::output::amounts::{binary, bytes_and_decimal};
+use crate::cli::output::amounts::{binary, bytes_and_binary};
 use crate::cli::output::document;
 use crate::cli::output::view::Shown;
 use crate::format::superblock::Uuid;
@@ -112,7 +112,7 @@ impl CopyView {
             "{}: level {} of {source}, {what}: {}{resumed}{again}\n    {} of data, {} of zeros: {done}",
             self.target,
             self.level,
-            bytes_and_decimal(Bytes::new(self.bytes)),
+            bytes_and_binary(Bytes::new(self.bytes)),
             binary(Bytes::new(self.data_bytes)),
             binary(Bytes::new(self.zero_bytes)),
         );

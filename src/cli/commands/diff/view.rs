@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::cli::args::WritingArgs;
 use crate::cli::commands::diff::classes::Class;
 use crate::cli::output::document;
-use crate::cli::output::amounts::bytes_and_decimal;
+use crate::cli::output::amounts::bytes_and_binary;
 use crate::units::{Bytes, DevPos, range_len};
 
 /// What is compared.
@@ -154,11 +154,11 @@ impl<'a> View<'a> {
                 writeln!(self.out, "\n}}")?;
             }
         } else {
-            let row = |bytes| bytes_and_decimal(Bytes::new(bytes));
+            let row = |bytes| bytes_and_binary(Bytes::new(bytes));
             if self.count > 0 {
                 writeln!(self.out)?;
             }
-            writeln!(self.out, "compared:            {}", bytes_and_decimal(len))?;
+            writeln!(self.out, "compared:            {}", bytes_and_binary(len))?;
             writeln!(self.out, "differs, marked:     {}  a resync mends it", row(totals.differ_marked_bytes))?;
             writeln!(
                 self.out,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::cli::output::amounts::bytes_and_decimal;
+use crate::cli::output::amounts::bytes_and_binary;
 use crate::error::Result;
 use crate::format::bitmap::bits_to_bytes;
 use crate::format::metadata::{Bitmap, Header, Run, SlotWords};
@@ -97,7 +97,7 @@ impl fmt::Display for Short {
             self.slot.get(),
             self.words / 2,
             self.needed / 2,
-            bytes_and_decimal(self.missing)
+            bytes_and_binary(self.missing)
         )
     }
 }

@@ -251,5 +251,5 @@ impl Outlook {
 
 /// A size as the notes have it.
 fn size(bytes: Bytes) -> String {
-    crate::cli::output::amounts::bytes_and_decimal(bytes)
+    crate::cli::output::amounts::bytes_and_binary(bytes)
 }

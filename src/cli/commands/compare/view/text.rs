@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::histories::Side;
 use super::words::{self, Names, counted, letter, meaning, sectors};
 use super::{Comparison, PairView, ReplicaView, choices, histories, matrix};
-use crate::cli::output::amounts::{binary, bytes_and_decimal, duration};
+use crate::cli::output::amounts::{binary, bytes_and_binary, duration};
 use crate::cli::output::text::table;
 use crate::format::superblock::Uuid;
 use crate::units::{Bytes, Sectors};
@@ -53,7 +53,7 @@ fn row((replica, place): (&ReplicaView, usize)) -> [String; 8] {
         replica.format.clone(),
         replica.node_id.map_or_else(|| "-".to_owned(), |id| id.to_string()),
         replica.disk_state.clone(),
-        size.to_bytes().map_or_else(|| size.to_string(), |bytes| bytes_and_decimal(bytes).replace(" bytes", "")),
+        size.to_bytes().map_or_else(|| size.to_string(), |bytes| bytes_and_binary(bytes).replace(" bytes", "")),
         replica.current_uuid.clone().unwrap_or_else(|| "-".to_owned()),
         if slots.is_empty() { "not in the dump".to_owned() } else { slots.join(" ") },
     ]

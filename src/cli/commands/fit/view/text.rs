@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::{DiskView, Fit, Lives, NetView};
-use crate::cli::output::amounts::{binary, bytes_and_decimal};
+use crate::cli::output::amounts::{binary, bytes_and_binary};
 use crate::cli::output::text::table;
 use crate::units::{Bytes, Sectors};
 
@@ -61,7 +61,7 @@ fn row(fit: &Fit, disk: &DiskView, number: usize) -> [String; 4] {
         Some(meta) if fit.external => format!("{meta} elsewhere"),
         _ => disk.md_bytes.to_string(),
     };
-    let size = bytes_and_decimal(Bytes::new(disk.disk_bytes)).replace(" bytes", "");
+    let size = bytes_and_binary(Bytes::new(disk.disk_bytes)).replace(" bytes", "");
     [
         name(disk, number), size, disk.usable_sect.to_string(), meta]
 }
@@ -74,9 +74,9 @@ fn disk(fit: &Fit, disk: &DiskView, name: &str, out: &mut dyn Write) -> io::Resu
         writeln!(out, "\n{name}: no kernel attaches a disk of less than 1 MiB")?;
     }
     if let Some(short) = disk.short_bytes {
-        writeln!(out, "\n{name}: the DRBD device is {} short of what is asked for", bytes_and_decimal(Bytes::new(short)))?;
+        writeln!(out, "\n{name}: the DRBD device is {} short of what is asked for", bytes_and_binary(Bytes::new(short)))?;
         if let (Some(grow), Some(grown)) = (disk.grow_bytes, disk.grown_bytes) {
-            writeln!(out, "  grow the disk by {} to {grown} bytes", bytes_and_decimal(Bytes::new(grow)))?;
+            writeln!(out, "  grow the disk by {} to {grown} bytes", bytes_and_binary(Bytes::new(grow)))?;
         }
     }
     for lives in &disk.lives {
@@ -113,7 +113,7 @@ fn lives(lives: &Lives, disk: &DiskView) -> String {
         (Some(end), Some(true)) => format!(
             "the {} ends at byte {end}: it fits, with {} to spare",
             lives.words,
-            bytes_and_decimal(Bytes::new(lives.free_bytes.unwrap_or(0)))
+            bytes_and_binary(Bytes::new(lives.free_bytes.unwrap_or(0)))
         ),
         (Some(end), _) => format!(
             "the {} ends at byte {end}, and the DRBD device at byte {}: it does not fit, metadata would overwrite its end",
@@ -129,13 +129,13 @@ fn lives(lives: &Lives, disk: &DiskView) -> String {
 /// What to do where something does not fit, before metadata is made.
 fn ways(lives: &Lives, disk: &DiskView, out: &mut dyn Write) -> io::Result<()> {
     if let (Some(grow), Some(grown)) = (lives.grow_bytes, lives.grown_bytes) {
-        writeln!(out, "  either grow the disk by {} to {grown} bytes", bytes_and_decimal(Bytes::new(grow)))?;
+        writeln!(out, "  either grow the disk by {} to {grown} bytes", bytes_and_binary(Bytes::new(grow)))?;
     }
     let shrink = Bytes::new(lives.shrink_bytes.unwrap_or(0));
     writeln!(
         out,
         "  or shrink what lives there by {} to {} bytes, or keep the metadata on another device (--external)",
-        bytes_and_decimal(shrink),
+        bytes_and_binary(shrink),
         disk.usable_bytes
     )
 }
@@ -144,7 +144,7 @@ fn agreed(fit: &Fit, out: &mut dyn Write) -> io::Result<()> {
     let Some(agreed) = fit.agreed_sect.map(Sectors::new) else {
         return Ok(());
     };
-    let bytes = agreed.to_bytes().map_or_else(String::new, bytes_and_decimal);
+    let bytes = agreed.to_bytes().map_or_else(String::new, bytes_and_binary);
     let limit = fit.limit.and_then(|limit| Some((limit, fit.disks.get(limit)?)));
     match limit {
         Some((limit, disk)) => {
@@ -160,12 +160,12 @@ fn net(fit: &Fit, net: &NetView, out: &mut dyn Write) -> io::Result<()> {
     let Some(disk) = net.disk_bytes.map(Bytes::new) else {
         return Ok(());
     };
-    write!(out, "\na DRBD device of {size} needs a disk of {}", bytes_and_decimal(disk))?;
+    write!(out, "\na DRBD device of {size} needs a disk of {}", bytes_and_binary(disk))?;
     if let (Some(extents), Some(extent)) = (net.extents, fit.extent_bytes) {
         write!(out, ", {extents} extents of {}", binary(Bytes::new(extent)))?;
     }
     if let Some(meta) = net.meta_bytes {
-        write!(out, ", and a meta device of {}", bytes_and_decimal(Bytes::new(meta)))?;
+        write!(out, ", and a meta device of {}", bytes_and_binary(Bytes::new(meta)))?;
     }
     writeln!(out)
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::cli::commands::compare::view::obstacles;
 use crate::cli::commands::plan::departure::steps::{Departure, Side, Step};
 use crate::cli::output::document;
-use crate::cli::output::amounts::{bytes_and_decimal, duration};
+use crate::cli::output::amounts::{bytes_and_binary, duration};
 use crate::units::Bytes;
 use crate::verdict::handshake::Decision;
 
@@ -77,7 +77,7 @@ impl DepartureView {
             out,
             "Departure of {}: {} to copy; holes and zeros are not sent",
             self.resource,
-            bytes_and_decimal(Bytes::new(self.bytes))
+            bytes_and_binary(Bytes::new(self.bytes))
         )?;
         match self.seconds {
             Some(seconds) => writeln!(out, "at that rate: {} at most", duration(seconds))?,

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::cli::commands::show::view::generation::{Counters, Current, Day0View, GenerationView};
 use crate::cli::commands::show::view::raw::{SuperblockView, hex32};
 use crate::cli::commands::show::view::{AtAttach, ShowView, ShownLevel, SlotView};
-use crate::cli::output::amounts::{binary, bytes_and_decimal, duration, number_and_binary};
+use crate::cli::output::amounts::{binary, bytes_and_binary, duration, number_and_binary};
 use crate::cli::output::text::{looked_at, table, title};
 use crate::cli::output::view::Shown;
 use crate::format::layout::MdIndex;
@@ -75,7 +75,7 @@ fn section(out: &mut dyn Write, lines: &[Line]) -> io::Result<()> {
 /// `1048576 bytes (1 MiB, 2048 sectors)`.
 fn size(bytes: u64) -> String {
     let bytes = Bytes::new(bytes);
-    let text = bytes_and_decimal(bytes);
+    let text = bytes_and_binary(bytes);
     match (bytes.to_sectors_exact(), text.strip_suffix(')')) {
         (Some(sectors), Some(open)) => format!("{open}, {sectors})"),
         (Some(sectors), None) => format!("{text} ({sectors})"),
