@@ -1,6 +1,7 @@
 //! Writing a plan to its targets, in the order that leaves no mixture behind.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::check::written_behind;
 use super::compare::{Comparison, SECTOR};
@@ -11,11 +12,11 @@ use super::targets::{Leave, Targets};
 use super::undo_file::{Frame, UndoFile, block_of};
 use crate::error::{EditError, EditRefusal, Error, Result, TargetState};
 use crate::image::ReadAt;
-use crate::units::{Bytes, ImagePos, SECTOR_SIZE};
+use crate::units::{ImagePos, SECTOR_SIZE};
 
 /// Writes what `undo` holds to the targets that were found to be as it says, or puts everything back.
 pub(super) fn apply<R: ReadAt>(undo: &UndoFile<R>, targets: &mut Targets<'_, '_>) -> Result<()> {
-    reserve(undo, targets, false)
+    reserve(undo, targets)
         .map_err(|error| EditError::untouched(error).at(targets.failed()))?;
     let mut writer = Forward {
         undo,
@@ -46,26 +47,28 @@ pub(super) fn apply<R: ReadAt>(undo: &UndoFile<R>, targets: &mut Targets<'_, '_>
     }))
 }
 
-/// Makes sure of room for all that is to be written: what was before, or what is after. What is cut off comes when there is a place for it.
-pub(super) fn reserve<R: ReadAt>(
-    undo: &UndoFile<R>,
-    targets: &mut Targets<'_, '_>,
-    before: bool,
-) -> Result<()> {
+/// Makes sure of room for all that a change is to write. What is cut off comes when there is a place for it.
+fn reserve<R: ReadAt>(undo: &UndoFile<R>, targets: &mut Targets<'_, '_>) -> Result<()> {
     for phase in [Phase::Retire, Phase::Body, Phase::Commit, Phase::Cleanup] {
-        undo.walk(phase, &mut |_, region, record| {
-            let content = if before {
-                &record.before
-            } else {
-                &record.after
-            };
-            let size = targets.get(region.target).size();
-            let end = record.at.checked_add(Bytes::of_len(content.len()));
-            if end.is_none_or(|end| end.from_start() > size) {
-                return Ok(());
+        // Records that follow each other are asked for as one: the file system says at once whether it has room for them.
+        let mut pending: Option<(usize, Range<ImagePos>)> = None;
+        undo.places(phase, &mut |region, place| {
+            match &mut pending {
+                Some((target, range)) if *target == region.target && range.end == place.start => {
+                    range.end = place.end;
+                }
+                _ => {
+                    let new = Some((region.target, place));
+                    if let Some((target, range)) = std::mem::replace(&mut pending, new) {
+                        targets.reserve(target, range)?;
+                    }
+                }
             }
-            targets.reserve(region.target, record.at, content)
+            Ok(())
         })?;
+        if let Some((target, range)) = pending {
+            targets.reserve(target, range)?;
+        }
     }
     Ok(())
 }
@@ -159,7 +162,7 @@ impl<R: ReadAt> Forward<'_, '_, '_, '_, R> {
 
     /// Writes what is to be there, for every record of a phase, and syncs it.
     fn phase(&mut self, phase: Phase) -> Result<()> {
-        let mut planned = Comparison::with_plan();
+        let mut planned = Comparison::with_plan_where_written_next();
         let undo = self.undo;
         undo.walk(phase, &mut |number, region, record| {
             let retired = undo.retired();

@@ -27,6 +27,14 @@ impl Comparison {
         }
     }
 
+    /// The same of what is written next: the system gets it into its cache anyway, and is not asked where there is room but no data yet.
+    pub(super) fn with_plan_where_written_next() -> Self {
+        Self {
+            read: |target, at, buffer| target.read_exact_at(at, buffer),
+            ..Self::with_plan()
+        }
+    }
+
     /// The same of what may have been cut off since, which is zeros then.
     pub(super) fn with_plan_beyond_the_end() -> Self {
         Self {

@@ -1,5 +1,7 @@
 //! Reading an undo file front to back, a frame at a time, in memory bounded by one record.
 
+use std::ops::Range;
+
 use super::checksum::ContentCrc;
 use super::format::{LONGEST_RECORD, RECORD_LEN, RecordHead, WORD_LEN, check_crc, unsealed};
 use crate::error::{Result, UndoFault, UndoFileError};
@@ -162,6 +164,29 @@ impl<'a> Reader<'a> {
             check_crc(found, expected).map_err(fault)?;
         }
         Ok(())
+    }
+
+    /// Passes over a record, and answers what it writes to: its contents are not read.
+    pub(super) fn pass_record(&mut self) -> Result<Range<ImagePos>> {
+        let at = self.position();
+        let fault = |fault| UndoFileError { at, fault };
+        let head: [u8; RECORD_LEN] = self.peek_array()?;
+        let head = RecordHead::decode(&head).map_err(fault)?;
+        let len = usize::try_from(head.len).unwrap_or(LONGEST_RECORD);
+        let mut frame = RECORD_LEN;
+        for repeats in [head.before_repeats, head.after_repeats] {
+            frame = frame.saturating_add(if repeats { WORD_LEN } else { len });
+        }
+        self.check_rest(frame)?;
+        self.taken = self.taken.saturating_add(frame);
+        if self.taken > self.buffer.len() {
+            self.base = self.position();
+            self.buffer.clear();
+            self.taken = 0;
+        }
+        let start = ImagePos::new(head.at);
+        let end = start.checked_add(Bytes::of_len(len)).unwrap_or(start);
+        Ok(start..end)
     }
 
     /// Takes the next `len` bytes into `content`, where what was not read ahead is read to at once; no checksum knows of them yet.

@@ -176,7 +176,7 @@ impl<R: ReadAt> Restoring<'_, '_, '_, '_, R> {
         let undo = self.undo;
         let reserved = undo.walk(Phase::Cut, &mut |_, region, record| {
             self.targets
-                .reserve(region.target, record.at, &record.before)
+                .reserve_for(region.target, record.at, &record.before)
         });
         if reserved.is_err() {
             // There is no room for what was cut off: it stays so.

@@ -124,14 +124,22 @@ impl<'a, 't> Targets<'a, 't> {
         Ok(())
     }
 
-    /// Makes sure of room for those blocks of `bytes` that are not there yet.
-    pub(super) fn reserve(&mut self, target: usize, at: ImagePos, bytes: &[u8]) -> Result<()> {
+    /// Makes sure of room for all of `range`.
+    pub(super) fn reserve(&mut self, target: usize, range: Range<ImagePos>) -> Result<()> {
+        match self.all.get_mut(target) {
+            Some(one) => {
+                let reserved = one.reserve(range);
+                self.noted(target, reserved)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The same, for those blocks of `bytes` that are not there yet.
+    pub(super) fn reserve_for(&mut self, target: usize, at: ImagePos, bytes: &[u8]) -> Result<()> {
         let needed = self.differing(target, at, bytes)?;
         for run in runs(&needed, bytes.len()) {
-            if let Some(one) = self.all.get_mut(target) {
-                let reserved = one.reserve(step(at, run.start)..step(at, run.end));
-                self.noted(target, reserved)?;
-            }
+            self.reserve(target, step(at, run.start)..step(at, run.end))?;
         }
         Ok(())
     }

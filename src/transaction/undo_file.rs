@@ -3,6 +3,8 @@
 mod header;
 mod scan;
 
+use std::ops::Range;
+
 use scan::{Scan, within};
 
 use super::draft::Change;
@@ -219,6 +221,25 @@ impl<R: ReadAt> UndoFile<R> {
             Frame::Record(record) => visit(number, region, record),
             Frame::Same(_) => Ok(()),
         })
+    }
+
+    /// Shows where every record of one phase writes to, without reading what it writes: that was verified when the file was opened.
+    pub(super) fn places(
+        &self,
+        phase: Phase,
+        visit: &mut dyn FnMut(&Region, Range<ImagePos>) -> Result<()>,
+    ) -> Result<()> {
+        for filed in self.regions.iter().filter(|one| one.region.phase == phase) {
+            let mut reader = Reader::at(&self.file, filed.first);
+            for _ in 0..filed.frames {
+                if reader.peek_array()? == SAME_TAG {
+                    reader.take(SAME_LEN)?;
+                } else {
+                    visit(&filed.region, reader.pass_record()?)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Shows every frame of the regions of one phase, each verified once more.

@@ -1,6 +1,6 @@
 //! Undoing a change, which is a change like any other: drafted, written down in an undo file of its own, and done in the safe order.
 
-use super::apply::{Forward, reserve};
+use super::apply::Forward;
 use super::check::expect_same;
 use super::compare::Comparison;
 use super::draft::{Change, Draft, Summary};
@@ -82,6 +82,26 @@ impl<R: ReadAt> UndoFile<R> {
         Ok(check)
     }
 
+    /// Makes sure of room for all that is to be written: what was before, or what is after. What is cut off comes when there is a place for it.
+    fn reserve(&self, targets: &mut Targets<'_, '_>, before: bool) -> Result<()> {
+        for phase in [Phase::Retire, Phase::Body, Phase::Commit, Phase::Cleanup] {
+            self.walk(phase, &mut |_, region, record| {
+                let content = if before {
+                    &record.before
+                } else {
+                    &record.after
+                };
+                let size = targets.get(region.target).size();
+                let end = record.at.checked_add(Bytes::of_len(content.len()));
+                if end.is_none_or(|end| end.from_start() > size) {
+                    return Ok(());
+                }
+                targets.reserve_for(region.target, record.at, content)
+            })?;
+        }
+        Ok(())
+    }
+
     fn put_back(
         &self,
         targets: &mut [&mut dyn WriteAt],
@@ -91,7 +111,7 @@ impl<R: ReadAt> UndoFile<R> {
         let leave = if force { Leave::Holes } else { Leave::Same };
         let mut targets = Targets::new(targets);
         let back = self.doing() != Doing::Undoing;
-        reserve(self, &mut targets, back)
+        self.reserve(&mut targets, back)
             .map_err(|error| EditError::untouched(error).at(targets.failed()))?;
         let done = match self.doing() {
             Doing::Change | Doing::Redoing => restore(self, &mut targets, &Reach::All, leave),
