@@ -16,8 +16,7 @@ use crate::units::{ImagePos, SECTOR_SIZE};
 
 /// Writes what `undo` holds to the targets that were found to be as it says, or puts everything back.
 pub(super) fn apply<R: ReadAt>(undo: &UndoFile<R>, targets: &mut Targets<'_, '_>) -> Result<()> {
-    reserve(undo, targets)
-        .map_err(|error| EditError::untouched(error).at(targets.failed()))?;
+    reserve(undo, targets).map_err(|error| EditError::untouched(error).at(targets.failed()))?;
     let mut writer = Forward {
         undo,
         targets,
