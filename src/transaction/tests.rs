@@ -8,6 +8,7 @@ mod faults;
 mod hostile;
 mod meddled;
 mod random;
+mod reads;
 mod redone;
 mod scenario;
 mod two_targets;
