@@ -68,7 +68,7 @@ pub(crate) fn hints(args: &ImageArgs, trace: &Trace) -> Vec<String> {
         TraceKind::UnderWay => vec![undo(args)],
         TraceKind::Retired => vec![
             moved_to(&args.image, image_pos(args, trace.at)).map_or_else(
-                || "give the device that its metadata was moved to; mdtool named it then".to_owned(),
+                || moved_away(trace),
                 |(path, to)| format!("its metadata was moved to {to} of {}: give that", path.display()),
             ),
             format!("`mdtool show {image} --at {at}` shows what the retired superblock said"),
@@ -81,6 +81,15 @@ pub(crate) fn hints(args: &ImageArgs, trace: &Trace) -> Vec<String> {
         TraceKind::LogAlone { .. } => vec![
             "keep the disk as it is, or a copy of it; a dump of this metadata, if there is one, goes back with `mdtool import`, which writes an undo file first".to_owned(),
         ],
+    }
+}
+
+/// Where the metadata of a retired superblock may be, where no undo file beside the image says it.
+fn moved_away(trace: &Trace) -> String {
+    if trace.in_place {
+        "give the device that its metadata was moved to; mdtool named it then".to_owned()
+    } else {
+        "its metadata was moved to a meta device: give that; or to the end of this disk, and was wiped or overwritten there since: `mdtool undo FILE` takes that back".to_owned()
     }
 }
 

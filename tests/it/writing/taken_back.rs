@@ -9,7 +9,7 @@ use mdtool::units::{Bytes, ImagePos};
 use super::since::under;
 use super::{Disk, INNER, SIZE, ok, some_bits, text};
 use crate::adopt::MIB;
-use crate::support::{cut, mdtool, patch};
+use crate::support::{LoopDevice, cut, mdtool, patch};
 
 fn single() -> Level {
     some_bits(Level::v08().current_uuid(INNER))
@@ -156,4 +156,42 @@ fn what_came_after_a_wipe_is_kept_when_that_is_undone() {
     assert!(disk.bytes() == whole);
     ok(&["undo", text(&kept), "--yes"]);
     assert!(disk.bytes() == since);
+}
+
+/// Whether the disk of that name is still the same one, nothing shows any more: so it is asked.
+#[test]
+fn a_wipe_of_a_block_device_is_undone_when_that_is_confirmed() {
+    let disk = Disk::of(&[single()]);
+    let whole = disk.bytes();
+    let Some(device) = LoopDevice::over(&disk.path, &[]) else {
+        return;
+    };
+    let undo = disk.file("undo");
+    ok(&["wipe", device.path(), "--yes", "--undo", text(&undo)]);
+    let wiped = disk.bytes();
+    let asked = mdtool(["undo", text(&undo)]);
+    assert_eq!(asked.status, 2, "{asked:?}");
+    assert!(
+        asked.stderr.contains("does not show that it is the disk"),
+        "{asked:?}"
+    );
+    assert!(disk.bytes() == wiped && wiped != whole);
+    ok(&["undo", text(&undo), "--yes"]);
+    assert!(disk.bytes() == whole);
+}
+
+/// The mark that the move left says that the metadata is elsewhere, which it is no more.
+#[test]
+fn what_was_moved_and_then_wiped_is_told_as_maybe_wiped() {
+    let disk = Disk::grown(single());
+    let (moved, wiped) = (disk.file("moved"), disk.file("wiped"));
+    ok(&["relocate", disk.name(), "--yes", "--undo", text(&moved)]);
+    ok(&["wipe", disk.name(), "--yes", "--undo", text(&wiped)]);
+    for command in ["probe", "locate"] {
+        let run = mdtool([command, disk.name()]);
+        assert!(
+            run.stderr.contains("wiped or overwritten there since"),
+            "{run:?}"
+        );
+    }
 }
