@@ -120,35 +120,52 @@ pub trait WriteAt: ReadAt {
     fn sync(&mut self) -> Result<()>;
 }
 
-/// What is read is borrowed as well as owned.
-macro_rules! forward {
-    ($pointer:ty) => {
-        impl<R: ReadAt + ?Sized> ReadAt for $pointer {
-            fn size(&self) -> Bytes {
-                (**self).size()
+/// Reads of one type are reads of something that it has.
+macro_rules! reads_as {
+    ([$($generics:tt)*] $type:ty, $this:ident => $inner:expr) => {
+        impl<$($generics)*> $crate::image::ReadAt for $type {
+            fn size(&self) -> $crate::units::Bytes {
+                let $this = self;
+                $inner.size()
             }
 
-            fn read_exact_at(&self, at: ImagePos, buf: &mut [u8]) -> Result<()> {
-                (**self).read_exact_at(at, buf)
+            fn read_exact_at(
+                &self,
+                at: $crate::units::ImagePos,
+                buf: &mut [u8],
+            ) -> $crate::error::Result<()> {
+                let $this = self;
+                $inner.read_exact_at(at, buf)
             }
 
-            fn next_data(&self, from: ImagePos) -> Result<Option<Range<ImagePos>>> {
-                (**self).next_data(from)
+            fn next_data(
+                &self,
+                from: $crate::units::ImagePos,
+            ) -> $crate::error::Result<Option<std::ops::Range<$crate::units::ImagePos>>> {
+                let $this = self;
+                $inner.next_data(from)
             }
 
             fn visit(
                 &self,
-                range: Range<ImagePos>,
-                visit: &mut dyn FnMut(ImagePos, &[u8]) -> ControlFlow<()>,
-            ) -> Result<()> {
-                (**self).visit(range, visit)
+                range: std::ops::Range<$crate::units::ImagePos>,
+                visit: &mut dyn FnMut(
+                    $crate::units::ImagePos,
+                    &[u8],
+                ) -> std::ops::ControlFlow<()>,
+            ) -> $crate::error::Result<()> {
+                let $this = self;
+                $inner.visit(range, visit)
             }
         }
     };
 }
-forward!(&R);
-forward!(&mut R);
-forward!(Box<R>);
+pub(crate) use reads_as;
+
+// What is read is borrowed as well as owned.
+reads_as!([R: ReadAt + ?Sized] &R, this => (**this));
+reads_as!([R: ReadAt + ?Sized] &mut R, this => (**this));
+reads_as!([R: ReadAt + ?Sized] Box<R>, this => (**this));
 
 /// What is written is borrowed as well as owned.
 macro_rules! forward_writes {

@@ -1,7 +1,7 @@
 //! An image in a regular file or on a block device, opened to be written.
 
 use std::io;
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -10,7 +10,7 @@ use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::new_file::{name, nameless, refuse_among_devices, sync_directory};
-use super::{ImageFile, ReadAt, WriteAt, advanced, check_within, in_use, room};
+use super::{ImageFile, ReadAt, WriteAt, advanced, check_within, in_use, reads_as, room};
 use crate::error::{EditRefusal, Error, IoError, IoOp, Refused, Result};
 use crate::units::{Bytes, ImagePos};
 
@@ -158,27 +158,7 @@ impl Drop for WritableFile {
     }
 }
 
-impl ReadAt for WritableFile {
-    fn size(&self) -> Bytes {
-        self.image.size()
-    }
-
-    fn read_exact_at(&self, at: ImagePos, buf: &mut [u8]) -> Result<()> {
-        self.image.read_exact_at(at, buf)
-    }
-
-    fn next_data(&self, from: ImagePos) -> Result<Option<Range<ImagePos>>> {
-        self.image.next_data(from)
-    }
-
-    fn visit(
-        &self,
-        range: Range<ImagePos>,
-        visit: &mut dyn FnMut(ImagePos, &[u8]) -> ControlFlow<()>,
-    ) -> Result<()> {
-        self.image.visit(range, visit)
-    }
-}
+reads_as!([] WritableFile, this => this.image);
 
 impl WriteAt for WritableFile {
     fn write_all_at(&mut self, mut at: ImagePos, mut bytes: &[u8]) -> Result<()> {

@@ -1,7 +1,6 @@
 //! Undo files that were damaged, cut off, or made to do harm.
 
 use std::cell::Cell;
-use std::ops::{ControlFlow, Range};
 
 use proptest::prelude::*;
 
@@ -9,9 +8,8 @@ use super::crash_disk::{CrashDisk, Faults};
 use super::random::scenario;
 use super::scenario::Scenario;
 use crate::error::{EditRefusal, Error, Result, UndoFault};
-use crate::image::{MemImage, ReadAt};
+use crate::image::{MemImage, reads_as};
 use crate::transaction::UndoFile;
-use crate::units::{Bytes, ImagePos};
 
 type Undo = UndoFile<MemImage>;
 
@@ -264,27 +262,7 @@ impl Swapped {
     }
 }
 
-impl ReadAt for Swapped {
-    fn size(&self) -> Bytes {
-        self.now().size()
-    }
-
-    fn read_exact_at(&self, at: ImagePos, buf: &mut [u8]) -> Result<()> {
-        self.now().read_exact_at(at, buf)
-    }
-
-    fn next_data(&self, from: ImagePos) -> Result<Option<Range<ImagePos>>> {
-        self.now().next_data(from)
-    }
-
-    fn visit(
-        &self,
-        range: Range<ImagePos>,
-        visit: &mut dyn FnMut(ImagePos, &[u8]) -> ControlFlow<()>,
-    ) -> Result<()> {
-        self.now().visit(range, visit)
-    }
-}
+reads_as!([] Swapped, this => this.now());
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(crate::test_cases::cases(1000)))]

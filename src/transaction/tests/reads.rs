@@ -2,11 +2,11 @@
 
 use std::cell::OnceCell;
 use std::io::{self, Write};
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 
 use super::scenario::{pos, snapshot, superblock};
 use crate::error::Result;
-use crate::image::{Counted, MemImage, ReadAt, WriteAt};
+use crate::image::{Counted, MemImage, ReadAt, WriteAt, reads_as};
 use crate::transaction::{Identity, Store, TargetIdentity, prepare};
 use crate::units::{Bytes, ImagePos};
 
@@ -44,27 +44,7 @@ struct Roomy {
     asked: Vec<Range<ImagePos>>,
 }
 
-impl ReadAt for Roomy {
-    fn size(&self) -> Bytes {
-        self.image.size()
-    }
-
-    fn read_exact_at(&self, at: ImagePos, buf: &mut [u8]) -> Result<()> {
-        self.image.read_exact_at(at, buf)
-    }
-
-    fn next_data(&self, from: ImagePos) -> Result<Option<Range<ImagePos>>> {
-        self.image.next_data(from)
-    }
-
-    fn visit(
-        &self,
-        range: Range<ImagePos>,
-        visit: &mut dyn FnMut(ImagePos, &[u8]) -> ControlFlow<()>,
-    ) -> Result<()> {
-        self.image.visit(range, visit)
-    }
-}
+reads_as!([] Roomy, this => this.image);
 
 impl WriteAt for Roomy {
     fn write_all_at(&mut self, at: ImagePos, bytes: &[u8]) -> Result<()> {

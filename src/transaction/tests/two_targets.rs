@@ -1,7 +1,6 @@
 //! One change of two targets: a disk whose metadata moves to a meta device.
 
 use std::cell::Cell;
-use std::ops::{ControlFlow, Range};
 use std::rc::Rc;
 
 use super::commands::{levels, metadata, stack};
@@ -10,7 +9,7 @@ use super::scenario::{block, snapshot};
 use crate::builder::Level as Spec;
 use crate::error::{EditRefusal, Error, Refused, Result};
 use crate::format::superblock::{Mark, mark_of};
-use crate::image::{MemImage, ReadAt, Window, WriteAt};
+use crate::image::{MemImage, ReadAt, Window, WriteAt, reads_as};
 use crate::surgery::adopt::{AdoptOptions, Adoption};
 use crate::transaction::{
     Draft, Identity, Phase, TargetIdentity, UndoFile, UndoState, is_attachable, prepare_all,
@@ -47,27 +46,7 @@ impl Clocked {
     }
 }
 
-impl ReadAt for Clocked {
-    fn size(&self) -> Bytes {
-        self.disk.size()
-    }
-
-    fn read_exact_at(&self, at: ImagePos, buf: &mut [u8]) -> Result<()> {
-        self.disk.read_exact_at(at, buf)
-    }
-
-    fn next_data(&self, from: ImagePos) -> Result<Option<Range<ImagePos>>> {
-        self.disk.next_data(from)
-    }
-
-    fn visit(
-        &self,
-        range: Range<ImagePos>,
-        visit: &mut dyn FnMut(ImagePos, &[u8]) -> ControlFlow<()>,
-    ) -> Result<()> {
-        self.disk.visit(range, visit)
-    }
-}
+reads_as!([] Clocked, this => this.disk);
 
 impl WriteAt for Clocked {
     fn write_all_at(&mut self, at: ImagePos, bytes: &[u8]) -> Result<()> {

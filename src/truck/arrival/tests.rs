@@ -1,10 +1,9 @@
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::ops::{ControlFlow, Range};
 
 use super::*;
 use crate::error::{IoError, IoOp};
-use crate::image::{MemImage, ReadAt, WriteAt};
+use crate::image::{MemImage, ReadAt, WriteAt, reads_as};
 use crate::truck::pieces::{Emitter, Source, overlapped};
 use crate::truck::stream::Contents;
 
@@ -24,27 +23,7 @@ fn count(left: &Cell<u32>) -> Result<()> {
     rest.map(|_| ()).ok_or_else(failure)
 }
 
-impl ReadAt for FailingDisk<'_> {
-    fn size(&self) -> Bytes {
-        self.volatile.size()
-    }
-
-    fn read_exact_at(&self, at: ImagePos, buf: &mut [u8]) -> Result<()> {
-        self.volatile.read_exact_at(at, buf)
-    }
-
-    fn next_data(&self, from: ImagePos) -> Result<Option<Range<ImagePos>>> {
-        self.volatile.next_data(from)
-    }
-
-    fn visit(
-        &self,
-        range: Range<ImagePos>,
-        visit: &mut dyn FnMut(ImagePos, &[u8]) -> ControlFlow<()>,
-    ) -> Result<()> {
-        self.volatile.visit(range, visit)
-    }
-}
+reads_as!([] FailingDisk<'_>, this => this.volatile);
 
 impl WriteAt for FailingDisk<'_> {
     fn write_all_at(&mut self, at: ImagePos, bytes: &[u8]) -> Result<()> {
