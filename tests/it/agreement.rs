@@ -1,12 +1,14 @@
 //! Every looking command on every image: no answer contradicts another, and every hint leads somewhere.
 
 /// The images that every command looks at.
+mod cases;
 mod images;
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use cases::of_cases;
 use images::{Image, of_each_kind, of_kernels};
 
 use crate::support::{Run, mdtool, scratch};
@@ -220,7 +222,8 @@ fn contradictions(image: &Image) -> Vec<String> {
 fn no_command_contradicts_another() {
     let dir = scratch();
     let mut wrong = Vec::new();
-    for image in of_each_kind(&dir).iter().chain(&of_kernels()) {
+    let images = [of_each_kind(&dir), of_cases(&dir), of_kernels()];
+    for image in images.iter().flatten() {
         let found = contradictions(image).into_iter();
         wrong.extend(found.map(|what| format!("{}: {what}", image.name)));
     }
@@ -266,7 +269,9 @@ fn lead(image: &Image, command: &str) -> Option<String> {
 fn every_hint_names_a_command_that_finds_something() {
     let dir = scratch();
     let (mut wrong, mut tried) = (Vec::new(), BTreeSet::new());
-    for image in of_each_kind(&dir) {
+    let mut images = of_each_kind(&dir);
+    images.extend(of_cases(&dir));
+    for image in images {
         let mut told = String::new();
         for command in ["probe", "locate", "show", "check", "al", "export", "plan"] {
             let run = run(command, &image, &[]);
@@ -279,5 +284,67 @@ fn every_hint_names_a_command_that_finds_something() {
         }
     }
     assert!(tried.len() > 5, "hints were found: {tried:?}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What a file is as the system sees it: any write would show.
+fn stamp(image: &Image) -> (u64, i64, i64, u64) {
+    use std::os::unix::fs::MetadataExt;
+    let found = std::fs::metadata(&image.path).unwrap();
+    (
+        found.len(),
+        found.mtime(),
+        found.mtime_nsec(),
+        found.blocks(),
+    )
+}
+
+#[test]
+fn no_dry_run_writes_and_none_goes_on_where_nothing_is() {
+    let dir = scratch();
+    let mut images = of_each_kind(&dir);
+    images.extend(of_cases(&dir));
+    let mut wrong = Vec::new();
+    for image in &images {
+        let before = stamp(image);
+        let (_, probe) = json("probe", image);
+        let word = probe["images"][0]["own_answer"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let (checked, check) = json("check", image);
+        for (command, more) in [
+            ("adopt", &["--node-id", "0"][..]),
+            ("apply-al", &[]),
+            ("relocate", &[]),
+            ("wipe", &[]),
+            ("repair", &[]),
+            ("edit", &["--new-generation"]),
+        ] {
+            let run = run(command, image, &[more, &["--dry-run"]].concat());
+            let name = &image.name;
+            if stamp(image) != before {
+                wrong.push(format!("{name}: {command} --dry-run wrote"));
+            }
+            let nothing = ["none", "error"].contains(&word.as_str());
+            if !(0..=2).contains(&run.status) || nothing && run.status == 0 {
+                wrong.push(format!("{name}: probe {word}, {command} {run:?}"));
+            }
+            if run.stdout.is_empty() && run.stderr.is_empty() {
+                wrong.push(format!("{name}: {command} says nothing"));
+            }
+            // It takes what stands where DRBD looks, and asks which of several.
+            let levels = probe["images"][0]["levels"].as_array().unwrap();
+            let only = levels.len() == 1 && levels[0]["found_by"] == "expected-position";
+            let named = only && word == "clean" && command == "wipe";
+            if named && run.status != 0 {
+                wrong.push(format!("{name}: probe {word}, {command} {run:?}"));
+            }
+            let repairs = check["findings"].to_string().contains("mdtool repair");
+            if command == "repair" && repairs && run.status != 0 {
+                wrong.push(format!("{name}: check {checked} names repair: {run:?}"));
+            }
+        }
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

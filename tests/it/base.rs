@@ -30,7 +30,7 @@ fn disk(dir: &TempDir, size: u64) -> PathBuf {
 }
 
 /// The label and header of a physical volume of `size`, with its first extent at 1 MiB and, where there is one, a volume group's text.
-fn physical_volume(disk: &Path, size: u64, group: Option<&str>) {
+pub(crate) fn physical_volume(disk: &Path, size: u64, group: Option<&str>) {
     const UUID: &[u8; 32] = b"khHFW3AFR8kus9oixCE8xiLEcenM8J1v";
     let mut label = vec![0_u8; 512];
     label[..8].copy_from_slice(b"LABELONE");
@@ -57,7 +57,7 @@ fn physical_volume(disk: &Path, size: u64, group: Option<&str>) {
 }
 
 /// A volume group's text, as vgcreate and lvcreate write it, with these segments: the volume, its first extent there, how many, the first on the disk.
-fn group(segments: &[(&str, u64, u64, u64)]) -> String {
+pub(crate) fn group(segments: &[(&str, u64, u64, u64)]) -> String {
     use std::fmt::Write;
     let mut text = String::from(
         "vgt {\nid = \"oI85Yo-7JE0-tCH4-tVuq-UYAy-Wnc9-u2HfpU\"\nseqno = 1\nformat = \"lvm2\"\nstatus = [\"RESIZEABLE\", \"READ\", \"WRITE\"]\nextent_size = 8192\n\nphysical_volumes {\n\npv0 {\nid = \"khHFW3-AFR8-kus9-oixC-E8xi-LEce-nM8J1v\"\ndevice = \"/dev/loop0\"\n\npe_start = 2048\npe_count = 149\n}\n}\n\nlogical_volumes {\n",
@@ -209,7 +209,7 @@ fn what_pvcreate_and_vgcreate_write_is_read() {
 }
 
 /// `struct mdp_superblock_1` of a mirror or a striped array.
-fn md_member(disk: &Path, at: u64, level: u32, data_offset: u64, size: u64) {
+pub(crate) fn md_member(disk: &Path, at: u64, level: u32, data_offset: u64, size: u64) {
     let mut superblock = [0_u8; 256];
     let mut put = |at: usize, bytes: &[u8]| superblock[at..at + bytes.len()].copy_from_slice(bytes);
     put(0, &0xA92B_4EFC_u32.to_le_bytes());

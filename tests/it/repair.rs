@@ -181,7 +181,7 @@ fn what_somebody_else_wrote_in_the_magic_s_place_is_not_overwritten() {
     patch(&image, MD + 60, b"LVM2");
     let run = mdtool(["repair", text(&image), "--yes"]);
     assert_eq!(run.status, 1, "{run:?}");
-    assert!(run.stderr.contains("magic-erased"), "{run:?}");
+    assert!(run.stderr.contains("magic-overwritten"), "{run:?}");
 }
 
 #[test]

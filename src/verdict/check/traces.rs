@@ -23,6 +23,16 @@ pub(super) static RULES: &[Rule] = &[
         judge: Judge::Case(magic_erased),
     },
     Rule {
+        id: "magic-overwritten",
+        severity: Severity::Error,
+        row: Some(7),
+        title: "only the superblock's magic is wrong",
+        meaning: "the bytes in its place are neither zeros nor a mark of mdtool's, and may be the beginning of more that was written there; DRBD finds no metadata",
+        remedy: "find out first what was written there; `mdtool export IMAGE --at BYTE` and `mdtool import` move the metadata as a dump, with an undo file",
+        source: "drbd_md_decode (drbd_nl.c)",
+        judge: Judge::Case(magic_overwritten),
+    },
+    Rule {
         id: "change-interrupted",
         severity: Severity::Error,
         row: Some(7),
@@ -66,8 +76,17 @@ pub(super) static RULES: &[Rule] = &[
 ];
 
 fn magic_erased(case: &Case<'_>) -> Vec<Fault> {
+    maybe(without_magic(case).filter(|_| case.trace == Some(TraceKind::Erased { found: 0 })))
+}
+
+fn magic_overwritten(case: &Case<'_>) -> Vec<Fault> {
+    maybe(without_magic(case).filter(|_| case.trace != Some(TraceKind::Erased { found: 0 })))
+}
+
+/// What is said of a superblock that lacks nothing but its magic.
+fn without_magic(case: &Case<'_>) -> Option<Fault> {
     let Some(TraceKind::Erased { found }) = case.trace else {
-        return Vec::new();
+        return None;
     };
     let (at, expected) = match case.candidate.superblock.format() {
         Format::V07 => (At(28, 4), "0x8374026A"),
@@ -80,7 +99,7 @@ fn magic_erased(case: &Case<'_>) -> Vec<Fault> {
         "everything else is a superblock's"
     };
     let text = format!("magic is 0x{found:08X}, expected {expected}: {what}");
-    vec![Fault::at(case.candidate.place(at), text)]
+    Some(Fault::at(case.candidate.place(at), text))
 }
 
 fn change_interrupted(case: &Case<'_>) -> Vec<Fault> {

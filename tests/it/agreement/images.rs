@@ -9,9 +9,9 @@ use tempfile::TempDir;
 
 use crate::support::{cut, kernel_image, patch, sparse, testdata};
 
-const MIB: u64 = 1 << 20;
-const SIZE: u64 = 64 * MIB;
-const SUPERBLOCK: u64 = SIZE - 4096;
+pub(super) const MIB: u64 = 1 << 20;
+pub(super) const SIZE: u64 = 64 * MIB;
+pub(super) const SUPERBLOCK: u64 = SIZE - 4096;
 
 /// An image, and what it is called in a failure.
 pub(super) struct Image {
@@ -19,7 +19,7 @@ pub(super) struct Image {
     pub(super) path: PathBuf,
 }
 
-fn stack(dir: &TempDir, name: &str, levels: &[Level]) -> Image {
+pub(super) fn stack(dir: &TempDir, name: &str, levels: &[Level]) -> Image {
     let path = dir.path().join(name);
     let mut image = WritableFile::create_new(&path, Bytes::new(SIZE)).unwrap();
     build(&mut image, ImagePos::START, Bytes::new(SIZE), levels).unwrap();
@@ -38,12 +38,12 @@ fn external(dir: &TempDir, name: &str, size: u64, placement: External, level: &L
     Image { name, path }
 }
 
-fn changed(image: Image, at: u64, bytes: &[u8]) -> Image {
+pub(super) fn changed(image: Image, at: u64, bytes: &[u8]) -> Image {
     patch(&image.path, at, bytes);
     image
 }
 
-fn resized(image: Image, size: u64) -> Image {
+pub(super) fn resized(image: Image, size: u64) -> Image {
     cut(&image.path, size);
     image
 }
@@ -93,7 +93,7 @@ fn good(dir: &TempDir) -> Vec<Image> {
     ]
 }
 
-fn blank(dir: &TempDir, name: &str, size: u64) -> Image {
+pub(super) fn blank(dir: &TempDir, name: &str, size: u64) -> Image {
     let path = dir.path().join(name);
     sparse(&path, size);
     let name = name.to_owned();

@@ -338,6 +338,12 @@ const MORE: &[Case] = &[
     }),
     ("magic-erased", ALL, || good_v08().word(0, 60, 0)),
     ("magic-erased", ALL, || good_v09().word(0, 60, 0)),
+    ("magic-overwritten", ALL, || {
+        good_v08().word(0, 60, 0x1174_026B)
+    }),
+    ("magic-overwritten", ALL, || {
+        good_v09().word(0, 60, 0x1174_026D)
+    }),
     ("change-interrupted", ALL, || {
         good_v08().word(0, 60, u32::from_be_bytes(*b"mdU\x6B"))
     }),
