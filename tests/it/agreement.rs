@@ -2,6 +2,8 @@
 
 /// The images that every command looks at.
 mod images;
+/// One answer for each kind of which commands said different things.
+mod kinds;
 
 use std::collections::BTreeSet;
 

@@ -18,6 +18,7 @@ use crate::error::{Error, Refused, Result};
 use crate::format::bitmap::out_of_sync;
 use crate::format::metadata::{Generation, Header};
 use crate::survey::locate::Level;
+use crate::survey::log::log_was_off;
 use crate::units::{Bytes, Sectors, range_len};
 use crate::verdict::check::{CheckOptions, Finding, Judged, Severity, check, left_by_a_peer};
 use crate::verdict::handshake::{Disk, Family, at_attach};
@@ -74,6 +75,8 @@ struct ShownLevel {
     /// Where all of the metadata begins.
     metadata_offset: u64,
     metadata_bytes: u64,
+    /// The activity log was off while it mattered.
+    log_was_off: bool,
 }
 
 /// What attaching will meet.
@@ -180,6 +183,7 @@ impl ShownLevel {
             disk_state_text: disk.meaning(&header),
             metadata_offset: report.image_pos(layout.whole.start).get(),
             metadata_bytes: range_len(&layout.whole).get(),
+            log_was_off: log_was_off(superblock),
         })
     }
 }
