@@ -192,6 +192,7 @@ fn state(shown: &ShownLevel) -> Vec<Line> {
         None => text.clone(),
     };
     lines.extend(shown.at_attach.iter().map(|one| ("at attach", line(one))));
+    lines.extend(shown.errors.iter().map(|one| ("error", format!("{} ({})", one.text, one.kind))));
     if shown.log_was_off {
         let note = "MDF_AL_DISABLED is set: the activity log was off, and does not say what was being written";
         lines.push(("", note.to_owned()));
