@@ -11,6 +11,8 @@ use crate::cli::commands::fit::args::FitArgs;
 use crate::cli::outcome::Outcome;
 use crate::cli::output::explain::shell_word;
 use crate::cli::output::style;
+use crate::cli::output::view::NextView;
+use crate::cli::write::undo_name::of_interrupted;
 use crate::format::activity_log::Verdict;
 use crate::format::layout::MdIndex;
 use crate::format::superblock::{AlState, Format};
@@ -70,23 +72,38 @@ pub(crate) fn tell(out: &mut Streams<'_>, line: impl Display) -> io::Result<()> 
     writeln!(out.stdout, "next: {line}")
 }
 
-/// What comes next after `check`: `mends` are the rules whose findings `mdtool repair` would mend.
+/// The command that comes next after `check`, where there is one: `mends` are the rules whose findings `mdtool repair` would mend, which it does not
+/// do on a disk with an interrupted change.
 pub(crate) fn after_check(
     image: &ImageArgs,
     level: Option<LevelChoice>,
-    done: bool,
+    interrupted: bool,
     mends: &[&str],
-) -> String {
-    if !mends.is_empty() {
-        format!(
-            "mdtool repair {} -n  (shows how it would mend {}, and writes nothing)",
-            typed(image, level),
+) -> Option<NextView> {
+    if interrupted {
+        let undo = of_interrupted(&image.image);
+        let undo = undo.map_or_else(|| "FILE".to_owned(), |file| shell_word(&file));
+        return Some(NextView {
+            command: format!("mdtool undo {undo}"),
+            purpose: "puts back what was there before the interrupted change".into(),
+        });
+    }
+    (!mends.is_empty()).then(|| NextView {
+        command: format!("mdtool repair {} -n", typed(image, level)),
+        purpose: format!(
+            "shows how it would mend {}, and writes nothing",
             mends.join(", ")
         )
-    } else if done {
-        "nothing has to be mended".to_owned()
-    } else {
-        "follow the `do:` line of each finding".to_owned()
+        .into(),
+    })
+}
+
+/// The same in words.
+pub(crate) fn words_after_check(next: Option<&NextView>, done: bool) -> String {
+    match next {
+        Some(NextView { command, purpose }) => format!("{command}  ({purpose})"),
+        None if done => "nothing has to be mended".to_owned(),
+        None => "follow the `do:` line of each finding".to_owned(),
     }
 }
 
@@ -170,6 +187,18 @@ fn of_level(image: &ImageArgs, choice: Option<LevelChoice>, level: &Level) -> St
         ..image.clone()
     };
     typed(&image, choice)
+}
+
+/// A level of what was found, as every command takes it, whichever was asked for: of several it has its number.
+pub(crate) fn numbered(image: &ImageArgs, levels: usize, number: usize) -> String {
+    if levels < 2 || image.at.is_some() {
+        return typed(image, None);
+    }
+    let image = ImageArgs {
+        stacked: false,
+        ..image.clone()
+    };
+    typed(&image, Some(LevelChoice::Number(number)))
 }
 
 /// A source again, as a shell takes it, with the options that say what of it is meant.

@@ -26,7 +26,7 @@ mod traces;
 mod uuids;
 
 pub use crate::survey::in_place::{InPlace, in_place, in_place_at};
-pub use attach::{AttachRefusal, attach, beyond_its_outer, first_refusals, refusals};
+pub use attach::{AttachRefusal, attach, first_refusals, refusals, refusals_of_level};
 pub use candidate::Candidate;
 pub use finding::{Finding, Severity};
 pub use flags::move_was_cut_off;

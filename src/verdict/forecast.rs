@@ -8,7 +8,7 @@ use crate::format::superblock::AlState;
 use crate::image::Window;
 use crate::survey::locate::Level;
 use crate::units::{Bytes, Sectors};
-use crate::verdict::handshake::{Disk, Family, is_fresh, may_grow};
+use crate::verdict::handshake::{AtAttach, Disk, Family, at_attach, is_fresh, may_grow};
 
 /// How much of a bitmap is read to count what is out of sync.
 const COUNTING_BUDGET: Bytes = Bytes::new(256 << 20);
@@ -32,6 +32,13 @@ pub enum Forecast {
     Inconsistent,
     /// Consistent, and known to be older than a peer's.
     Outdated,
+    /// Attaching marks everything out of sync, whatever the bitmap says.
+    Whole {
+        /// Why.
+        why: AtAttach,
+        /// The DRBD device; nothing where its size is not known.
+        bytes: Option<Bytes>,
+    },
     /// What the bitmap marks for the peer that lags most.
     OutOfSync {
         /// How much.
@@ -50,6 +57,7 @@ impl Forecast {
             Self::MayGrow
             | Self::JustCreated
             | Self::Inconsistent
+            | Self::Whole { .. }
             | Self::OutOfSync { .. }
             | Self::NotCounted => true,
         }
@@ -81,6 +89,7 @@ impl fmt::Display for Forecast {
             Self::Outdated => {
                 f.write_str("MDF_WAS_UP_TO_DATE is not set: it attaches as Outdated")
             }
+            Self::Whole { why, .. } => why.fmt(f),
             Self::OutOfSync { bytes } => write!(
                 f,
                 "{bytes} are marked out of sync here; what the peer has marked is added to that"
@@ -117,6 +126,13 @@ pub fn forecast(level: &Level, device: Window<'_>) -> Result<Vec<Forecast>> {
         Disk::Inconsistent => found.push(Forecast::Inconsistent),
         Disk::Outdated => found.push(Forecast::Outdated),
         Disk::Consistent | Disk::UpToDate => {}
+    }
+    let marks_all =
+        |one: &AtAttach| matches!(one, AtAttach::FullSync | AtAttach::CrashedWithoutLog);
+    if let Some(why) = at_attach(&header).into_iter().find(marks_all) {
+        let bytes = level.known_drbd_device().and_then(Sectors::to_bytes);
+        found.push(Forecast::Whole { why, bytes });
+        return Ok(found);
     }
     let counted = level.out_of_sync(device, COUNTING_BUDGET)?;
     found.push(match counted.and_then(Sectors::to_bytes) {

@@ -3,6 +3,10 @@
 /// The images that every command looks at.
 mod cases;
 mod images;
+/// One answer for each kind of which commands said different things.
+mod kinds;
+/// What to do next, for one resource of several.
+mod steps;
 
 use std::collections::BTreeSet;
 

@@ -85,7 +85,7 @@ impl Job for Adopting<'_> {
         let adoption = adoption.with_context(|| look.name())?;
         let mut gained = Gained::new();
         if args.apply_al {
-            warn_of_log(level, &look.name(), out);
+            warn_of_log(level, &look.name(), look.meant(), out);
             gained = adoption.gained().with_context(|| look.name())?;
         }
         let strategy = CheckedStrategy::of(args, look, level, &adoption)?;

@@ -62,7 +62,7 @@ impl Job for Applying<'_> {
         let marking = marking(&look.opened, level, self.args.mark_all);
         let marking = marking.with_context(|| look.name())?;
         if !self.args.mark_all {
-            warn_of_log(level, &look.name(), out);
+            warn_of_log(level, &look.name(), look.meant(), out);
         }
         Ok(Box::new(Applied {
             args: self.args,
@@ -165,14 +165,16 @@ impl Plan for Applied<'_> {
     }
 }
 
-/// Warns of a log that does not say what was written.
-pub(crate) fn warn_of_log(level: &Level, name: &str, out: &mut Streams<'_>) {
-    if log_was_off(&level.superblock) {
+/// Warns of a log that does not say what was written, and answers whether it does not. Commands name the level as `typed`.
+pub(crate) fn warn_of_log(level: &Level, name: &str, typed: &str, out: &mut Streams<'_>) -> bool {
+    let off = log_was_off(&level.superblock);
+    if off {
         out.tell(format_args!(
             "mdtool: warning: {name}: MDF_AL_DISABLED is set: the activity log was off, and does not say what was being written"
         ));
-        out.tell("hint: `apply-al --mark-all` marks everything out of sync; else `drbdadm verify` against a peer finds what differs");
+        out.tell(format_args!("hint: `mdtool apply-al {typed} --mark-all` marks everything out of sync; else `drbdadm verify` against a peer finds what differs"));
     }
+    off
 }
 
 /// One document: what changed, what each slot gained, and what the metadata then says.

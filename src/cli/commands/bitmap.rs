@@ -11,8 +11,9 @@ use anyhow::Context;
 use crate::cli::Streams;
 use crate::cli::args::{ImageArgs, LevelChoice};
 use crate::cli::commands::bitmap::args::{Action, BitmapArgs, ShowArgs};
-use crate::cli::commands::bitmap::view::{Slot, View};
-use crate::cli::next;
+use crate::cli::commands::apply_al::warn_of_log;
+use crate::cli::commands::bitmap::view::{Slot, Subject, View};
+use crate::cli::next::{self, typed};
 use crate::cli::outcome::Outcome;
 use crate::cli::session::select::Chosen;
 use crate::cli::session::source::{named, text};
@@ -59,16 +60,18 @@ fn show(args: &ShowArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
             ));
         }
         let scale = Scale::new(&header.geometry, header.la_size);
-        show_slots(args, &header, scale, None, &mut reader, out).with_context(name)?;
+        let subject = Subject { level: None, device: None };
+        show_slots(args, &header, scale, subject, &mut reader, out).with_context(name)?;
         return after(args, &image, level, false, out);
     }
     let choice = level;
     let chosen = Chosen::open(&image, choice, ScanMode::Auto)?;
     let level = chosen.level();
+    let off = warn_of_log(level, &name(), &typed(&image, choice), out);
     let marking = if args.apply_al {
         log_marking(&chosen).with_context(name)?
     } else {
-        if level.superblock.al_state() == AlState::Unclean {
+        if !off && level.superblock.al_state() == AlState::Unclean {
             out.tell(format_args!(
                 "mdtool: warning: {}: the metadata is unclean: the resource is attached, or crashed, and the bitmap on disk lags behind",
                 name()
@@ -78,13 +81,15 @@ fn show(args: &ShowArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
         Marking::default()
     };
     let header = Header::of(&level.superblock);
-    let mut scale = Scale::of_level(level);
-    if level.superblock.la_size() == Sectors::ZERO {
-        scale.bits = 0;
-    }
+    let scale = Scale::of_level(level);
+    let subject = Subject {
+        level: Some(chosen.number),
+        device: level.known_drbd_device().and_then(Sectors::to_bytes),
+    };
     let mut bitmap = Applied::new(level.bitmap(chosen.opened.window()), &marking);
-    show_slots(args, &header, scale, Some(chosen.number), &mut bitmap, out).with_context(name)?;
-    after(args, &image, choice, level.layout.index.is_internal(), out)
+    show_slots(args, &header, scale, subject, &mut bitmap, out).with_context(name)?;
+    let has_data = level.layout.index.is_internal() && header.la_size != Sectors::ZERO;
+    after(args, &image, choice, has_data, out)
 }
 
 /// Tells what comes next; ranges and documents are for programs.
@@ -106,14 +111,14 @@ fn show_slots(
     args: &ShowArgs,
     header: &Header,
     scale: Scale,
-    level: Option<usize>,
+    subject: Subject,
     bitmap: &mut dyn Bitmap,
     out: &mut Streams<'_>,
 ) -> anyhow::Result<()> {
     let slots = meant(args.slots, header)?;
     // Standard output is written line by line: ranges may be hundreds of millions of lines.
     let mut buffered = BufWriter::with_capacity(OUTPUT, &mut *out.stdout);
-    let mut view = View::new(args, scale, level, slots.len(), &mut buffered);
+    let mut view = View::new(args, scale, subject, slots.len(), &mut buffered);
     view.begin()?;
     for index in slots {
         let mut slot = Slot::new(index, node_of(index, header));

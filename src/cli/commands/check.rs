@@ -47,9 +47,12 @@ pub(crate) fn run(args: &CheckArgs, _command_line: &str, out: &mut Streams<'_>) 
     if only.is_some() {
         judged.retain(|one| one.number == only);
     }
-    let view = CheckView::of(&opened, &args.image, located.searched, &judged);
+    let mends = if options.of_dump { Vec::new() } else { mends(&judged) };
+    let interrupted = located.under_way().is_some();
+    let next = next::after_check(&args.image, args.level, interrupted, &mends);
+    let view = CheckView::of(&opened, &args.image, &located, &judged, next);
     if args.json {
-        document::print(out.stdout, view)?;
+        document::print(out.stdout, &view)?;
     } else {
         text(&view, out.stdout)?;
     }
@@ -72,8 +75,7 @@ pub(crate) fn run(args: &CheckArgs, _command_line: &str, out: &mut Streams<'_>) 
     let worst = judged.iter().filter_map(Judged::worst).max();
     let done = worst < Some(Severity::Warning);
     if !args.json {
-        let mends = if options.of_dump { Vec::new() } else { mends(&judged) };
-        next::tell(out, next::after_check(&args.image, args.level, done, &mends))?;
+        next::tell(out, next::words_after_check(view.next(), done))?;
     }
     Ok(if done { Outcome::Done } else { Outcome::No })
 }

@@ -166,6 +166,7 @@ fn words<'b>(bitmap: &'b mut (dyn Bitmap + '_), mark: Mark) -> crate::error::Res
 /// What connecting a copy, adopted on a disk of that size, to a peer will decide: its log applied, and where it has the peer's node id,
 /// another one.
 pub(crate) fn after_adoption(copy: Source, disk: Bytes, peer: &Path) -> anyhow::Result<Comparison> {
+    let copy = copy.adopted();
     let mut replica = copy.replica()?;
     replica.header = replica.header.with_log_applied();
     let read = || {

@@ -11,6 +11,7 @@ use crate::cli::Streams;
 use crate::cli::commands::export::args::ExportArgs;
 use crate::cli::commands::apply_al::{marking, warn_of_log};
 use crate::cli::session::open::Opened;
+use crate::cli::next::typed;
 use crate::cli::outcome::Outcome;
 use crate::cli::output::document;
 use crate::cli::output::view::{LevelView, Report};
@@ -89,7 +90,7 @@ pub(crate) fn run(
         out.tell("hint: `mdtool check` judges it; `mdtool export --apply-al --mark-all` marks everything out of sync in the dump");
     }
     if args.apply_al && !args.mark_all {
-        warn_of_log(level, &name(), out);
+        warn_of_log(level, &name(), &typed(&args.image, args.level), out);
     }
     Ok(Outcome::Done)
 }

@@ -8,8 +8,10 @@ use std::ops::Range;
 use anyhow::Context;
 
 use crate::cli::Streams;
+use crate::cli::commands::apply_al::warn_of_log;
 use crate::cli::commands::files::args::FilesArgs;
 use crate::cli::commands::files::view::View;
+use crate::cli::next::typed;
 use crate::cli::outcome::Outcome;
 use crate::cli::ranges::some_of_file;
 use crate::cli::session::open::Opened;
@@ -60,12 +62,17 @@ pub(crate) fn run(
     };
     let data = args.data.as_ref().map(|path| open_data(args, path)).transpose()?;
     let window = device(&chosen, data.as_ref(), args)?;
-    warn(&chosen, given, &name(), out);
+    if !given {
+        warn(&chosen, &name(), &typed(&image, level), out);
+    }
     let mut look = Look::new(window, inner_end(&chosen));
     let mut view = View::new(args, Some(&chosen), out.stdout);
     let answer = if given {
         each_given(args, &mut |range| look.add(range, &mut view))
     } else {
+        if chosen.level().superblock.la_size() == Sectors::ZERO {
+            return view.unknown();
+        }
         let slots = meant(args.slots, &Header::of(&chosen.level().superblock))?;
         let marking = log_marking(&chosen).with_context(name)?;
         each_out_of_sync(&chosen, &slots, &marking, &mut |range| look.add(range, &mut view))
@@ -75,8 +82,9 @@ pub(crate) fn run(
 }
 
 /// Says what the bitmap on disk does not have.
-fn warn(chosen: &Chosen, given: bool, name: &str, out: &mut Streams<'_>) {
-    if !given && chosen.level().superblock.al_state() == AlState::Unclean {
+fn warn(chosen: &Chosen, name: &str, typed: &str, out: &mut Streams<'_>) {
+    warn_of_log(chosen.level(), name, typed, out);
+    if chosen.level().superblock.al_state() == AlState::Unclean {
         out.tell(format_args!(
             "mdtool: warning: {name}: the metadata is unclean: the resource is attached, or crashed; what its activity log names is counted as out of sync, and a bitmap in memory may have more"
         ));

@@ -16,10 +16,13 @@ use crate::cli::commands::plan::view::{Names, Plan};
 use crate::cli::session::select::{Chosen, Instead, hidden_by, instead_of, refuse_trace};
 use crate::cli::session::source::Source;
 use crate::error::UtilsVersion;
+use crate::format::metadata::Header;
 use crate::image::ImageFile;
 use crate::surgery::adopt::{self, Obstacle, Site, Strategies};
 use crate::survey::locate::ScanMode;
+use crate::verdict::check::{AttachRefusal, refusals_of_level};
 use crate::verdict::forecast::forecast;
+use crate::verdict::handshake::{AtAttach, Family, at_attach};
 
 /// What `plan --help` says of its statuses.
 pub(crate) const STATUSES: &str = "Exit status: 0 at least one way works; 1 none does, or there is no metadata; 2 could not look.";
@@ -40,6 +43,7 @@ pub(crate) fn run(args: &PlanArgs, _command_line: &str, out: &mut Streams<'_>) -
     let image = ImageFile::open(&args.image.image).with_context(name)?;
     let block_device = image.is_block_device().with_context(name)?;
     let (ways, instead) = ways(args, &chosen, site)?;
+    let refused = refused(&chosen);
     let mut forecast = forecast(level, opened.window()).with_context(name)?;
     // What one disk's metadata says about connecting is a guess; with the peer at hand it is known.
     forecast.retain(|one| args.peer.is_none() || !one.is_of_connecting());
@@ -53,6 +57,7 @@ pub(crate) fn run(args: &PlanArgs, _command_line: &str, out: &mut Streams<'_>) -
         site,
         ways,
         instead,
+        refused,
         forecast,
         utils: args.compat.or_else(installed_utils),
         names: Names {
@@ -102,6 +107,28 @@ fn ways(
     let ways = adopt::strategies(level, located, site);
     let ways = occupied.into_iter().chain(first).fold(ways, Strategies::but);
     Ok((ways, instead))
+}
+
+/// Why DRBD does not take what stands in its place as it is, where it does not.
+fn refused(chosen: &Chosen) -> Option<String> {
+    let (level, superblock) = (chosen.level(), &chosen.level().superblock);
+    let format = superblock.format();
+    if at_attach(&Header::of(superblock)).contains(&AtAttach::OldFormat) {
+        return Some("this is metadata of DRBD 0.7, which DRBD 8 and later do not attach (format-v07)".to_owned());
+    }
+    let device = chosen.opened.window().size();
+    let refusals = refusals_of_level(&chosen.located, chosen.number, device);
+    let newest = Family::of(format).newest();
+    let (said, fits) = (superblock.la_size(), level.layout.usable);
+    let sizes = format!("the agreed size is {said}, and {fits} fit here");
+    match refusals.into_iter().find(|one| one.kernel == newest) {
+        Some(AttachRefusal { kernel, rule, title, code, .. }) => {
+            let sizes = if said > fits { format!("; {sizes}") } else { String::new() };
+            Some(format!("drbd {} would refuse to attach this: {code}: {title}{sizes} ({rule})", kernel.name()))
+        }
+        None if said > fits => Some(format!("{sizes}: DRBD makes the device smaller when it attaches it (la-size-clipped)")),
+        None => None,
+    }
 }
 
 /// The version of the drbd-utils that are installed here, where they are and say so.

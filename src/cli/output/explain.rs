@@ -206,7 +206,10 @@ pub(crate) fn next(report: &Report<'_>) -> Vec<NextView> {
     } else {
         "its metadata as text, for drbdmeta restore-md"
     };
-    let step = |command, purpose| NextView { command, purpose };
+    let step = |command, purpose: &'static str| NextView {
+        command,
+        purpose: purpose.into(),
+    };
     let plan = |purpose| step(format!("mdtool plan {image}"), purpose);
     let export = step(format!("mdtool export {image}{log} -o {file}"), purpose);
     if stacked {

@@ -27,6 +27,9 @@ pub(crate) struct SlotArgs {
     pub(crate) peer: Option<u8>,
 }
 
+/// What is said of what is out of sync where la-size is 0: no bit stands for anything.
+pub(crate) const NEVER_SIZED: &str = "not known: no size was ever agreed on";
+
 /// The slots meant: the one named, else every one with a peer; where no peer has one, all.
 pub(crate) fn meant(args: SlotArgs, header: &Header) -> anyhow::Result<Vec<BitmapIndex>> {
     if let Some(slot) = args.slot {
@@ -126,6 +129,11 @@ impl Scale {
             per_bit: Bytes::new(u64::from(geometry.bytes_per_bit)),
             device: size.to_bytes().unwrap_or(Bytes::ZERO),
         }
+    }
+
+    /// The same, where there is a size that was agreed on.
+    pub(crate) fn known(&self) -> Option<&Self> {
+        (self.device != Bytes::ZERO).then_some(self)
     }
 
     /// Where a run of bits lies on the DRBD device: the last bit may stand for less than the others.

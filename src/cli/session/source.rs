@@ -23,8 +23,8 @@ use crate::surgery::apply_al::{Applied, Marking};
 use crate::survey::bitmap::OnDiskBitmap;
 use crate::survey::locate::{IndexChoice, Level, Located, ScanMode};
 use crate::survey::log::LogState;
-use crate::units::{Bytes, Sectors};
-use crate::verdict::check::{Candidate, beyond_its_outer, refusals};
+use crate::units::Sectors;
+use crate::verdict::check::refusals_of_level;
 use crate::verdict::handshake::{FlagsTold, Log, Replica};
 
 /// A source, and one resource in it.
@@ -112,6 +112,16 @@ impl Source {
             name: image.image.display().to_string(),
             kind: Kind::Disk(Box::new(Disk::open(image, level)?)),
         })
+    }
+
+    /// The same after its adoption, which takes the superblock's word that a log is applied, and begins an empty one.
+    pub(crate) fn adopted(mut self) -> Self {
+        if let Kind::Disk(disk) = &mut self.kind
+            && disk.level().superblock.al_state() == AlState::Clean
+        {
+            (disk.marking, disk.log) = (Marking::default(), Log::Applied);
+        }
+        self
     }
 
     /// The number of the level in a stack; nothing for a dump.
@@ -220,7 +230,7 @@ impl Disk {
             opened,
             located,
             number,
-            marking: Marking::of(&[], &crate::format::layout::MdGeometry::DEFAULT),
+            marking: Marking::default(),
             log: Log::Applied,
         };
         let name = || image.image.display().to_string();
@@ -228,29 +238,25 @@ impl Disk {
         Ok(disk)
     }
 
-    /// The size of the device on which DRBD would look for the level: the image, or the DRBD device of the level around it.
-    fn holder(&self) -> Bytes {
-        self.located
-            .holder(self.number, self.opened.window().size())
-    }
-
     fn level(&self) -> &Level {
         // OK to expect: the number was chosen among these levels, which do not change.
         self.located.levels.get(self.number).expect("a level")
     }
 
-    /// What the log marks; a log that is not complete marks nothing, and is missing.
+    /// What the log marks, by what apply-al does, which `drbdadm up` runs first; a log that is not complete marks nothing, and is missing.
     fn read_log(&self) -> crate::error::Result<(Marking, Log)> {
         let level = self.level();
         let geometry = &level.layout.geometry;
-        if level.superblock.al_state() == AlState::Clean {
-            return Ok((Marking::of(&[], geometry), Log::Applied));
-        }
+        let clean = level.superblock.al_state() == AlState::Clean;
         let state = LogState::read(self.opened.window(), level, &mut |_| {})?;
         match state.extents(self.opened.image_pos(level.layout.md)) {
+            Ok([]) if clean => Ok((Marking::default(), Log::Applied)),
             Ok(extents) => Ok((Marking::of(extents, geometry), Log::Counted)),
+            Err(Error::Refused(Refused::LogIncomplete { .. })) if clean => {
+                Ok((Marking::default(), Log::Applied))
+            }
             Err(Error::Refused(Refused::LogIncomplete { .. })) => {
-                Ok((Marking::of(&[], geometry), Log::Missing))
+                Ok((Marking::default(), Log::Missing))
             }
             Err(error) => Err(error),
         }
@@ -280,14 +286,7 @@ impl Disk {
                 slots.push(count_set(&mut *bitmap.slot(slot)?, bits)?);
             }
         }
-        let mut refusals = refusals(&Candidate::of_level(level, self.holder()));
-        if self
-            .located
-            .is_beyond(self.number, self.opened.window().size())
-        {
-            // As `check` has it: no kernel comes to look at the rest.
-            refusals = beyond_its_outer(header.format());
-        }
+        let refusals = refusals_of_level(&self.located, self.number, self.opened.window().size());
         let mut again = Applied::new(bitmap, &self.marking);
         Ok(Replica {
             refusals,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use crate::cli::args::{ImageArgs, LevelChoice};
+use crate::cli::next::typed;
 use crate::cli::outcome::Declined;
 use crate::cli::output::explain::shell_word;
 use crate::cli::output::traces;
@@ -68,6 +69,8 @@ pub(crate) struct Look {
     pub(crate) path: PathBuf,
     /// The options that say which part of it was looked at.
     window: String,
+    /// The target with all the options that say which resource is meant.
+    meant: String,
     pub(crate) opened: Opened,
     /// The levels that were found, where a resource is meant.
     pub(crate) located: Located,
@@ -97,6 +100,10 @@ impl Look {
                 &whole
             }
         };
+        let level = match aim {
+            Aim::Resource { level, .. } | Aim::Judged { level, .. } => *level,
+            Aim::Whole { .. } => None,
+        };
         let opened = Opened::over(reader, args).with_context(name)?;
         let (located, number) = aimed(aim, &opened, args, force)?;
         let meta = meta.map(|(path, target)| {
@@ -110,6 +117,7 @@ impl Look {
         Ok(Self {
             path: path.to_owned(),
             window,
+            meant: typed(args, level),
             opened,
             located,
             number,
@@ -133,6 +141,11 @@ impl Look {
     /// The target as it is typed for a command that looks at the same part of it.
     pub(crate) fn typed(&self) -> String {
         format!("{}{}", shell_word(&self.path), self.window)
+    }
+
+    /// The same with the options that say which resource of it is meant.
+    pub(crate) fn meant(&self) -> &str {
+        &self.meant
     }
 
     /// The resource that is meant, where one is.

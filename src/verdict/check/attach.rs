@@ -15,6 +15,8 @@ use super::kernel::{Attach, Code, Kernel};
 use super::rule::{Judge, Refusal, Rule, Stage, rules};
 use super::stack::OUTER_SHRUNK;
 use crate::format::superblock::{AlState, DeviceFlags, Format, MAGIC_84_UNCLEAN, Superblock};
+use crate::survey::locate::Located;
+use crate::units::Bytes;
 
 /// What to do where a superblock's fields are wrong.
 pub(super) const DAMAGED: &str = "a dump of this metadata, if there is one, goes back with `mdtool import`, which writes an undo file first; \
@@ -34,7 +36,7 @@ pub(super) static RULES: &[Rule] = &[
     },
     Rule {
         id: "format-v07",
-        severity: Severity::Note,
+        severity: Severity::Warning,
         row: Some(7),
         title: "metadata of DRBD 0.7",
         meaning: "no kernel since 8.0 attaches it",
@@ -139,9 +141,21 @@ pub fn refusals(candidate: &Candidate<'_>) -> Vec<AttachRefusal> {
     kernels.filter_map(first).collect()
 }
 
-/// What kernels that read the format say where the device around a resource ends before its metadata does.
+/// The same of a level of what was found on a device.
 #[must_use]
-pub fn beyond_its_outer(format: Format) -> Vec<AttachRefusal> {
+pub fn refusals_of_level(located: &Located, number: usize, device: Bytes) -> Vec<AttachRefusal> {
+    let Some(level) = located.levels.get(number) else {
+        return Vec::new();
+    };
+    if located.is_beyond(number, device) {
+        // No kernel comes to look at the rest.
+        return beyond_its_outer(level.superblock.format());
+    }
+    refusals(&Candidate::of_level(level, located.holder(number, device)))
+}
+
+/// What kernels that read the format say where the device around a resource ends before its metadata does.
+fn beyond_its_outer(format: Format) -> Vec<AttachRefusal> {
     let kernels = Kernel::ALL
         .into_iter()
         .filter(|kernel| kernel.knows(format));

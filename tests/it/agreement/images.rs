@@ -20,9 +20,14 @@ pub(super) struct Image {
 }
 
 pub(super) fn stack(dir: &TempDir, name: &str, levels: &[Level]) -> Image {
+    sized(dir, name, SIZE, levels)
+}
+
+pub(super) fn sized(dir: &TempDir, name: &str, size: u64, levels: &[Level]) -> Image {
     let path = dir.path().join(name);
-    let mut image = WritableFile::create_new(&path, Bytes::new(SIZE)).unwrap();
-    build(&mut image, ImagePos::START, Bytes::new(SIZE), levels).unwrap();
+    let size = Bytes::new(size);
+    let mut image = WritableFile::create_new(&path, size).unwrap();
+    build(&mut image, ImagePos::START, size, levels).unwrap();
     patch(&path, 0x3000, &[1]);
     let name = name.to_owned();
     Image { name, path }

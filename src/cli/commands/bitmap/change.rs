@@ -181,7 +181,7 @@ impl<S> Changing<'_, S> {
             return Err(Declined::new(why, &[hint]).into());
         }
         let marking = marking(&look.opened, level, false).with_context(|| look.name())?;
-        warn_of_log(level, &look.name(), out);
+        warn_of_log(level, &look.name(), look.meant(), out);
         let after = Superblock::decode(&superblock_after(&level.superblock));
         Ok((Some(marking), after.unwrap_or(as_it_is)))
     }

@@ -11,7 +11,7 @@ use crate::cli::output::document;
 use crate::cli::output::fold::stdout_columns;
 use crate::cli::output::amounts::{binary, duration, number_and_binary};
 use crate::cli::output::text::table;
-use crate::cli::session::slots::Scale;
+use crate::cli::session::slots::{NEVER_SIZED, Scale};
 use crate::units::{BitmapIndex, BmBit, Bytes, range_len};
 
 /// Signs of a picture.
@@ -39,16 +39,25 @@ pub(crate) struct Slot {
     parts: Vec<u64>,
 }
 
-/// A slot, as both forms show it.
+/// A slot, as both forms show it; nothing is known of one whose device never had a size.
 #[derive(Serialize)]
 struct SlotView {
-    bits: u64,
-    bytes: u64,
-    runs: u64,
-    seconds: u64,
+    bits: Option<u64>,
+    bytes: Option<u64>,
+    runs: Option<u64>,
+    seconds: Option<u64>,
     /// The same under the names that `show` has.
-    bits_set: u64,
-    resync_seconds: u64,
+    bits_set: Option<u64>,
+    resync_seconds: Option<u64>,
+}
+
+/// Whose bitmap it is.
+#[derive(Clone, Copy)]
+pub(crate) struct Subject {
+    /// The level of an image; nothing for a dump.
+    pub(crate) level: Option<usize>,
+    /// Its DRBD device, where no size was agreed on and its size is known all the same.
+    pub(crate) device: Option<Bytes>,
 }
 
 /// The document's beginning.
@@ -57,8 +66,8 @@ struct Head<'v> {
     image: &'v str,
     level: Option<usize>,
     bytes_per_bit: u64,
-    device_bytes: u64,
-    device_bits: u64,
+    device_bytes: Option<u64>,
+    device_bits: Option<u64>,
     log_applied: bool,
 }
 
@@ -88,7 +97,7 @@ impl Slot {
 pub(crate) struct View<'a> {
     args: &'a ShowArgs,
     scale: Scale,
-    level: Option<usize>,
+    subject: Subject,
     /// How many slots there are to show, and how many were shown.
     slots: usize,
     shown: usize,
@@ -100,14 +109,14 @@ impl<'a> View<'a> {
     pub(crate) fn new(
         args: &'a ShowArgs,
         scale: Scale,
-        level: Option<usize>,
+        subject: Subject,
         slots: usize,
         out: &'a mut dyn Write,
     ) -> Self {
         Self {
             args,
             scale,
-            level,
+            subject,
             slots,
             shown: 0,
             rows: Vec::new(),
@@ -121,12 +130,12 @@ impl<'a> View<'a> {
         }
         let head = Head {
             image: &self.args.image.image.to_string_lossy(),
-            level: self.level,
+            level: self.subject.level,
             bytes_per_bit: self.scale.per_bit.get(),
-            device_bytes: self.scale.device.get(),
-            device_bits: self.scale.bits,
+            device_bytes: self.scale.known().map_or(self.subject.device, |scale| Some(scale.device)).map(Bytes::get),
+            device_bits: self.scale.known().map(|scale| scale.bits),
             // No dump has a log.
-            log_applied: self.args.apply_al && self.level.is_some(),
+            log_applied: self.args.apply_al && self.subject.level.is_some(),
         };
         let open = document::open(&head)?;
         Ok(write!(self.out, "{open},\n  \"slots\": [")?)
@@ -141,7 +150,7 @@ impl<'a> View<'a> {
             if self.args.form.ranges {
                 write!(self.out, "\n      \"ranges\": [")?;
             }
-        } else if self.args.form.ranges && self.slots > 1 {
+        } else if self.args.form.ranges && self.slots > 1 && self.scale.known().is_some() {
             writeln!(self.out, "# slot {index}{}", of_node(slot))?;
         }
         self.shown = self.shown.saturating_add(1);
@@ -185,13 +194,14 @@ impl<'a> View<'a> {
 
     pub(crate) fn end_slot(&mut self, slot: &Slot) -> anyhow::Result<()> {
         let seconds = self.args.rate.seconds(slot.bytes);
+        let known = |number: u64| self.scale.known().map(|_| number);
         let view = SlotView {
-            bits: slot.bits,
-            bits_set: slot.bits,
-            resync_seconds: seconds,
-            bytes: slot.bytes.get(),
-            runs: slot.runs,
-            seconds,
+            bits: known(slot.bits),
+            bits_set: known(slot.bits),
+            resync_seconds: known(seconds),
+            bytes: known(slot.bytes.get()),
+            runs: known(slot.runs),
+            seconds: known(seconds),
         };
         if self.args.json {
             if self.args.form.ranges {
@@ -201,6 +211,8 @@ impl<'a> View<'a> {
             let fields = text.trim_start_matches('{').trim_end_matches('}').trim_end();
             let fields = fields.replace("\n  ", "\n      ");
             write!(self.out, "{fields}\n    }}")?;
+        } else if self.scale.known().is_none() {
+            // One line says it of all.
         } else if self.args.form.map {
             let index = slot.index.get();
             writeln!(self.out, "slot {index:<2} |{}|{}", self.picture(slot), of_node(slot))?;
@@ -208,10 +220,10 @@ impl<'a> View<'a> {
             self.rows.push([
                 slot.index.get().to_string(),
                 slot.node.map_or("none".to_owned(), |node| node.to_string()),
-                view.bits.to_string(),
+                slot.bits.to_string(),
                 number_and_binary(slot.bytes),
-                view.runs.to_string(),
-                duration(view.seconds),
+                slot.runs.to_string(),
+                duration(seconds),
             ]);
         }
         Ok(())
@@ -236,6 +248,10 @@ impl<'a> View<'a> {
     pub(crate) fn finish(self) -> anyhow::Result<()> {
         if self.args.json {
             writeln!(self.out, "\n  ]\n}}")?;
+            return Ok(());
+        }
+        if self.scale.known().is_none() {
+            writeln!(self.out, "out of sync: {NEVER_SIZED}")?;
             return Ok(());
         }
         if self.args.form.map {

@@ -5,13 +5,13 @@ use std::io::{self, Write};
 use serde::{Serialize, Serializer};
 
 use crate::cli::args::ImageArgs;
-use crate::cli::next::typed;
+use crate::cli::next::{numbered, typed};
 use crate::cli::output::text::title;
-use crate::cli::output::view::{self, word};
+use crate::cli::output::view::{self, NextView, word};
 use crate::cli::session::open::{Opened, Places};
 use crate::format::layout::MdIndex;
 use crate::format::superblock::{AlState, Format};
-use crate::survey::locate::Searched;
+use crate::survey::locate::Located;
 use crate::units::{Bytes, range_len};
 use crate::verdict::check::{Attach, Code, Finding, Judged, Kernel, Severity};
 
@@ -34,6 +34,8 @@ pub(crate) struct CheckView {
     /// What the places of a dump are worth.
     #[serde(skip_serializing_if = "Option::is_none")]
     dump: Option<Places>,
+    /// The command that comes next, where one does.
+    next_commands: Vec<NextView>,
 }
 
 /// A superblock that was judged.
@@ -77,6 +79,8 @@ struct FindingView {
     title: &'static str,
     /// The place in the image; nothing where it has no one place.
     offset: Option<u64>,
+    /// How much of it, under the name that it has everywhere, and under an older one.
+    bytes: Option<u64>,
     length: Option<u64>,
     found: String,
     meaning: String,
@@ -101,13 +105,20 @@ impl Serialize for Codes {
 }
 
 impl CheckView {
-    pub(crate) fn of(opened: &Opened, image: &ImageArgs, searched: Searched, judged: &[Judged<'_>]) -> Self {
+    pub(crate) fn of(
+        opened: &Opened,
+        image: &ImageArgs,
+        located: &Located,
+        judged: &[Judged<'_>],
+        next: Option<NextView>,
+    ) -> Self {
         let findings: Vec<FindingView> = judged
             .iter()
             .enumerate()
             .flat_map(|(of, judged)| {
-                let view = move |finding| FindingView::of(opened, image, judged, finding, of);
-                judged.findings.iter().map(view)
+                let words = judged.number.map_or_else(|| typed(image, None), |number| numbered(image, located.levels.len(), number));
+                let view = move |finding| FindingView::of(opened, (image, &words), judged, finding, of);
+                judged.findings.iter().map(view).collect::<Vec<_>>()
             })
             .collect();
         let count = |severity| findings.iter().filter(|one| one.severity == severity).count();
@@ -119,9 +130,17 @@ impl CheckView {
             warnings: count(Severity::Warning),
             notes: count(Severity::Note),
             findings,
-            searched: view::searched(searched),
+            searched: view::searched(located.searched),
             dump: opened.dump(),
+            next_commands: next.into_iter().collect(),
         }
+    }
+}
+
+impl CheckView {
+    /// The command that comes next, where one does.
+    pub(crate) fn next(&self) -> Option<&NextView> {
+        self.next_commands.first()
     }
 }
 
@@ -146,7 +165,13 @@ impl JudgedView {
 }
 
 impl FindingView {
-    fn of(opened: &Opened, image: &ImageArgs, judged: &Judged<'_>, finding: &Finding, of: usize) -> Self {
+    fn of(
+        opened: &Opened,
+        (image, words): (&ImageArgs, &str),
+        judged: &Judged<'_>,
+        finding: &Finding,
+        of: usize,
+    ) -> Self {
         let (rule, place) = (finding.rule, finding.place.as_ref());
         let format = judged.candidate.superblock.format();
         Self {
@@ -157,10 +182,15 @@ impl FindingView {
             row: rule.row,
             title: rule.title,
             offset: place.map(|place| opened.image_pos(place.start).get()),
+            bytes: place.map(|place| range_len(place).get()),
             length: place.map(|place| range_len(place).get()),
             found: finding.found.clone(),
             meaning: finding.meaning.clone(),
-            remedy: for_image(&finding.remedy, image),
+            remedy: match opened.dump() {
+                // What it is a dump of is not here.
+                Some(_) => finding.remedy.clone(),
+                None => for_image(&finding.remedy, image, words),
+            },
             attach: finding.attach.map(Codes),
             attach_text: finding.attach.map(|attach| attach.words(format)),
             of,
@@ -168,8 +198,8 @@ impl FindingView {
     }
 }
 
-/// What to do, with the image in the commands' place for it.
-fn for_image(remedy: &str, image: &ImageArgs) -> String {
+/// What to do, with the image in the commands' place for it, and what is judged of it as `words`.
+fn for_image(remedy: &str, image: &ImageArgs, words: &str) -> String {
     // The option is said there already.
     let alone = ImageArgs {
         stacked: false,
@@ -183,7 +213,7 @@ fn for_image(remedy: &str, image: &ImageArgs) -> String {
         .replace("IMAGE --stacked", &stacked)
         .replace("IMAGE --scan full", &scan)
         .replace("IMAGE --at", &at)
-        .replace("IMAGE", &typed(image, None))
+        .replace("IMAGE", words)
 }
 
 /// `level 1, inner`, or what there is to say of one that is no level.
@@ -231,9 +261,9 @@ pub(crate) fn text(view: &CheckView, out: &mut dyn Write) -> io::Result<()> {
 fn finding(view: &FindingView, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\n  {} {}: {}", view.severity, view.id, view.title)?;
     let mut line = |label: &str, text: &str| wrapped(&format!("    {label:8} "), text, out);
-    if let Some((offset, length)) = view.offset.zip(view.length) {
-        let length = if length == 0 { String::new() } else { format!(", {length} bytes") };
-        line("where:", &format!("byte {offset}{length}"))?;
+    if let Some((offset, bytes)) = view.offset.zip(view.bytes) {
+        let bytes = if bytes == 0 { String::new() } else { format!(", {bytes} bytes") };
+        line("where:", &format!("byte {offset}{bytes}"))?;
     }
     line("found:", &view.found)?;
     if let Some(words) = &view.attach_text {

@@ -6,9 +6,11 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::cli::commands::files::args::FilesArgs;
+use crate::cli::outcome::Outcome;
 use crate::cli::output::document;
 use crate::cli::output::amounts::binary;
 use crate::cli::session::select::Chosen;
+use crate::cli::session::slots::NEVER_SIZED;
 use crate::survey::filesystems::{Class, Owner, Stretch, Volume};
 use crate::units::{Bytes, range_len};
 
@@ -46,7 +48,7 @@ struct Total {
 /// The document's end.
 #[derive(Serialize)]
 struct Rest<'v> {
-    ranges: u64,
+    ranges: Option<u64>,
     totals: &'v BTreeMap<&'static str, Total>,
     notes: &'v [String],
 }
@@ -144,11 +146,32 @@ impl<'a> View<'a> {
         }
         let totals = self.totals.iter().map(|(class, total)| (class.word(), *total));
         let rest = Rest {
-            ranges,
+            ranges: Some(ranges),
             totals: &totals.collect(),
             notes,
         };
-        let rest = serde_json::to_string_pretty(&rest)?;
+        self.close(&rest)
+    }
+
+    /// Says that it is not known what is out of sync.
+    pub(crate) fn unknown(mut self) -> anyhow::Result<Outcome> {
+        if self.json {
+            self.release()?;
+            let notes = [format!("what is out of sync is {NEVER_SIZED}")];
+            self.close(&Rest {
+                ranges: None,
+                totals: &BTreeMap::new(),
+                notes: &notes,
+            })?;
+        } else {
+            writeln!(self.out, "out of sync: {NEVER_SIZED}")?;
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// Prints the document's end.
+    fn close(&mut self, rest: &Rest<'_>) -> anyhow::Result<()> {
+        let rest = serde_json::to_string_pretty(rest)?;
         let fields = rest.trim_start_matches('{');
         Ok(writeln!(self.out, "\n  ],{fields}")?)
     }

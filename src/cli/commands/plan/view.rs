@@ -46,6 +46,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) ways: Strategies,
     /// What is to be looked at before any of them.
     pub(crate) instead: Option<Instead>,
+    /// Why DRBD does not take what stands in its place as it is.
+    pub(crate) refused: Option<String>,
     pub(crate) forecast: Vec<Forecast>,
     pub(crate) utils: Option<UtilsVersion>,
     pub(crate) names: Names<'a>,
@@ -151,6 +153,8 @@ impl Plan<'_> {
         };
         let needed = !ways.is_in_place() && !self.is_on_its_meta_device();
         let recommended = ways.recommended().filter(|_| needed);
+        // Elsewhere it is laid out anew.
+        let refused = self.refused.as_ref().filter(|_| !needed);
         Ok(PlanView {
             image: self.image.image.to_string_lossy().into_owned(),
             image_bytes: self.opened.image_size().get(),
@@ -158,7 +162,7 @@ impl Plan<'_> {
             utils_version: self.utils.map(|version| version.to_string()),
             level: LevelView::of(&report, self.number(), self.level)?,
             needed,
-            comes_first: self.instead.as_ref().map(|instead| instead.what.clone()),
+            comes_first: self.instead.as_ref().map(|instead| &instead.what).or(refused).cloned(),
             recommended: recommended.map(|(key, _)| key),
             recommended_command: recommended.and_then(|(_, way)| way.one_command()),
             ways,
@@ -168,7 +172,11 @@ impl Plan<'_> {
                 image: self.image_words(),
                 resource: self.resource(),
                 name: self.names.resource.map(str::to_owned),
-                first: self.instead.as_ref().map_or_else(Vec::new, |instead| instead.hints.clone()),
+                first: match (&self.instead, refused) {
+                    (Some(instead), _) => instead.hints.clone(),
+                    (None, Some(_)) => vec![format!("`mdtool check {}` says what to do", self.image_words())],
+                    (None, None) => Vec::new(),
+                },
                 stack: Some(self.located.levels.len()).filter(|levels| *levels > 1 && !self.image.stacked && !self.level_given),
             },
         })
@@ -234,11 +242,13 @@ impl Outlook {
             Forecast::JustCreated => "just-created",
             Forecast::Inconsistent => "inconsistent",
             Forecast::Outdated => "outdated",
+            Forecast::Whole { why, .. } => why.word(),
             Forecast::OutOfSync { .. } => "out-of-sync",
             Forecast::NotCounted => "not-counted",
         };
         let bytes = match forecast {
             Forecast::OutOfSync { bytes } => Some(bytes.get()),
+            Forecast::Whole { bytes, .. } => bytes.map(Bytes::get),
             _ => None,
         };
         Self {

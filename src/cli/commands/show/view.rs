@@ -12,12 +12,14 @@ use serde::Serialize;
 use crate::cli::commands::show::args::Rate;
 use crate::cli::commands::show::view::generation::{FlagsView, GenerationView, primary};
 use crate::cli::commands::show::view::raw::SuperblockView;
+use crate::cli::next::numbered;
 use crate::cli::output::view::{LevelView, PartView, Report, ResidentView, word};
 use crate::cli::session::open::Places;
 use crate::error::{Error, Refused, Result};
 use crate::format::bitmap::out_of_sync;
 use crate::format::metadata::{Generation, Header};
 use crate::survey::locate::Level;
+use crate::survey::log::log_was_off;
 use crate::units::{Bytes, Sectors, range_len};
 use crate::verdict::check::{CheckOptions, Finding, Judged, Severity, check, left_by_a_peer};
 use crate::verdict::handshake::{Disk, Family, at_attach};
@@ -60,6 +62,8 @@ struct ShownLevel {
     #[serde(serialize_with = "word")]
     disk_state: Disk,
     at_attach: Vec<AtAttach>,
+    /// What is wrong and keeps no kernel from attaching it.
+    errors: Vec<Wrong>,
     /// The current UUID names no data yet.
     just_created: Option<bool>,
     /// The node was Primary when the current UUID was set.
@@ -74,6 +78,8 @@ struct ShownLevel {
     /// Where all of the metadata begins.
     metadata_offset: u64,
     metadata_bytes: u64,
+    /// The activity log was off while it mattered.
+    log_was_off: bool,
 }
 
 /// What attaching will meet.
@@ -84,6 +90,14 @@ struct AtAttach {
     text: String,
     /// What each kernel answers, for people; nothing where none refuses.
     attach_text: Option<String>,
+}
+
+/// An error for which no kernel refuses.
+#[derive(Serialize)]
+struct Wrong {
+    kind: &'static str,
+    /// For people.
+    text: String,
 }
 
 /// One slot's fill.
@@ -154,10 +168,16 @@ impl ShownLevel {
         let flags = superblock.flags();
         let disk = Disk::at_attach(&header, Family::of(header.format()));
         let refusals = judged.into_iter().flat_map(refusals);
+        let errors = judged.into_iter().flat_map(|judged| &judged.findings);
+        let errors = errors.filter(|finding| finding.rule.severity == Severity::Error && !is_of_attaching(finding));
+        let words = numbered(report.image, report.located.levels.len(), number);
+        // A dump has no log: its disk is meant.
+        let words = if report.opened.dump().is_some() { "IMAGE" } else { &words };
+        let command = format!("`mdtool apply-al {words}`");
         let notes = at_attach(&header);
         let notes = notes.iter().map(|note| AtAttach {
             kind: note.word(),
-            text: note.to_string(),
+            text: note.to_string().replace("mdtool apply-al", &command),
             attach_text: None,
         });
         Ok(Self {
@@ -172,6 +192,7 @@ impl ShownLevel {
             flags: FlagsView::of(flags.to_string(), flags.named(superblock.format())),
             disk_state: disk,
             at_attach: refusals.chain(notes).collect(),
+            errors: errors.map(Wrong::of).collect(),
             just_created: superblock.current_uuid().map(|uuid| !uuid.names_a_generation()),
             current_uuid_primary: superblock.current_uuid().map(primary),
             generation: GenerationView::of(&header),
@@ -180,18 +201,30 @@ impl ShownLevel {
             disk_state_text: disk.meaning(&header),
             metadata_offset: report.image_pos(layout.whole.start).get(),
             metadata_bytes: range_len(&layout.whole).get(),
+            log_was_off: log_was_off(superblock),
         })
+    }
+}
+
+/// Whether a kernel refuses for it, or apply-al, which comes first.
+fn is_of_attaching(finding: &Finding) -> bool {
+    let refused = finding.attach.is_some_and(|attach| attach.refuses());
+    refused || ["al-unusable", "al-incomplete"].contains(&finding.rule.id)
+}
+
+impl Wrong {
+    fn of(finding: &Finding) -> Self {
+        Self {
+            kind: finding.rule.id,
+            text: format!("{}: {}", finding.rule.title, finding.found),
+        }
     }
 }
 
 /// Everything for which a kernel that reads the format would refuse to attach, or not find it, other than an unclean log: as `check` has it.
 fn refusals(judged: &Judged<'_>) -> impl Iterator<Item = AtAttach> {
     let format = judged.candidate.superblock.format();
-    let refuses = |finding: &&Finding| {
-        let refused = finding.attach.is_some_and(|attach| attach.refuses());
-        let log = ["al-unusable", "al-incomplete"].contains(&finding.rule.id);
-        finding.rule.severity == Severity::Error && (refused || log)
-    };
+    let refuses = |finding: &&Finding| finding.rule.severity == Severity::Error && is_of_attaching(finding);
     judged.findings.iter().filter(refuses).map(move |finding| AtAttach {
         kind: finding.rule.id,
         text: finding.found.clone(),

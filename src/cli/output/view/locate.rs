@@ -1,5 +1,7 @@
 //! What `locate` found.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::cli::output::explain;
@@ -42,7 +44,7 @@ pub(crate) struct LocateView {
 pub(crate) struct NextView {
     pub(crate) command: String,
     /// What it is for, for people.
-    pub(crate) purpose: &'static str,
+    pub(crate) purpose: Cow<'static, str>,
 }
 
 impl LocateView {

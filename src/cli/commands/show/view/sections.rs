@@ -8,6 +8,7 @@ use crate::cli::commands::show::view::{AtAttach, ShowView, ShownLevel, SlotView}
 use crate::cli::output::amounts::{binary, bytes_and_binary, duration, number_and_binary};
 use crate::cli::output::text::{looked_at, table, title};
 use crate::cli::output::view::Shown;
+use crate::cli::session::slots::NEVER_SIZED;
 use crate::format::layout::MdIndex;
 use crate::format::superblock::{AlState, Format, MAGIC_84_UNCLEAN, Uuid};
 use crate::survey::locate::FoundBy;
@@ -138,7 +139,7 @@ fn device(shown: &ShownLevel) -> String {
     let level = &shown.level;
     let said = level.la_size_sect;
     match level.device_bytes.map(size) {
-        None => "not known: no size was ever agreed on".to_owned(),
+        None => NEVER_SIZED.to_owned(),
         Some(all) if said == 0 => format!("{all}: all that fits, no size was ever agreed on"),
         Some(most) if said > level.usable_sect => {
             format!("{most}: all that fits; the superblock says {}", Sectors::new(said))
@@ -191,7 +192,11 @@ fn state(shown: &ShownLevel) -> Vec<Line> {
         None => text.clone(),
     };
     lines.extend(shown.at_attach.iter().map(|one| ("at attach", line(one))));
-    if shown.level.state == AlState::Unclean && shown.slots.is_some() {
+    lines.extend(shown.errors.iter().map(|one| ("error", format!("{} ({})", one.text, one.kind))));
+    if shown.log_was_off {
+        let note = "MDF_AL_DISABLED is set: the activity log was off, and does not say what was being written";
+        lines.push(("", note.to_owned()));
+    } else if shown.level.state == AlState::Unclean && shown.slots.is_some() {
         let note = "what the activity log names is not among what is counted below";
         lines.push(("", note.to_owned()));
     }
@@ -333,7 +338,7 @@ fn peers(shown: &ShownLevel, generation: &Current, out: &mut dyn Write) -> io::R
 fn slots(view: &ShowView, shown: &ShownLevel, out: &mut dyn Write) -> io::Result<()> {
     let Some(slots) = &shown.slots else {
         let why = if shown.level.la_size_sect == 0 {
-            "it means nothing yet: no size was ever agreed on"
+            NEVER_SIZED
         } else {
             "not counted: external metadata in the midst of something else"
         };
