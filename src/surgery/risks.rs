@@ -40,6 +40,13 @@ pub enum AtRisk {
         /// Where that block begins.
         at: DevPos,
     },
+    /// Somebody says to live on what is overwritten.
+    End {
+        /// Who.
+        kind: OccupantKind,
+        /// Where that says to end.
+        end: DevPos,
+    },
     /// Somebody lives on the device who does not say up to where.
     UnknownEnd {
         /// Who.
@@ -64,6 +71,7 @@ impl fmt::Display for AtRisk {
                 write!(f, "{format} metadata with its superblock at {at}")
             }
             Self::Tail { kind, at } => write!(f, "{kind}, whose block at {at} is overwritten"),
+            Self::End { kind, end } => write!(f, "{kind}, which ends at {end}"),
             Self::UnknownEnd { kind } => {
                 write!(f, "{kind}, which does not say where it ends")
             }
@@ -137,14 +145,34 @@ const TAIL_BLOCK: Bytes = Bytes::new(256 << 10);
 ///
 /// Errors of reading the device.
 pub fn doubtful(device: Window<'_>, area: &Range<DevPos>) -> Result<Vec<AtRisk>> {
-    let found = occupants(device)?.into_iter().filter_map(|occupant| {
-        let kind = occupant.kind;
-        doubt(&occupant, area).map(|doubt| match doubt {
-            Doubt::Tail(at) => AtRisk::Tail { kind, at },
-            Doubt::UnknownEnd => AtRisk::UnknownEnd { kind },
-        })
-    });
+    let found = occupants(device)?;
+    Ok(found.iter().filter_map(|one| in_doubt(one, area)).collect())
+}
+
+/// The same, and who says to reach into `area`.
+///
+/// # Errors
+///
+/// Errors of reading the device.
+pub fn reaching(device: Window<'_>, area: &Range<DevPos>) -> Result<Vec<AtRisk>> {
+    let found = occupants(device)?
+        .into_iter()
+        .filter_map(|one| match one.end {
+            Some(end) if end > area.start => Some(AtRisk::End {
+                kind: one.kind,
+                end,
+            }),
+            _ => in_doubt(&one, area),
+        });
     Ok(found.collect())
+}
+
+fn in_doubt(occupant: &Occupant, area: &Range<DevPos>) -> Option<AtRisk> {
+    let kind = occupant.kind;
+    Some(match doubt(occupant, area)? {
+        Doubt::Tail(at) => AtRisk::Tail { kind, at },
+        Doubt::UnknownEnd => AtRisk::UnknownEnd { kind },
+    })
 }
 
 /// What metadata at `layout` would overwrite, or may.

@@ -2,6 +2,7 @@
 
 mod allow;
 mod behind;
+mod ends;
 mod identity;
 mod stays;
 
@@ -11,15 +12,15 @@ use super::compare::{SECTOR, read};
 use super::format::Doing;
 use super::outline::Phase;
 use super::superblock::{Block, RetiredBlock, is_attachable, unattachable, under_way};
-pub(super) use behind::written_behind;
-use identity::{is_peculiar, is_same_device, superblock_in};
-pub(super) use stays::expect_same;
-use stays::stays;
-
 use super::undo_file::{Frame, UndoFile, block_of};
 use crate::error::{EditRefusal, Result};
 use crate::image::ReadAt;
 use crate::units::{Bytes, ImagePos};
+pub(super) use behind::written_behind;
+use ends::ends;
+use identity::{is_peculiar, is_same_device, superblock_in};
+pub(super) use stays::expect_same;
+use stays::stays;
 
 /// How many places are named.
 const MOST_NAMED: usize = 16;
@@ -143,6 +144,7 @@ pub(super) fn check<R: ReadAt>(undo: &UndoFile<R>, targets: &[&dyn ReadAt]) -> R
                 blank: blank.as_deref(),
                 after: last.map_or(&record.after, |block| &block.last),
                 last,
+                ends: last.is_some_and(|block| ends(undo, number, block)),
                 decides: undo.decides(record_number, region),
             };
             tally.count(phase, Place(number, record.at), &one);
@@ -164,6 +166,8 @@ struct Compared<'a> {
     after: &'a [u8],
     /// The superblock whose retiring this is.
     last: Option<&'a RetiredBlock>,
+    /// Whether what it becomes says that the change came to its end, on the other targets as well.
+    ends: bool,
     /// Whether a superblock of another device here shows that this is another disk.
     decides: bool,
 }
@@ -210,6 +214,10 @@ struct Tally {
     new_stands: bool,
     /// An old superblock stands: what it describes was back before it did, or was never touched.
     old_stands: bool,
+    /// A mark says that the change came to its end: then all the new superblocks stood.
+    ended: bool,
+    /// New superblocks that do not stand.
+    commit_not_after: Found,
     /// Parts of bitmaps and logs that are not as before, and not as after.
     body_not_before: Found,
     body_not_after: Found,
@@ -258,8 +266,14 @@ impl Tally {
         count_if(&mut self.before, is_before);
         count_if(&mut self.after, is_after);
         match phase {
-            Phase::Retire => self.old_stands |= is_before && differ,
+            Phase::Retire => {
+                self.old_stands |= is_before && differ;
+                self.ended |= is_after && differ && one.ends;
+            }
             Phase::Commit => {
+                if !is_after {
+                    self.commit_not_after.note(at);
+                }
                 let attachable = is_attachable(&block_of(one.after));
                 self.new_stands |= is_after && differ && attachable;
             }
@@ -339,8 +353,10 @@ impl Tally {
                 (false, false) => Found::default(),
             };
         }
-        let moved = self.moved.first.first().map(|place| place.1);
-        let moved_target = self.moved.first.first().map(|place| place.0);
+        if self.ended && self.strange.count == 0 {
+            self.strange = self.commit_not_after;
+        }
+        let moved = self.moved.first.first().copied();
         let moved_count = self.moved.count;
         self.strange.join(self.moved);
         if let Some(behind) = self.behind {
@@ -364,8 +380,8 @@ impl Tally {
             changed_target: self.strange.first.first().map(|place| place.0),
             changed: self.strange.first.iter().map(|place| place.1).collect(),
             changed_count: self.strange.count,
-            moved,
-            moved_target,
+            moved: moved.map(|place| place.1),
+            moved_target: moved.map(|place| place.0),
             moved_count,
             behind: self.behind.map(|place| place.1),
             behind_target: self.behind.map(|place| place.0),

@@ -3,6 +3,7 @@
 mod asked;
 mod held;
 mod judged;
+mod moved_in;
 mod named;
 mod race;
 mod resource;

@@ -55,3 +55,15 @@ pub(crate) fn blame(
         hints,
     })
 }
+
+/// Whether a sync failed: then nobody knows what the disk holds.
+pub(crate) fn after_sync(error: &Error) -> bool {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(one) = source {
+        if matches!(one.downcast_ref::<Error>(), Some(Error::Io(io)) if io.op == IoOp::Sync) {
+            return true;
+        }
+        source = one.source();
+    }
+    false
+}

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use crate::cli::output::progress::Progress;
-use crate::cli::write::blame::{blame, stopped_at};
+use crate::cli::write::blame::{after_sync, blame, stopped_at};
 use crate::cli::write::change::{Change, Written, how_to_undo};
 use crate::cli::write::judge::Drafted;
 use crate::cli::write::plan::{Part, Plan};
 use crate::cli::write::undo_name;
-use crate::error::{Error, IoOp, StoppedAt, TargetState};
+use crate::error::{Error, StoppedAt, TargetState};
 use crate::image::{
     Access, MemImage, NewFile, ReadAt, Removal, Watched, WritableFile, WriteAt,
     finish_whatever_is_signalled,
@@ -266,16 +266,4 @@ fn remove(made: Vec<(PathBuf, WritableFile)>) {
         // What is left has holes only.
         let _ = file.remove(&path);
     }
-}
-
-/// Whether a sync failed: then nobody knows what the disk holds.
-fn after_sync(error: &Error) -> bool {
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(one) = source {
-        if matches!(one.downcast_ref::<Error>(), Some(Error::Io(io)) if io.op == IoOp::Sync) {
-            return true;
-        }
-        source = one.source();
-    }
-    false
 }

@@ -1,5 +1,6 @@
 //! The same way for `undo`, whose draft is an undo file: lock, look, decide, draft, show, ask, write, and what comes next.
 
+mod doubt;
 mod refuse;
 
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use crate::cli::outcome::Declined;
 use crate::cli::output::change::RegionView;
 use crate::cli::output::explain::shell_word;
 use crate::cli::write::basis::{Piece, check_held, compare, pieces_of};
-use crate::cli::write::blame::{blame, stopped_at};
+use crate::cli::write::blame::{after_sync, blame, stopped_at};
 use crate::cli::write::confirm::{Kept, confirm};
 use crate::cli::write::show::table;
 use crate::cli::write::target::Target;
@@ -21,11 +22,9 @@ use crate::error::{EditError, EditRefusal, Error, Result, StoppedAt, TargetState
 use crate::image::{ImageFile, NewFile, ReadAt, WriteAt, finish_whatever_is_signalled};
 use crate::transaction::{Identity, Region, UndoCheck, UndoFile, UndoState, Undone};
 use crate::units::ImagePos;
+use doubt::Doubt;
 pub(crate) use refuse::strays;
 use refuse::{refuse_behind, refuse_elsewhere, refuse_mixture, refuse_strays, refuse_twice};
-
-/// What is said of a target that an undo file cannot be held against.
-const DOUBTED: &str = "nothing on it shows that it is the disk that was changed: what is there now other disks have as well";
 
 /// An undo file, and how undoing it was asked for.
 pub(crate) struct Undoing<'a> {
@@ -86,16 +85,9 @@ impl Undoing<'_> {
         let readers = readers.map_err(blamed)?;
         let looked: Vec<&dyn ReadAt> = readers.iter().map(|reader| &**reader).collect();
         let check = self.checked(&paths, &looked)?;
-        // A file of the recorded name is the one; a block device's name may be another disk's since.
-        let devices = self
-            .undo
-            .identity()
-            .targets
-            .iter()
-            .any(|one| one.block_device);
-        let doubted = devices && check.is_doubted();
+        let doubt = Doubt::of(self.undo, &check, &looked).map_err(blamed)?;
         if self.writing.dry_run {
-            return Ok(self.shown(&name, &check, out));
+            return Ok(self.shown(&name, &check, &doubt, out));
         }
         if check.state == UndoState::NothingToDo && !self.writing.force {
             return Ok(Ended {
@@ -107,17 +99,20 @@ impl Undoing<'_> {
         let mut force = self.writing.yes || self.writing.force;
         let mut begun = None;
         let since = check.state == UndoState::ChangedSince;
-        if (since || doubted) && !force {
+        if force {
+            doubt.warn(&name, out);
+        }
+        if (since || doubt.asks()) && !force {
             let shown = self.basis(&looked).map_err(blamed)?;
             let (store, undo) = self.begin_undo(first, &targets)?;
-            self.ask(&name, &check, &undo, out)?;
+            self.ask(&name, (&check, &doubt), &undo, out)?;
             for (pieces, looked) in shown.iter().zip(&looked) {
                 compare(pieces, *looked).map_err(blamed)?;
             }
             force = since;
             begun = Some((store, undo));
         }
-        let keeps = since || self.writing.undo.is_some();
+        let keeps = since || doubt.asks() || self.writing.undo.is_some();
         if keeps && begun.is_none() {
             begun = Some(self.begin_undo(first, &targets)?);
         }
@@ -242,7 +237,7 @@ impl Undoing<'_> {
     }
 
     /// What it is, in words.
-    fn words(&self, name: &str, check: &UndoCheck) -> Vec<String> {
+    fn words(&self, name: &str, check: &UndoCheck, doubt: &Doubt) -> Vec<String> {
         let state = match check.state {
             UndoState::NothingToDo => "is as it was before already",
             UndoState::Applied => "is as the change left it, and becomes what it was before",
@@ -257,14 +252,12 @@ impl Undoing<'_> {
             format!("{name}: {state}"),
             format!("the change: `{}`", self.undo.identity().command),
         ];
-        if check.is_doubted() {
-            words.insert(1, DOUBTED.to_owned());
-        }
+        words.extend(doubt.words());
         words
     }
 
-    fn shown(&self, name: &str, check: &UndoCheck, out: &mut Streams<'_>) -> Ended {
-        for line in self.words(name, check) {
+    fn shown(&self, name: &str, check: &UndoCheck, doubt: &Doubt, out: &mut Streams<'_>) -> Ended {
+        for line in self.words(name, check, doubt) {
             out.tell(line);
         }
         Ended {
@@ -284,11 +277,11 @@ impl Undoing<'_> {
     fn ask(
         &self,
         name: &str,
-        check: &UndoCheck,
+        (check, doubt): (&UndoCheck, &Doubt),
         undo: &Path,
         out: &mut Streams<'_>,
     ) -> anyhow::Result<()> {
-        for line in self.words(name, check) {
+        for line in self.words(name, check, doubt) {
             writeln!(out.stderr, "{line}")?;
         }
         for (number, path) in self.paths().iter().enumerate() {
@@ -322,7 +315,12 @@ impl Undoing<'_> {
         let undo = begun.as_ref().map(|(_, name)| name.clone());
         let again = |error: Error| {
             let half = matches!(&error, Error::Edit(edit) if edit.state == TargetState::NeedsUndo);
-            let hint = format!("mdtool undo {} can be run again", shell_word(self.file));
+            // After a sync that failed, what reads as it should need not be on the disk.
+            let force = if after_sync(&error) { " --force" } else { "" };
+            let hint = format!(
+                "mdtool undo {}{force} can be run again",
+                shell_word(self.file)
+            );
             let hints = half.then_some(hint).into_iter().collect();
             let path = match stopped_at(&error) {
                 Some(StoppedAt::UndoFile) => undo.as_deref().unwrap_or(path),
