@@ -3,7 +3,7 @@
 use mdtool::builder::Level;
 
 use super::images::stack;
-use crate::support::{Run, mdtool, scratch};
+use crate::support::{Run, mdtool, put, scratch};
 
 /// The commands in backticks of the hints.
 fn hinted(run: &Run) -> Vec<String> {
@@ -19,7 +19,7 @@ fn a_refusal_names_the_image_that_it_is_of() {
     let torn = Level::v08()
         .unclean()
         .flags(0x13)
-        .activity_log(&[0xA5; 32768]);
+        .activity_log(&vec![0xA5; 32768]);
     let torn = stack(&dir, "torn", &[Level::v08(), torn]);
     let v08 = stack(&dir, "v08", &[Level::v08()]);
     let v09 = stack(&dir, "v09", &[Level::v09(2)]);
@@ -69,7 +69,8 @@ fn a_text_that_is_no_dump_yet_is_piped_to_the_command_that_was_to_read_it() {
     let disk = disk.path.to_str().unwrap();
     let export = mdtool(["export", disk]);
     let dump = dir.path().join("a dump.md");
-    std::fs::write(&dump, format!("$ drbdadm dump-md r0\n{}", export.stdout)).unwrap();
+    let text = format!("$ drbdadm dump-md r0\n{}", export.stdout);
+    put(&dump, text.as_bytes());
     let dump = dump.to_str().unwrap();
     for words in [
         &["show", dump][..],

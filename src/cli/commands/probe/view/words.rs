@@ -44,10 +44,9 @@ pub(crate) fn what(device: Window<'_>, probed: &Probed) -> String {
 /// An answer and what was found: what the word is no part of stands apart from it, and the word stays one.
 pub(crate) fn sentence(answer: Status, what: &str) -> String {
     match answer {
-        Status::None | Status::Unexpected => format!("{answer} - {what}"),
         // An error says of the image what it is.
         Status::Error if what.starts_with("is ") => format!("{answer} - it {what}"),
-        Status::Error => format!("{answer} - {what}"),
+        Status::None | Status::Unexpected | Status::Error => format!("{answer} - {what}"),
         Status::Damaged | Status::Moved if what.starts_with("the ") => format!("{answer} - {what}"),
         Status::Clean | Status::Unclean | Status::Damaged | Status::Moved => {
             format!("{answer} {what}")
