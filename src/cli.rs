@@ -23,7 +23,7 @@ use std::time::Instant;
 use clap::FromArgMatches;
 
 pub use args::Cli;
-use outcome::{Outcome, is_broken_pipe};
+use outcome::{Asked, Outcome, is_broken_pipe};
 use output::document::print_error;
 use output::fold::{Folding, columns};
 use output::{progress, style};
@@ -129,7 +129,10 @@ fn run_parsed(cli: &Cli, args: &[OsString], json: bool, out: &mut Streams<'_>) -
     drop(stdout);
     match outcome {
         Ok(outcome) => outcome,
-        Err(error) => tell_error(error, json && !written, out),
+        Err(error) => {
+            let asked = Asked::of(&cli.command, args);
+            tell_error(error, &asked, json && !written, out)
+        }
     }
 }
 
@@ -194,13 +197,18 @@ fn tell_what_comes_next(
 }
 
 /// Tells what went wrong: on stderr, and where a document was asked for and none was begun, as one.
-fn tell_error(error: anyhow::Error, document: bool, out: &mut Streams<'_>) -> Outcome {
+fn tell_error(
+    error: anyhow::Error,
+    asked: &Asked,
+    document: bool,
+    out: &mut Streams<'_>,
+) -> Outcome {
     if is_broken_pipe(&error) {
         return Outcome::Done;
     }
     let error = outcome::placed(error);
     let outcome = outcome::of_error(&error);
-    let hints = outcome::hints(&error);
+    let hints = outcome::hints(&error, asked);
     if document {
         // That it cannot be printed is in the status, too.
         let message = format!("{error:#}");

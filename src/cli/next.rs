@@ -204,7 +204,8 @@ pub(crate) fn numbered(image: &ImageArgs, levels: usize, number: usize) -> Strin
 /// A source again, as a shell takes it, with the options that say what of it is meant.
 pub(crate) fn typed(image: &ImageArgs, level: Option<LevelChoice>) -> String {
     if image.image == Path::new("-") {
-        return "SOURCE".to_owned();
+        // Standard input is read once.
+        return "- < DUMP".to_owned();
     }
     let mut words = vec![shell_word(&image.image)];
     for (option, value) in [

@@ -1,5 +1,6 @@
 //! How a command ends: the exit status, and what to say of an error.
 
+mod asked;
 mod surgery;
 mod truck;
 
@@ -8,6 +9,8 @@ use std::io;
 use std::process::ExitCode;
 
 use rustix::io::Errno;
+
+pub(crate) use asked::Asked;
 
 use crate::cli::session::source::ReadBy;
 use crate::cli::write::blame::Blamed;
@@ -138,8 +141,8 @@ pub(crate) fn placed(error: anyhow::Error) -> anyhow::Error {
     }
 }
 
-/// What to do next about an error, the least destructive first.
-pub(crate) fn hints(error: &anyhow::Error) -> Vec<String> {
+/// What to do next about an error, the least destructive first, for what was asked about.
+pub(crate) fn hints(error: &anyhow::Error, asked: &Asked) -> Vec<String> {
     if let Some(negative) = error.downcast_ref::<Negative>() {
         return negative.hints.clone();
     }
@@ -149,7 +152,7 @@ pub(crate) fn hints(error: &anyhow::Error) -> Vec<String> {
     if let Some(unconfirmed) = error.downcast_ref::<Unconfirmed>() {
         return unconfirmed.hints();
     }
-    if let Some(hint) = hint_of_dump(error) {
+    if let Some(hint) = hint_of_dump(error, asked) {
         return vec![hint];
     }
     let hint = error
@@ -158,29 +161,30 @@ pub(crate) fn hints(error: &anyhow::Error) -> Vec<String> {
         .find_map(hint_of);
     let of_target = error.downcast_ref::<Blamed>();
     let of_target = of_target.map_or(&[][..], |blamed| &blamed.hints);
-    let hint = hint.map(str::to_owned);
+    let hint = hint.map(|hint| asked.named(hint));
     of_target.iter().cloned().chain(hint).collect()
 }
 
 /// How a dump is got out of a text that is none.
-fn hint_of_dump(error: &anyhow::Error) -> Option<String> {
+fn hint_of_dump(error: &anyhow::Error, asked: &Asked) -> Option<String> {
     let mut errors = error.chain().filter_map(|cause| cause.downcast_ref());
     let (cause, line) = errors.find_map(|error| match error {
         Error::Syntax(syntax) => Some((syntax.cause?, syntax.line)),
         _ => None,
     })?;
-    let with = error
+    let read = error
         .downcast_ref::<ReadBy>()
-        .map_or("mdtool import TARGET -", |read| read.command);
+        .map(|read| read.path.as_path());
+    let (dump, with) = asked.piped(read);
     Some(match cause {
         Cause::AnotherDump => format!(
-            "give one of the dumps alone: `sed '{line},$d' DUMP` prints the first, `sed -n '{line},$p' DUMP` those from the second on; `{with}` reads it"
+            "give one of the dumps alone: `sed '{line},$d' {dump}` prints the first, `sed -n '{line},$p' {dump}` those from the second on; `{with}` reads it"
         ),
-        Cause::Utf16 => format!("`iconv -f UTF-16 -t UTF-8 DUMP | {with}`"),
-        Cause::ByteOrderMark => format!("`tail -c +4 DUMP | {with}`"),
-        Cause::Compressed { with: unpack } => format!("`{unpack} DUMP | {with}`"),
+        Cause::Utf16 => format!("`iconv -f UTF-16 -t UTF-8 {dump} | {with}`"),
+        Cause::ByteOrderMark => format!("`tail -c +4 {dump} | {with}`"),
+        Cause::Compressed { with: unpack } => format!("`{unpack} {dump} | {with}`"),
         _ => format!(
-            "delete what stands before the line that begins with `version`: `sed -n '/^version/,$p' DUMP | {with}`"
+            "delete what stands before the line that begins with `version`: `sed -n '/^version/,$p' {dump} | {with}`"
         ),
     })
 }
@@ -218,16 +222,21 @@ fn hint_of(error: &Error) -> Option<&'static str> {
             "a live or crashed node left it so; --apply-al applies the activity log: export in the exported text, without touching the image, adopt in what it writes",
         ),
         Error::Refused(Refused::LogIncomplete { .. }) => Some(
-            "`mdtool al` shows what is missing; --mark-all marks everything out of sync, and a full resync from or to a peer follows",
+            "`mdtool al IMAGE` shows what is missing; `mdtool apply-al IMAGE --mark-all` marks everything out of sync, and a full resync from or to a peer follows; `export --apply-al` takes --mark-all, too",
         ),
         Error::Io(error) => hint_of_io(error),
         Error::Refused(Refused::UncleanDump { .. }) => Some(
-            "dump it anew after `mdtool apply-al` or drbdmeta's apply-al; what the log names is missing in its bitmap",
+            "dump it anew after `mdtool apply-al DISK` or drbdmeta's apply-al; what the log names is missing in its bitmap",
+        ),
+        Error::Refused(Refused::Edit(EditRefusal::OtherTarget)) => {
+            Some("--target PATH names the disk where it has another name now")
+        }
+        Error::Refused(Refused::Edit(EditRefusal::TargetSize { .. })) => Some(
+            "where it is that disk, give it the size again that it had (what is put back belongs to that); --target PATH names the disk where it has another name now",
         ),
         Error::Refused(Refused::Edit(
-            EditRefusal::OtherTarget | EditRefusal::TargetSize { .. },
-        )) => Some("--target PATH names the disk where it has another name now"),
-        Error::Refused(Refused::Edit(EditRefusal::Replaced | EditRefusal::Resized { .. })) => Some(
+            EditRefusal::Replaced | EditRefusal::Resized { .. } | EditRefusal::Changed { .. },
+        )) => Some(
             "find out who else writes there, and have that finish first; then run this again: it looks at what is there then",
         ),
         Error::Refused(refused) => hint_of_refused(refused),
@@ -236,7 +245,7 @@ fn hint_of(error: &Error) -> Option<&'static str> {
             Some("without --compat the dump is for the newest drbd-utils")
         }
         Error::Corrupt(_) => Some(
-            "without --at, `mdtool locate --scan full` lists every superblock and why it does not count",
+            "without --at, `mdtool locate IMAGE --scan full` lists every superblock and why it does not count",
         ),
         _ => None,
     }
@@ -314,6 +323,9 @@ fn hint_of_io(error: &IoError) -> Option<&'static str> {
         (_, io::ErrorKind::ResourceBusy) => {
             Some("it is mounted, attached to DRBD or otherwise claimed: let go of it there first")
         }
+        (IoOp::Reserve, _) => {
+            Some("make room in the file system that has the image, then run this again")
+        }
         (IoOp::WriteUndo, _) => {
             Some("--undo FILE writes it elsewhere, to a disk that has room for it")
         }
@@ -363,7 +375,7 @@ mod tests {
         ];
         for error in errors {
             let words = error.to_string();
-            let hints = hints(&anyhow::Error::from(error));
+            let hints = hints(&anyhow::Error::from(error), &Asked::default());
             assert_eq!(hints.len(), 1, "{words}");
             assert!(!hints[0].contains(&words), "{hints:?}");
         }

@@ -70,14 +70,14 @@ impl fmt::Display for AtRisk {
             Self::Metadata { format, at } => {
                 write!(f, "{format} metadata with its superblock at {at}")
             }
-            Self::Tail { kind, at } => write!(f, "{kind}, whose block at {at} is overwritten"),
-            Self::End { kind, end } => write!(f, "{kind}, which ends at {end}"),
+            Self::Tail { kind, at } => write!(f, "{kind} (its block at {at})"),
+            Self::End { kind, end } => write!(f, "{kind} (which ends at {end})"),
             Self::UnknownEnd { kind } => {
-                write!(f, "{kind}, which does not say where it ends")
+                write!(f, "{kind} (which does not say where it ends)")
             }
             Self::Unknown { at } => write!(
                 f,
-                "something unknown: the disk is not blank at {at}, and nothing on it is recognised"
+                "something unknown (the disk is not blank at {at}, and nothing on it is recognised)"
             ),
             Self::Data { at } => write!(f, "data from {at} on"),
         }

@@ -214,8 +214,8 @@ struct Tally {
     new_stands: bool,
     /// An old superblock stands: what it describes was back before it did, or was never touched.
     old_stands: bool,
-    /// A mark says that the change came to its end: then all the new superblocks stood.
-    ended: bool,
+    /// Marks that say that the change came to its end: then all the new superblocks stood.
+    ended: u64,
     /// New superblocks that do not stand.
     commit_not_after: Found,
     /// Parts of bitmaps and logs that are not as before, and not as after.
@@ -268,7 +268,7 @@ impl Tally {
         match phase {
             Phase::Retire => {
                 self.old_stands |= is_before && differ;
-                self.ended |= is_after && differ && one.ends;
+                count_if(&mut self.ended, is_after && differ && one.ends);
             }
             Phase::Commit => {
                 if !is_after {
@@ -353,7 +353,7 @@ impl Tally {
                 (false, false) => Found::default(),
             };
         }
-        if self.ended && self.strange.count == 0 {
+        if self.ended > 0 && self.strange.count == 0 {
             self.strange = self.commit_not_after;
         }
         let moved = self.moved.first.first().copied();

@@ -7,6 +7,8 @@ mod images;
 mod kinds;
 /// What to do next, for one resource of several.
 mod steps;
+/// Hints as they are typed.
+mod typed;
 
 use std::collections::BTreeSet;
 

@@ -135,7 +135,7 @@ fn a_file_that_may_not_be_read_is_no_empty_answer() {
         std::os::unix::process::CommandExt::uid(&mut command, 65534);
         let run: Run = command.args(["probe", &image]).output().unwrap().into();
         assert_eq!(run.status, 2, "{run:?}");
-        assert!(run.stdout.contains(": error cannot open"), "{run:?}");
+        assert!(run.stdout.contains(": error - cannot open"), "{run:?}");
     } else {
         assert_refused(&mdtool(["locate", &image]), 2, "Permission denied");
     }

@@ -39,7 +39,7 @@ pub(crate) fn run(args: &CompareArgs, _command_line: &str, out: &mut Streams<'_>
             let (warnings, replica) = (source.warnings()?, source.replica()?);
             anyhow::Ok((warnings, (source, replica)))
         };
-        let mended = |error| ReadBy::note(error, path, "mdtool compare - OTHER");
+        let mended = |error| ReadBy::note(error, path);
         let (warnings, one) = read().map_err(mended)?;
         for warning in warnings {
             out.tell(format_args!("mdtool: warning: {}: {warning}", one.0.name));
@@ -174,7 +174,7 @@ pub(crate) fn after_adoption(copy: Source, disk: Bytes, peer: &Path) -> anyhow::
         let other = peer.replica()?;
         anyhow::Ok((peer, other))
     };
-    let mended = |error| ReadBy::note(error, peer, "mdtool plan IMAGE --peer -");
+    let mended = |error| ReadBy::note(error, peer);
     let (peer, other) = read().map_err(mended)?;
     let ids = [replica.header.node_id(), other.header.node_id()];
     if let [Some(own), Some(source)] = ids

@@ -87,7 +87,8 @@ pub(crate) fn run(
             "mdtool: warning: {}: MDF_PRIMARY_IND is set, and the activity log has no valid block: whether the bitmap has all that was being written, only MDF_AL_CLEAN says",
             name()
         ));
-        out.tell("hint: `mdtool check` judges it; `mdtool export --apply-al --mark-all` marks everything out of sync in the dump");
+        let words = typed(&args.image, args.level);
+        out.tell(format_args!("hint: `mdtool check {words}` judges it; `mdtool export {words} --apply-al --mark-all` marks everything out of sync in the dump"));
     }
     if args.apply_al && !args.mark_all {
         warn_of_log(level, &name(), &typed(&args.image, args.level), out);

@@ -37,7 +37,7 @@ pub(crate) fn run(
     command_line: &str,
     out: &mut Streams<'_>,
 ) -> anyhow::Result<Outcome> {
-    let dump_name = || args.dump.display().to_string();
+    let dump_name = || dump_name(&args.dump);
     let source = open_source(&args.dump).with_context(dump_name)?;
     let progress = Progress::new();
     let reader = DumpReader::new(progress.reading(source))
@@ -60,6 +60,14 @@ pub(crate) fn run(
         progress,
     };
     write::run(&mut job, &request, out)
+}
+
+/// The dump's name, for people.
+fn dump_name(path: &Path) -> String {
+    if path == Path::new("-") {
+        return "standard input".to_owned();
+    }
+    path.display().to_string()
 }
 
 /// Where the first is no dump, and the second is one.
@@ -144,7 +152,7 @@ impl Plan for Imported<'_, '_> {
                 "{}: the {} metadata of {} is written where DRBD looks, {}: from byte {} to byte {}",
                 self.args.target.display(),
                 header.format(),
-                self.args.dump.display(),
+                dump_name(&self.args.dump),
                 layout.index,
                 layout.whole.start.get(),
                 layout.whole.end.get()
@@ -182,7 +190,7 @@ impl Plan for Imported<'_, '_> {
         for short in &self.short {
             out.tell(format_args!(
                 "mdtool: warning: {}: {short}",
-                self.args.dump.display()
+                dump_name(&self.args.dump)
             ));
         }
         if let Some(growth) = growth(&self.import) {
@@ -232,7 +240,7 @@ fn tell_notes(reader: &DumpReader<'_>, args: &ImportArgs, out: &mut Streams<'_>)
         let kind = if note.is_warning() { "warning" } else { "note" };
         out.tell(format_args!(
             "mdtool: {kind}: {}: {note}",
-            args.dump.display()
+            dump_name(&args.dump)
         ));
         if *note == Note::FlagsZero {
             out.tell("hint: as it is, the resource will be Inconsistent; if the disk that was dumped was good, --flags 0x91 (Consistent, UpToDate, log applied) is right");

@@ -43,7 +43,6 @@ pub(crate) fn run(args: &PlanArgs, _command_line: &str, out: &mut Streams<'_>) -
     let image = ImageFile::open(&args.image.image).with_context(name)?;
     let block_device = image.is_block_device().with_context(name)?;
     let (ways, instead) = ways(args, &chosen, site)?;
-    let refused = refused(&chosen);
     let mut forecast = forecast(level, opened.window()).with_context(name)?;
     // What one disk's metadata says about connecting is a guess; with the peer at hand it is known.
     forecast.retain(|one| args.peer.is_none() || !one.is_of_connecting());
@@ -57,7 +56,7 @@ pub(crate) fn run(args: &PlanArgs, _command_line: &str, out: &mut Streams<'_>) -
         site,
         ways,
         instead,
-        refused,
+        refused: refused(&chosen),
         forecast,
         utils: args.compat.or_else(installed_utils),
         names: Names {

@@ -120,13 +120,13 @@ fn tell_of_cut_off_move(
     for at in rejected.chain(behind).filter(|at| *at != level.layout.md) {
         let old = superblock_at(look.opened.window(), at)?;
         if old.is_some_and(|old| old.current_uuid() == generation) {
-            let at = look.opened.image_pos(at).get();
+            let (at, disk) = (look.opened.image_pos(at).get(), look.typed());
             out.tell(format_args!(
                 "mdtool: warning: {}: DRBD was moving its metadata when it was cut off: as it is, everything is synced",
                 look.name()
             ));
             out.tell(format_args!(
-                "hint: the metadata from before is at byte {at}: `mdtool check --at {at}` judges it, and `mdtool relocate --at {at}` puts it here, with its log and bitmap; only where nothing attached this disk since"
+                "hint: the metadata from before is at byte {at}: `mdtool check {disk} --at {at}` judges it, and `mdtool relocate {disk} --at {at}` puts it here, with its log and bitmap; only where nothing attached this disk since"
             ));
             return Ok(());
         }

@@ -8,16 +8,16 @@ use crate::surgery::relocate::RelocateRefusal;
 pub(super) fn adopt(refusal: &AdoptRefusal) -> &'static str {
     match refusal {
         AdoptRefusal::NodeId { .. } => {
-            "--node-id N, as the target's drbd.conf has it; a disk that never left its node is for `mdtool relocate`: DRBD 9 does not attach metadata of another node, and the slot that tracked the target must track the source"
+            "--node-id N, as the target's drbd.conf has it; a disk that never left its node is for `mdtool relocate IMAGE`: DRBD 9 does not attach metadata of another node, and the slot that tracked the target must track the source"
         }
         AdoptRefusal::Obstacle(Obstacle::Occupied { .. }) => {
-            "`mdtool locate` lists who lives on which resource: --level adopts that one; wipefs removes the traces of what is no longer used"
+            "`mdtool locate IMAGE` lists who lives on which resource: --level adopts that one; wipefs removes the traces of what is no longer used"
         }
         AdoptRefusal::Obstacle(_) | AdoptRefusal::BlockDevice | AdoptRefusal::NotTheEnd { .. } => {
-            "`mdtool plan` lists the ways there are, with the numbers"
+            "`mdtool plan IMAGE` lists the ways there are, with the numbers"
         }
         AdoptRefusal::MetaSize { .. } => {
-            "a new file gets the right size by itself; `mdtool plan` shows the numbers"
+            "a new file gets the right size by itself; `mdtool plan IMAGE` shows the numbers"
         }
     }
 }
@@ -29,20 +29,20 @@ pub(super) const fn change(refusal: &ChangeRefusal) -> &'static str {
             "`--format v09 --node-id N --peer P --max-peers M` in the same call makes it v09"
         }
         ChangeRefusal::V07 => {
-            "`mdtool export` and `mdtool import` move it as it is; DRBD 8's own tools make v08 of it, which can be edited"
+            "`mdtool export IMAGE` and `mdtool import` move it as it is; DRBD 8's own tools make v08 of it, which can be edited"
         }
         ChangeRefusal::Geometry(_) => {
-            "docs/edit.md has the limits; `mdtool fit` shows what a disk has room for"
+            "docs/edit.md has the limits; `mdtool fit DISK` shows what a disk has room for"
         }
         ChangeRefusal::NoRoom { .. } => {
-            "make the disk larger by what is missing and `mdtool relocate` it first, or take the metadata out with -o and put it on a meta device that is large enough"
+            "make the disk larger by what is missing and move the metadata to its new end first, as `mdtool relocate IMAGE` does, or take the metadata out with -o and put it on a meta device that is large enough"
         }
-        ChangeRefusal::Unclean => "`mdtool apply-al` first",
+        ChangeRefusal::Unclean => "`mdtool apply-al IMAGE` comes first",
         ChangeRefusal::Inconsistent => {
-            "let it be synced first; `mdtool edit --flag +CONSISTENT` before says that the data is good all the same"
+            "let it be synced first; `mdtool edit IMAGE --flag +CONSISTENT` before says that the data is good all the same"
         }
         ChangeRefusal::NoGeneration { .. } => {
-            "without --sync-source the bits are set all the same; `mdtool edit --current-uuid new` gives the data a generation"
+            "without --sync-source the bits are set all the same; `mdtool edit IMAGE --current-uuid new` gives the data a generation"
         }
         ChangeRefusal::SlotInUse { .. } => {
             "--forget that node in the same call, or keep as many slots as it needs"
@@ -58,7 +58,7 @@ pub(super) const fn change(refusal: &ChangeRefusal) -> &'static str {
             "nothing has to be done; --forget it first to give it another"
         }
         ChangeRefusal::HasNoSlot { .. } => {
-            "`mdtool show` lists the peers and their slots; --assign NODE gives it one"
+            "`mdtool show IMAGE` lists the peers and their slots; --assign NODE gives it one"
         }
         ChangeRefusal::OwnNode { .. } => {
             "--node-id N makes it another node's metadata; name a peer here"
@@ -76,10 +76,10 @@ pub(super) const fn change(refusal: &ChangeRefusal) -> &'static str {
             "what v08 says of its one peer is said of each in v09: --peer-flag NODE:±NAME"
         }
         ChangeRefusal::History { .. } => "leave out the oldest ones, which come last",
-        ChangeRefusal::WhichPeer => "--bitmap-uuid NODE:UUID; `mdtool show` lists the peers",
+        ChangeRefusal::WhichPeer => "--bitmap-uuid NODE:UUID; `mdtool show IMAGE` lists the peers",
         ChangeRefusal::SameFormat { .. } => "leave out --format",
         ChangeRefusal::OwnSlot { .. } => {
-            "`mdtool edit --forget` of that node in a call of its own frees the slot"
+            "`mdtool edit IMAGE --forget NODE` in a call of its own frees that node's slot"
         }
     }
 }
@@ -87,10 +87,10 @@ pub(super) const fn change(refusal: &ChangeRefusal) -> &'static str {
 pub(super) const fn relocate(refusal: &RelocateRefusal) -> &'static str {
     match refusal {
         RelocateRefusal::NoSize => {
-            "`mdtool edit --la-size SIZE` sets the size, where it is known; attached and connected once, DRBD sets it itself"
+            "`mdtool edit IMAGE --la-size SIZE` sets the size, where it is known; attached and connected once, DRBD sets it itself"
         }
         RelocateRefusal::BitsWithoutSize { .. } => {
-            "`mdtool edit --la-size SIZE` sets the size, where it is known: without one kernels take these bits or not, by their version"
+            "`mdtool edit IMAGE --la-size SIZE` sets the size, where it is known: without one kernels take these bits or not, by their version"
         }
         RelocateRefusal::Unaligned { .. } => {
             "give a size in sectors (`8s` is 4096 bytes), or one that ends in KiB, MiB or GiB"
@@ -101,15 +101,17 @@ pub(super) const fn relocate(refusal: &RelocateRefusal) -> &'static str {
         RelocateRefusal::NotInternal { .. } => {
             "nothing has to be done before the disk is cut, as long as la-size fits; --data DISK makes the metadata internal"
         }
-        RelocateRefusal::V07 => "`mdtool export` and `mdtool import --index` move it as a dump",
+        RelocateRefusal::V07 => {
+            "`mdtool export IMAGE` and `mdtool import --index` move it as a dump"
+        }
         RelocateRefusal::LaSize { .. } => {
-            "take a larger disk, or leave the metadata on a meta device: `mdtool fit` shows what a disk has room for"
+            "take a larger disk, or leave the metadata on a meta device: `mdtool fit DISK` shows what a disk has room for"
         }
         RelocateRefusal::ForeignDisk { .. } => {
-            "--data names the disk whose data the metadata is about; where it is this one, `mdtool show` shows what its own metadata says, and `mdtool wipe` takes that away"
+            "--data names the disk whose data the metadata is about; where it is this one, `mdtool show DISK` shows what its own metadata says, and `mdtool wipe DISK` takes that away"
         }
         RelocateRefusal::Shared { .. } => {
-            "--meta FILE names another meta device; `mdtool wipe --index indexed:N` takes metadata away that nobody needs"
+            "--meta FILE names another meta device; `mdtool wipe FILE --index indexed:N` takes metadata away that nobody needs"
         }
     }
 }
@@ -123,17 +125,17 @@ pub(super) const fn place(refusal: &PlaceRefusal) -> Option<&'static str> {
             "shrink it first, take a larger disk or external metadata; wipefs removes the traces of what is no longer used",
         ),
         PlaceRefusal::Disk { .. } => Some(
-            "name another meta device, or a file that is not there yet; `mdtool wipe` takes metadata away that nobody needs",
+            "name another meta device, or a file that is not there yet; `mdtool wipe FILE` takes metadata away that nobody needs",
         ),
         PlaceRefusal::Shared { .. } => Some(
-            "name another meta device, or a file that is not there yet; `mdtool wipe --index indexed:N` takes metadata away that nobody needs",
+            "name another meta device, or a file that is not there yet; `mdtool wipe FILE --index indexed:N` takes metadata away that nobody needs",
         ),
         PlaceRefusal::OwnSlot { .. } => {
             Some("--node-id takes the target's node id; the one in the metadata is its source's")
         }
         PlaceRefusal::NoNodeIds { .. } => Some("leave out --node-id"),
         PlaceRefusal::NoFlags { .. } => Some("leave out --flags"),
-        PlaceRefusal::Layout(_) => Some("`mdtool fit` shows what a disk has room for"),
+        PlaceRefusal::Layout(_) => Some("`mdtool fit DISK` shows what a disk has room for"),
         PlaceRefusal::Geometry => None,
     }
 }

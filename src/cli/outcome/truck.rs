@@ -4,9 +4,9 @@ use crate::truck::TruckRefusal;
 
 pub(super) const fn refusal(refusal: &TruckRefusal) -> Option<&'static str> {
     match refusal {
-        TruckRefusal::External => {
-            Some("copy the data disk as it is, and the metadata with `mdtool export` and import")
-        }
+        TruckRefusal::External => Some(
+            "copy the data disk as it is, and the metadata with `mdtool export IMAGE` and import",
+        ),
         TruckRefusal::TooSmall { .. } => {
             Some("take a larger disk, or remove the file: a new one gets exactly the right size")
         }
@@ -27,14 +27,14 @@ pub(super) const fn refusal(refusal: &TruckRefusal) -> Option<&'static str> {
             Some("this delta is for another copy: a whole one is made without --changed")
         }
         TruckRefusal::LogDisabled => Some("make a whole copy, without --changed"),
-        TruckRefusal::NoGeneration => {
-            Some("new-current-uuid starts a generation: `mdtool plan --departure` prints the order")
-        }
+        TruckRefusal::NoGeneration => Some(
+            "new-current-uuid starts a generation: `mdtool plan IMAGE --departure` prints the order",
+        ),
         TruckRefusal::Adopted => Some("make a whole copy, without --changed, and adopt that"),
         TruckRefusal::NoSlot { .. } => {
-            Some("without --peer it is the only one; `mdtool show` lists them")
+            Some("without --peer it is the only one; `mdtool show IMAGE` lists them")
         }
-        TruckRefusal::Peer => Some("--peer NODE chooses one; `mdtool show` lists them"),
+        TruckRefusal::Peer => Some("--peer NODE chooses one; `mdtool show IMAGE` lists them"),
         TruckRefusal::Live => Some(
             "copy from a snapshot that was made while the resource was down, or from the disk while it is down",
         ),

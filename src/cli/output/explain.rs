@@ -3,6 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use crate::cli::next::typed;
 use crate::cli::output::amounts::bytes_and_binary;
 use crate::cli::output::picture::device_name;
 use crate::cli::output::view::{NextView, Report};
@@ -150,8 +151,9 @@ pub(crate) fn notes(report: &Report<'_>) -> Vec<String> {
         let device = report.opened.window().size();
         if report.located.is_beyond(number, device) {
             notes.push(format!(
-                "level {number} ends beyond the DRBD device around it, which has {}: DRBD does not find it there, and `mdtool check` says what to do",
-                report.located.holder(number, device)
+                "level {number} ends beyond the DRBD device around it, which has {}: DRBD does not find it there, and `mdtool check {}` says what to do",
+                report.located.holder(number, device),
+                typed(report.image, None)
             ));
         }
         if !level.layout.index.is_internal() {

@@ -13,6 +13,7 @@ pub(crate) use trust::{
 };
 
 use crate::cli::args::{ImageArgs, LevelChoice};
+use crate::cli::next::typed;
 use crate::cli::outcome::Negative;
 use crate::cli::session::open::Opened;
 use crate::cli::session::source::named;
@@ -155,8 +156,11 @@ pub(crate) fn choose(
                 "{}: there is no level {n}, {numbers} found",
                 args.image.display()
             );
-            let hint = "`mdtool locate` lists them; --stacked searches for one that lies elsewhere";
-            Err(Negative::new(answer, &[hint]).into())
+            let hint = format!(
+                "`mdtool locate {}` lists them; --stacked searches for one that lies elsewhere",
+                typed(args, None)
+            );
+            Err(Negative::new(answer, &[&hint]).into())
         }
     }
 }

@@ -160,23 +160,22 @@ impl Source {
     }
 }
 
-/// A source that is no dump as it should be, and the command that reads it from standard input once it is mended.
+/// A source that is no dump as it should be.
 #[derive(Debug)]
 pub(crate) struct ReadBy {
-    name: String,
-    pub(crate) command: &'static str,
+    pub(crate) path: PathBuf,
 }
 
 impl ReadBy {
-    /// Notes the command in errors of reading the source.
-    pub(crate) fn note(error: anyhow::Error, named: &Path, command: &'static str) -> anyhow::Error {
+    /// Notes the source in errors of reading it.
+    pub(crate) fn note(error: anyhow::Error, named: &Path) -> anyhow::Error {
         let is_syntax = |cause: &Error| matches!(cause, Error::Syntax(_));
         if !error.downcast_ref::<Error>().is_some_and(is_syntax) {
             return error;
         }
-        let name = named.display().to_string();
+        let path = named.to_owned();
         match error.downcast::<Error>() {
-            Ok(error) => anyhow::Error::from(error).context(Self { name, command }),
+            Ok(error) => anyhow::Error::from(error).context(Self { path }),
             Err(error) => error,
         }
     }
@@ -184,7 +183,7 @@ impl ReadBy {
 
 impl fmt::Display for ReadBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)
+        self.path.display().fmt(f)
     }
 }
 

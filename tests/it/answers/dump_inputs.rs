@@ -47,9 +47,9 @@ fn a_text_that_is_no_dump_says_what_it_is_and_how_a_dump_is_made_of_it() {
             "byte order mark",
             "tail -c +4",
         ),
-        (gzip, "compressed", "zcat DUMP"),
-        (b"\xFD7zXZ\0\0\x04".to_vec(), "compressed", "xzcat DUMP"),
-        (b"BZh91AY&SY".to_vec(), "compressed", "bzcat DUMP"),
+        (gzip, "compressed", "zcat /"),
+        (b"\xFD7zXZ\0\0\x04".to_vec(), "compressed", "xzcat /"),
+        (b"BZh91AY&SY".to_vec(), "compressed", "bzcat /"),
         (
             format!("{DUMP}{DUMP}").into_bytes(),
             "another dump begins here",

@@ -216,13 +216,14 @@ fn a_dump_that_does_not_parse_is_mended_for_the_command_that_reads_it() {
     let good = written(&dir, "good.md", &good);
     let run = mdtool(["compare", &bad, &good]);
     assert_eq!(run.status, 2);
-    let hint = "hint: `tail -c +4 DUMP | mdtool compare - OTHER`";
-    assert!(run.stderr.contains(hint), "{}", run.stderr);
+    let hint = format!("hint: `tail -c +4 {bad} | mdtool compare - {good}`");
+    assert!(run.stderr.contains(&hint), "{}", run.stderr);
     assert!(run.stderr.starts_with(&format!("mdtool: {bad}: line 1")));
     let copy = kernel_image("v09-pair-a-crashed");
-    let run = mdtool(["plan", copy.to_str().unwrap(), "--peer", &bad]);
-    let hint = "| mdtool plan IMAGE --peer -`";
-    assert!(run.stderr.contains(hint), "{}", run.stderr);
+    let copy = copy.to_str().unwrap();
+    let run = mdtool(["plan", copy, "--peer", &bad]);
+    let hint = format!("| mdtool plan {copy} --peer -`");
+    assert!(run.stderr.contains(&hint), "{}", run.stderr);
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn a_volume_of_unknown_end_is_told() {
     let case = Case::new();
     signature(&case.target, 0, b"LUKS\xBA\xBE\x00\x01");
     // It may well reach to the device's end, as most do: that is asked.
-    case.refused(&[], "LUKS volume, which does not say where it ends");
+    case.refused(&[], "LUKS volume (which does not say where it ends)");
     let run = case.import(&["--yes"]);
     assert_eq!(run.status, 0, "{run:?}");
     assert!(

@@ -1,7 +1,5 @@
 //! Undoing where somebody else lives by now, where the other disk of a change is not that disk, and where nobody knows what is durable.
 
-#![expect(clippy::disallowed_methods, reason = "images of a few MiB")]
-
 use mdtool::builder::Level;
 
 use super::since::under;

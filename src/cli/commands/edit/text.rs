@@ -66,7 +66,7 @@ fn of_dump(
     let header = reader.header().clone();
     if header.al_state == AlState::Unclean {
         let why = format!("{}: the dump is unclean: its bitmap lacks what the log named", name());
-        let hint = "dump it anew after `mdtool apply-al`, or edit the disk itself";
+        let hint = "dump it anew after `mdtool apply-al DISK`, or edit the disk itself";
         return Err(Declined::new(why, &[hint]).into());
     }
     let slots = Spooled::of(&header, &mut reader).with_context(name)?;

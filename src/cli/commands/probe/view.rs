@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::cli::args::ImageArgs;
 use crate::cli::next::typed;
-use crate::cli::outcome;
+use crate::cli::outcome::{self, Asked};
 use crate::cli::output::traces;
 use crate::cli::output::view::{
     self, InsideView, LevelView, OccupantView, PartitionView, TraceView, word,
@@ -109,7 +109,7 @@ struct Holding<P> {
 impl Display for ProbeView {
     /// `IMAGE: WORD what it is`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} {}", self.image, self.answer, self.what)
+        write!(f, "{}: {}", self.image, words::sentence(self.answer, &self.what))
     }
 }
 
@@ -152,7 +152,7 @@ impl ProbeView {
             partitions: Vec::new(),
             traces: Vec::new(),
             inside: None,
-            hints: outcome::hints(error),
+            hints: outcome::hints(error, &Asked::about(image)),
         }
     }
 

@@ -236,7 +236,7 @@ pub(crate) fn hidden_by(
     let hidden = located.hidden_by(number)?;
     let (at, image) = (opened.image_pos(hidden.at), shell_word(&args.image));
     let hints = vec![
-        "do not connect it: `mdtool check` says why".to_owned(),
+        format!("do not connect it: `mdtool check {image}` says why"),
         format!(
             "`mdtool show {image} --at {}` shows the older metadata",
             at.get()
@@ -289,7 +289,7 @@ fn passed_over(
     args: &ImageArgs,
 ) -> crate::error::Result<Option<Instead>> {
     let outer = number.checked_sub(1);
-    let look = "`mdtool check` judges what stands where DRBD looks, and says what to do".to_owned();
+    let look = judged(args);
     let damaged = in_place(opened.window(), located, args.index)?.into_iter();
     let damaged = damaged
         .filter(|one| one.inside == outer && one.level.is_none())

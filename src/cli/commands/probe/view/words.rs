@@ -6,7 +6,9 @@ use crate::image::Window;
 use crate::survey::locate::{Level, Role, Searched};
 use crate::survey::occupants::Occupant;
 use crate::units::{Bytes, DevPos, ImagePos, Sectors};
-use crate::verdict::probe::{Answer, Contents, Damage, Held, InPartition, Moved, Probed, Unseen};
+use crate::verdict::probe::{
+    Answer, Contents, Damage, Held, InPartition, Moved, Probed, Status, Unseen,
+};
 
 /// What was found, and what that means.
 pub(crate) fn what(device: Window<'_>, probed: &Probed) -> String {
@@ -39,6 +41,19 @@ pub(crate) fn what(device: Window<'_>, probed: &Probed) -> String {
     }
 }
 
+/// An answer and what was found: what the word is no part of stands apart from it, and the word stays one.
+pub(crate) fn sentence(answer: Status, what: &str) -> String {
+    match answer {
+        // An error says of the image what it is.
+        Status::Error if what.starts_with("is ") => format!("{answer} - it {what}"),
+        Status::None | Status::Unexpected | Status::Error => format!("{answer} - {what}"),
+        Status::Damaged | Status::Moved if what.starts_with("the ") => format!("{answer} - {what}"),
+        Status::Clean | Status::Unclean | Status::Damaged | Status::Moved => {
+            format!("{answer} {what}")
+        }
+    }
+}
+
 /// Where in the image a position of the device is.
 fn position(device: Window<'_>, at: DevPos) -> ImagePos {
     // OK to fall back: positions that were found lie on the device.
@@ -56,11 +71,10 @@ fn held(device: Window<'_>, one: &Held) -> String {
         .and_then(|(start, size)| Some((start, device.part(start, size)?)));
     match part.zip(one.probed.as_ref()) {
         Some(((start, part), probed)) => format!(
-            "metadata of a device on it, not of the whole disk: this disk is {holder}, and the device on it from {} on, {}, is {} {}",
+            "metadata of a device on it, not of the whole disk: this disk is {holder}, and the device on it from {} on, {}, is {}",
             position(device, start),
             part.size(),
-            probed.own_status(),
-            what(part, probed)
+            sentence(probed.own_status(), &what(part, probed))
         ),
         None => format!(
             "metadata of a device on it, not of the whole disk: this disk is {holder}, and the superblock at {} is that of a device on it: where that begins, the records here do not say",
@@ -84,12 +98,11 @@ fn in_partition(device: Window<'_>, one: &InPartition) -> String {
     // OK to fall back: it was looked at through just this part.
     let part = device.part(partition.start, partition.size);
     format!(
-        "metadata of a partition, not of the whole disk: partition {} at {}, {}, is {} {}{others}",
+        "metadata of a partition, not of the whole disk: partition {} at {}, {}, is {}{others}",
         partition.number,
         position(device, partition.start),
         partition.size,
-        inside.own_status(),
-        what(part.unwrap_or(device), inside)
+        sentence(inside.own_status(), &what(part.unwrap_or(device), inside))
     )
 }
 
