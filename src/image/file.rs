@@ -5,6 +5,7 @@ use std::ops::{ControlFlow, Range};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{Advice, FileType, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
@@ -28,6 +29,8 @@ type File = std::fs::File;
 pub struct ImageFile {
     file: File,
     size: Bytes,
+    /// The stretch of data found last. Where its end is, the system may find out page by page: it is asked once, not for every piece.
+    data: Mutex<Option<Range<ImagePos>>>,
 }
 
 /// Opens a file so that reading it leaves its access time, where the system lets us: only an owner may ask for that.
@@ -73,7 +76,18 @@ impl ImageFile {
     /// What is open already, with the size it has now.
     pub(super) fn of(file: File) -> Result<Self> {
         let size = size_now(&file)?;
-        Ok(Self { file, size })
+        Ok(Self {
+            file,
+            size,
+            data: Mutex::default(),
+        })
+    }
+
+    /// What is known of the stretch that has data at `from`; that it may have become a hole since changes nothing of what is read.
+    fn known_data(&self, from: ImagePos) -> Option<Range<ImagePos>> {
+        let known = self.data.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.as_ref().filter(|known| known.contains(&from));
+        known.map(|known| from..known.end)
     }
 
     /// Refuses where it became longer or shorter since it was opened: nobody knows what is there, or was.
@@ -92,6 +106,7 @@ impl ImageFile {
         let refused = |error: Errno| IoError::whole(IoOp::Resize, error.into());
         rustix::fs::ftruncate(&self.file, size.get()).map_err(refused)?;
         self.size = size_now(&self.file)?;
+        self.data = Mutex::default();
         Ok(())
     }
 
@@ -195,6 +210,9 @@ impl ReadAt for ImageFile {
         if from >= end {
             return Ok(None);
         }
+        if let Some(known) = self.known_data(from) {
+            return Ok(Some(known));
+        }
         let start = match self.seek(SeekFrom::Data(from.get()))? {
             Seek::At(start) if start < end => start,
             Seek::At(_) => return Ok(None),
@@ -205,11 +223,14 @@ impl ReadAt for ImageFile {
             }
             Seek::Unknown => return Ok(Some(from..end)),
         };
-        Ok(match self.seek(SeekFrom::Hole(start.get()))? {
-            Seek::At(hole) if hole > start => Some(start..hole.min(end)),
+        let data = match self.seek(SeekFrom::Hole(start.get()))? {
+            Seek::At(hole) if hole > start => start..hole.min(end),
             // The file changed between the two questions; what is no hole is data.
-            _ => Some(start..end),
-        })
+            _ => start..end,
+        };
+        let mut known = self.data.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some(data.clone());
+        Ok(Some(data))
     }
 
     fn visit(
