@@ -40,7 +40,8 @@ fn a_log_that_was_off_is_applied_with_a_warning() {
                 .contains("MDF_AL_DISABLED is set: the activity log was off");
             assert_eq!(warned, off && warns, "{words:?}: {run:?}");
             assert_eq!(
-                run.stderr.contains("apply-al --mark-all"),
+                run.stderr
+                    .contains(" --mark-all` marks everything out of sync"),
                 warned,
                 "{run:?}"
             );
