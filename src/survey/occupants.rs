@@ -171,6 +171,14 @@ pub fn occupants(device: Window<'_>) -> Result<Vec<Occupant>> {
     Ok(without_backup_of_a_whole_table(found))
 }
 
+/// The first of them that says to end beyond the device's end.
+#[must_use]
+pub fn beyond(occupants: &[Occupant], device: Window<'_>) -> Option<Occupant> {
+    let end = DevPos::at(device.size());
+    let ends_behind = |one: &&Occupant| one.end.is_some_and(|said| said > end);
+    occupants.iter().find(ends_behind).copied()
+}
+
 /// Without the backup of a partition table that is there itself, and says where its backup is.
 fn without_backup_of_a_whole_table(mut found: Vec<Occupant>) -> Vec<Occupant> {
     let whole = |one: &Occupant| one.kind == OccupantKind::Gpt && one.end.is_some();

@@ -2,15 +2,16 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context;
+
 use crate::cli::args::ImageArgs;
 use crate::cli::next::typed;
 use crate::cli::outcome::Negative;
 use crate::cli::output::traces;
 use crate::cli::session::open::Opened;
 use crate::survey::base::Inside;
-use crate::survey::contents::Contents;
 use crate::survey::locate::{Located, Role, Searched};
-use crate::survey::occupants::{Occupant, Partition};
+use crate::survey::occupants::{Occupant, Partition, beyond, occupants};
 use crate::survey::traces::{Trace, TraceKind};
 use crate::units::Bytes;
 
@@ -127,18 +128,35 @@ pub(crate) fn nothing(located: &Located) -> &'static str {
 
 /// The answer where nothing was found: an error where the part that would have the metadata is missing, since then nobody knows.
 pub(crate) fn nothing_found(located: &Located, args: &ImageArgs, opened: &Opened) -> anyhow::Error {
-    let clear =
-        located.traces.is_empty() && located.rejected.is_empty() && located.partitions.is_empty();
-    let beyond = || Contents::of(opened.window()).map(|found| found.beyond(opened.window()));
-    match clear.then(beyond).transpose() {
-        Err(error) => anyhow::Error::from(error).context(args.image.display().to_string()),
-        Ok(Some(Some(occupant))) => CutOff {
+    match refuse_cut_off(located, args, opened) {
+        Err(error) => error,
+        Ok(()) => no_metadata(located, args).into(),
+    }
+}
+
+/// Refuses an image without metadata that ends before what lives on it does: whatever is said of it would be of another disk.
+pub(crate) fn refuse_cut_off(
+    located: &Located,
+    args: &ImageArgs,
+    opened: &Opened,
+) -> anyhow::Result<()> {
+    let clear = located.levels.is_empty()
+        && located.traces.is_empty()
+        && located.rejected.is_empty()
+        && located.partitions.is_empty();
+    if !clear {
+        return Ok(());
+    }
+    let device = opened.window();
+    let found = occupants(device).with_context(|| args.image.display().to_string())?;
+    match beyond(&found, device) {
+        None => Ok(()),
+        Some(occupant) => Err(CutOff {
             image: args.image.clone(),
-            size: opened.window().size(),
+            size: device.size(),
             occupant,
         }
-        .into(),
-        Ok(_) => no_metadata(located, args).into(),
+        .into()),
     }
 }
 
