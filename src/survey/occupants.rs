@@ -14,6 +14,8 @@ mod signatures;
 mod sizes;
 mod tails;
 
+pub(in crate::survey) use md::{superblock_at_the_end, word_0_90};
+
 pub use listing::{Partition, Table, partition_table, partitions};
 
 use std::fmt;
