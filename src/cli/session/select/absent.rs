@@ -9,8 +9,9 @@ use crate::cli::next::typed;
 use crate::cli::outcome::Negative;
 use crate::cli::output::traces;
 use crate::cli::session::open::Opened;
+use crate::format::layout::MdIndex;
 use crate::survey::base::Inside;
-use crate::survey::locate::{Located, Role, Searched};
+use crate::survey::locate::{Located, Role, Searched, Why};
 use crate::survey::occupants::{Occupant, Partition, beyond, occupants};
 use crate::survey::traces::{Trace, TraceKind};
 use crate::units::Bytes;
@@ -103,6 +104,15 @@ pub(crate) fn of_inside(args: &ImageArgs, inside: &Inside) -> String {
     }
 }
 
+/// The rule by which DRBD would find metadata, where the caller named another.
+fn other_index(located: &Located) -> Option<MdIndex> {
+    let mut rejected = located.rejected.iter();
+    rejected.find_map(|one| match one.why {
+        Why::OtherIndex { index } => Some(index),
+        _ => None,
+    })
+}
+
 /// What there is none of, where there is no level.
 pub(crate) fn nothing(located: &Located) -> &'static str {
     if let Some(trace) = located.foremost_trace() {
@@ -119,6 +129,8 @@ pub(crate) fn nothing(located: &Located) -> &'static str {
         }
     } else if !located.partitions.is_empty() || !located.inside.is_empty() {
         "no DRBD metadata of the whole disk"
+    } else if other_index(located).is_some() {
+        "no DRBD metadata of that --index"
     } else if located.rejected.is_empty() {
         "no DRBD metadata"
     } else {
@@ -189,6 +201,9 @@ fn no_metadata(located: &Located, args: &ImageArgs) -> Negative {
     let partitions = located.partitions.iter();
     hints.extend(partitions.map(|partition| of_partition(args, partition)));
     hints.extend(located.inside.iter().map(|inside| of_inside(args, inside)));
+    hints.extend(other_index(located).map(|index| {
+        format!("there is metadata where DRBD looks with --index {index}: give that, or no --index")
+    }));
     if hints.is_empty() && located.rejected.is_empty() {
         hints.push("if the metadata is external, give the meta device; if the disk has partitions, give --offset and --size".to_owned());
     } else if hints.is_empty() {
