@@ -262,12 +262,12 @@ fn drbd_on_an_array_ends_where_its_members_data_does() {
         is_inside(&disk, "an md RAID member", 0, size);
     };
     on(size + 16384, &|disk| {
-        md_member(disk, size + 8192, 1, 0, size)
+        md_member(disk, size + 8192, 1, 0, size);
     });
     let orders: [fn(u32) -> [u8; 4]; 2] = [u32::to_le_bytes, u32::to_be_bytes];
     for bytes in orders {
         on(size + 102_400, &|disk| {
-            md_member_0_90(disk, size, size, bytes)
+            md_member_0_90(disk, size, size, bytes);
         });
     }
     // Of an array of stripes a member has only pieces.

@@ -236,9 +236,7 @@ fn what_divides_a_disk_is_not_shrunk_as_a_file_system() {
     let dir = scratch();
     let disk = dir.path().join("disk");
     sparse(&disk, 64 << 20);
-    let script = dir.path().join("script");
-    std::fs::write(&script, "label: gpt\n,,\n").unwrap();
-    let with = format!("sfdisk -q {} <{}", disk.display(), script.display());
+    let with = format!(r"printf 'label: gpt\n,,\n' | sfdisk -q {}", disk.display());
     tool("sh", &["-c", &with]);
     let run = mdtool(["fit", disk.to_str().unwrap()]);
     assert_eq!(run.status, 1, "{run:?}");
