@@ -49,7 +49,6 @@ pub(crate) fn after(command: &Command, outcome: Outcome) -> Option<(Place, Strin
                     .to_owned(),
             )
         }
-        Command::Fit(args) if !args.json => text(after_fit(args, done).to_owned()),
         Command::Export(args) => after_dump(args.output.as_deref()),
         Command::Edit(args) => after_dump(args.output.as_deref()),
         Command::Sum(args) => match (&args.check, &args.output) {
@@ -154,12 +153,20 @@ const fn after_compare(done: bool) -> &'static str {
     }
 }
 
-const fn after_fit(args: &FitArgs, done: bool) -> &'static str {
-    match (done, args.disks.is_empty()) {
+/// What comes next after `fit`: `remains` is the disk, as it was named, that has metadata which DRBD does not see.
+pub(crate) fn after_fit(args: &FitArgs, done: bool, remains: Option<&str>) -> String {
+    if let Some(disk) = remains {
+        return format!(
+            "mdtool probe {}  (what is left of its metadata, and what to do, before new metadata overwrites it)",
+            shell_word(Path::new(disk))
+        );
+    }
+    let next = match (done, args.disks.is_empty()) {
         (true, false) => "nothing has to be done: it fits",
         (true, true) => "mdtool fit DISK  (the same for a disk as it is, with what lives on it)",
         (false, _) => "take a disk of another size, and run mdtool fit again",
-    }
+    };
+    next.to_owned()
 }
 
 /// A dump that is in a file now.

@@ -34,7 +34,7 @@ pub enum Holder {
     Partition(u32),
     /// A physical volume of LVM.
     Lvm,
-    /// A member of an md RAID with its superblock at the start.
+    /// A member of an md RAID.
     Md,
     /// A backing device of bcache.
     Bcache,

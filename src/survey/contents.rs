@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use crate::error::Result;
 use crate::image::Window;
-use crate::survey::occupants::{Occupant, occupants};
+use crate::survey::occupants::{Occupant, beyond, occupants};
 use crate::units::{Bytes, DevPos, range_len};
 
 /// How much of a device is read to see that it is blank; the search has read it before, so it is at hand.
@@ -35,11 +35,7 @@ impl Contents {
     /// The first that says to end beyond the device's end.
     #[must_use]
     pub fn beyond(&self, device: Window<'_>) -> Option<Occupant> {
-        let end = DevPos::at(device.size());
-        self.occupants
-            .iter()
-            .copied()
-            .find(|occupant| occupant.end.is_some_and(|said| said > end))
+        beyond(&self.occupants, device)
     }
 }
 

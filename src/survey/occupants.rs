@@ -14,6 +14,8 @@ mod signatures;
 mod sizes;
 mod tails;
 
+pub(in crate::survey) use md::{superblock_at_the_end, word_0_90};
+
 pub use listing::{Partition, Table, partition_table, partitions};
 
 use std::fmt;
@@ -169,6 +171,14 @@ pub fn occupants(device: Window<'_>) -> Result<Vec<Occupant>> {
         add(kind, probes::End::Unsaid, Some(at));
     }
     Ok(without_backup_of_a_whole_table(found))
+}
+
+/// The first of them that says to end beyond the device's end.
+#[must_use]
+pub fn beyond(occupants: &[Occupant], device: Window<'_>) -> Option<Occupant> {
+    let end = DevPos::at(device.size());
+    let ends_behind = |one: &&Occupant| one.end.is_some_and(|said| said > end);
+    occupants.iter().find(ends_behind).copied()
 }
 
 /// Without the backup of a partition table that is there itself, and says where its backup is.

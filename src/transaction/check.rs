@@ -3,10 +3,9 @@
 mod allow;
 mod behind;
 mod ends;
+mod found;
 mod identity;
 mod stays;
-
-use std::collections::BTreeSet;
 
 use super::compare::{SECTOR, read};
 use super::format::Doing;
@@ -18,12 +17,10 @@ use crate::image::ReadAt;
 use crate::units::{Bytes, ImagePos};
 pub(super) use behind::written_behind;
 use ends::ends;
+use found::{Found, Place};
 use identity::{is_peculiar, is_same_device, superblock_in};
 pub(super) use stays::expect_same;
 use stays::stays;
-
-/// How many places are named.
-const MOST_NAMED: usize = 16;
 
 /// What a target holds of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,10 +185,6 @@ impl Compared<'_> {
     }
 }
 
-/// A target, and a position there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place(usize, ImagePos);
-
 /// What was found so far.
 #[derive(Debug, Default)]
 struct Tally {
@@ -201,7 +194,7 @@ struct Tally {
     before: u64,
     after: u64,
     strange: Found,
-    /// Sectors that are what they may be, and more than one word again and again.
+    /// Sectors that are what they may be, and that hardly any other disk has there.
     telling: u64,
     /// Such sectors, there or not.
     could_tell: u64,
@@ -230,31 +223,6 @@ struct Devices {
     same: bool,
     /// The target that has one of another, where that decides.
     other: Option<usize>,
-}
-
-/// The first of many places, and how many they are.
-#[derive(Clone, Debug, Default)]
-struct Found {
-    first: BTreeSet<Place>,
-    count: u64,
-}
-
-impl Found {
-    fn join(&mut self, other: Self) {
-        let more = self.count.saturating_add(other.count);
-        for at in other.first {
-            self.note(at);
-        }
-        self.count = more;
-    }
-
-    fn note(&mut self, at: Place) {
-        self.count = self.count.saturating_add(1);
-        self.first.insert(at);
-        if self.first.len() > MOST_NAMED {
-            self.first.pop_last();
-        }
-    }
 }
 
 impl Tally {
@@ -317,8 +285,11 @@ impl Tally {
                 let sector = content.get(start..).and_then(|rest| rest.get(..SECTOR));
                 sector.is_some_and(is_peculiar)
             };
-            count_if(&mut self.could_tell, tells(one.before) || tells(one.after));
-            count_if(&mut self.telling, is_known && tells(one.present));
+            // One of each will do.
+            let could = self.could_tell == 0 && (tells(one.before) || tells(one.after));
+            count_if(&mut self.could_tell, could);
+            let told = self.telling == 0 && is_known && tells(one.present);
+            count_if(&mut self.telling, told);
             // What is written over a retired superblock has a record of its own.
             if !is_known && !one.last.is_some_and(|last| last.is_covered(index)) {
                 self.strange.note(place);

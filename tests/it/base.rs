@@ -242,6 +242,48 @@ fn drbd_on_an_array_begins_at_its_members_data() {
     is_ambiguous(&disk, "an md RAID member");
 }
 
+/// `struct mdp_superblock_s` of a mirror.
+fn md_member_0_90(disk: &Path, at: u64, size: u64, bytes: fn(u32) -> [u8; 4]) {
+    let size = u32::try_from(size / 1024).unwrap();
+    let words = [0xA92B_4EFC, 0, 90, 0, 0, 1, 0x5F00_0000, 1, size, 2, 2];
+    let superblock: Vec<u8> = words.into_iter().flat_map(bytes).collect();
+    patch(disk, at, &superblock);
+}
+
+/// The superblock lies behind the data, and says where that ends: before the superblock, not with the disk.
+#[test]
+fn drbd_on_an_array_ends_where_its_members_data_does() {
+    let size = 200 * MIB;
+    let on = |end: u64, member: &dyn Fn(&Path)| {
+        let dir = scratch();
+        let disk = disk(&dir, end);
+        member(&disk);
+        put(&disk, 0, size, &[Level::v08()]);
+        is_inside(&disk, "an md RAID member", 0, size);
+    };
+    on(size + 16384, &|disk| {
+        md_member(disk, size + 8192, 1, 0, size);
+    });
+    let orders: [fn(u32) -> [u8; 4]; 2] = [u32::to_le_bytes, u32::to_be_bytes];
+    for bytes in orders {
+        on(size + 102_400, &|disk| {
+            md_member_0_90(disk, size, size, bytes);
+        });
+    }
+    // Of an array of stripes a member has only pieces.
+    let dir = scratch();
+    let disk = self::disk(&dir, 300 * MIB);
+    md_member(&disk, 300 * MIB - 8192, 5, 0, 295 * MIB);
+    put(&disk, 40 * MIB, 100 * MIB, &[Level::v08()]);
+    is_ambiguous(&disk, "an md RAID member");
+    // What was an array's member is the disk's own, where DRBD looks on the disk.
+    let dir = scratch();
+    let disk = self::disk(&dir, size);
+    put(&disk, 0, size, &[Level::v08()]);
+    md_member(&disk, size - 8192, 1, 0, size - 16384);
+    is_the_disk_s(&disk);
+}
+
 #[test]
 fn an_array_on_drbd_leaves_the_metadata_to_the_disk() {
     let dir = scratch();

@@ -78,6 +78,23 @@ fn refused(path: &Path, what: &str, hint: &str) {
 }
 
 #[test]
+fn what_is_packed_is_told_of_where_its_own_bytes_are_summed() {
+    let dir = scratch();
+    let packed = dir.path().join("disk.gz");
+    sparse(&packed, MIB);
+    patch(&packed, 0, &[0x1F, 0x8B, 8, 0]);
+    let run = mdtool(["sum", text(&packed)]);
+    assert_eq!(run.status, 0, "{run:?}");
+    let said = "begins like a gzip-compressed file: its own bytes are summed";
+    assert!(run.stderr.contains(said), "{run:?}");
+    // A raw disk with one at its beginning is a raw disk.
+    let disk = raw(&dir, 16 * MIB);
+    patch(&disk, 0, &[0x1F, 0x8B, 8, 0]);
+    let run = mdtool(["sum", text(&disk)]);
+    assert_eq!((run.status, run.stderr.as_str()), (0, ""), "{run:?}");
+}
+
+#[test]
 fn every_container_of_qemu_is_refused_by_name() {
     if !require_tool("qemu-img") {
         return;

@@ -8,7 +8,10 @@ use mdtool::units::{Bytes, Sectors};
 use mdtool::verdict::fit::Shape;
 use serde_json::Value;
 
-use crate::support::{Drbdmeta, Run, kernel_image, mdtool, mdtool_command, patch, scratch, sparse};
+use crate::support::{
+    Drbdmeta, Run, kernel_image, mdtool, mdtool_command, patch, peek, require_tool, scratch,
+    sparse, tool,
+};
 
 /// How many random sizes: as many times 300 as `MDTOOL_TEST_TIMES` says.
 fn count() -> u64 {
@@ -149,7 +152,7 @@ fn what_lives_on_a_disk_is_held_against_what_it_leaves() {
     let disk = dir.path().join("disk");
     sparse(&disk, 64 << 20);
     // XFS of 16384 blocks of 4096 bytes: all of the disk.
-    let mut xfs = *b"XFSB\0\0\x10\0\0\0\0\0\0\0\x40\0";
+    let mut xfs = *XFS;
     patch(&disk, 0, &xfs);
     let path = disk.to_str().unwrap();
     insta::assert_snapshot!(
@@ -184,6 +187,61 @@ fn what_is_no_raw_image_is_not_fitted() {
     assert_eq!(run.status, 2, "{run:?}");
     assert!(run.stderr.contains("gzip"), "{run:?}");
     assert!(run.stderr.contains("hint: decompress it first"), "{run:?}");
+}
+
+/// An XFS file system of 16384 blocks of 4096 bytes, 64 MiB.
+const XFS: &[u8; 16] = b"XFSB\0\0\x10\0\0\0\0\0\0\0\x40\0";
+
+/// As every other command answers: whatever is said of a part would be of another disk.
+#[test]
+fn what_is_cut_off_is_not_fitted() {
+    let dir = scratch();
+    let path = dir.path().join("disk");
+    sparse(&path, 40 << 20);
+    patch(&path, 0, XFS);
+    let words = "cut off: has 41943040 bytes, and its XFS file system ends at byte 67108864";
+    for command in ["fit", "show"] {
+        let run = mdtool([command, path.to_str().unwrap()]);
+        assert_eq!((run.status, run.stdout.as_str()), (2, ""), "{run:?}");
+        assert!(run.stderr.contains(words), "{run:?}");
+    }
+}
+
+#[test]
+fn metadata_that_drbd_does_not_see_is_named() {
+    let dir = scratch();
+    let disk = dir.path().join("disk");
+    std::fs::copy(kernel_image("v08-pair-a-synced"), &disk).unwrap();
+    let end = std::fs::metadata(&disk).unwrap().len();
+    let damaged = [
+        (60, &[0; 4][..], "only its magic was erased"),
+        (64, &[0xFF; 4], "where DRBD looks, is damaged"),
+    ];
+    for (field, bytes, said) in damaged {
+        let before = peek(&disk, end - 4096, 4096);
+        patch(&disk, end - 4096 + field, bytes);
+        let run = mdtool(["fit", disk.to_str().unwrap()]);
+        assert_eq!(run.status, 0, "{run:?}");
+        assert!(run.stdout.contains(said), "{run:?}");
+        assert!(run.stdout.contains("next: mdtool probe"), "{run:?}");
+        patch(&disk, end - 4096, &before);
+    }
+}
+
+#[test]
+fn what_divides_a_disk_is_not_shrunk_as_a_file_system() {
+    if !require_tool("sfdisk") {
+        return;
+    }
+    let dir = scratch();
+    let disk = dir.path().join("disk");
+    sparse(&disk, 64 << 20);
+    let with = format!(r"printf 'label: gpt\n,,\n' | sfdisk -q {}", disk.display());
+    tool("sh", &["-c", &with]);
+    let run = mdtool(["fit", disk.to_str().unwrap()]);
+    assert_eq!(run.status, 1, "{run:?}");
+    assert!(run.stdout.contains("run DRBD on a partition"), "{run:?}");
+    assert!(!run.stdout.contains("shrink"), "{run:?}");
 }
 
 #[test]

@@ -11,8 +11,10 @@ use crate::cli::Streams;
 use crate::cli::args::ImageArgs;
 use crate::cli::commands::fit::args::FitArgs;
 use crate::cli::commands::fit::view::{Disk, DiskView, Fit, Lives};
+use crate::cli::next;
 use crate::cli::outcome::Outcome;
 use crate::cli::session::open::Opened;
+use crate::cli::session::select::refuse_cut_off;
 use crate::error::{Expected, Field, Misfit};
 use crate::survey::locate::{IndexChoice, LocateOptions, ScanMode, locate};
 use crate::survey::occupants::occupants;
@@ -45,6 +47,7 @@ pub(crate) fn run(args: &FitArgs, _command_line: &str, out: &mut Streams<'_>) ->
         fit.json(out.stdout)?;
     } else {
         fit.print(out.stdout)?;
+        next::tell(out, next::after_fit(args, fit.fits(), fit.remains()))?;
     }
     Ok(if fit.fits() {
         Outcome::Done
@@ -121,19 +124,16 @@ fn on_disk(path: &Path) -> anyhow::Result<Disk> {
     let name = || path.display().to_string();
     let opened = Opened::open(&image)?;
     let window = opened.window();
-    let mut lives = Vec::new();
-    for occupant in occupants(window).with_context(name)? {
-        lives.push(Lives::occupant(occupant));
-    }
     let options = LocateOptions {
         scan: ScanMode::Never,
         ..LocateOptions::default()
     };
     opened.refuse_foreign(options).with_context(name)?;
     let located = locate(window, &options).with_context(name)?;
-    if let Some(level) = located.levels.first() {
-        lives.push(Lives::metadata(level));
-    }
+    refuse_cut_off(&located, &image, &opened)?;
+    let found = occupants(window).with_context(name)?;
+    let mut lives: Vec<Lives> = found.into_iter().map(Lives::occupant).collect();
+    lives.extend(Lives::metadata(&located, &image));
     Ok(Disk {
         source: Some(name()),
         size: window.size(),

@@ -34,7 +34,7 @@ pub(crate) fn run(
     _command_line: &str,
     out: &mut Streams<'_>,
 ) -> anyhow::Result<Outcome> {
-    let summed = Summed::open(args)?;
+    let summed = Summed::open(args, out)?;
     crate::cli::commands::copy::tell_of_use(&args.image.image, "what is written meanwhile may or may not be in the checksums", out)
         .with_context(|| args.image.image.display().to_string())?;
     if let Some(list) = &args.check {
@@ -76,7 +76,7 @@ struct Summed {
 }
 
 impl Summed {
-    fn open(args: &SumArgs) -> anyhow::Result<Self> {
+    fn open(args: &SumArgs, out: &mut Streams<'_>) -> anyhow::Result<Self> {
         let path = &args.image.image;
         let name = || path.display().to_string();
         forget_cached(path).with_context(name)?;
@@ -89,6 +89,8 @@ impl Summed {
         );
         if !by_level {
             let opened = Opened::open(&args.image)?;
+            let summed = "its own bytes are summed, not those of what is packed in it";
+            opened.tell_foreign(&args.image, summed, out).with_context(name)?;
             return Ok(Self {
                 file,
                 base: opened.image_pos(DevPos::START),

@@ -10,7 +10,7 @@ use crate::cli::session::source;
 use crate::error::Unsupported;
 use crate::image::{Access, ReadAt, Watched, Window, is_regular_file, open_for_scan};
 use crate::surgery::described::Described;
-use crate::survey::file_form::{BEGINNING, container, recognise};
+use crate::survey::file_form::{BEGINNING, FileForm, container, recognise};
 use crate::survey::locate::{LocateOptions, ScanMode, locate};
 use crate::survey::windows::{hold, partition_at};
 use crate::units::{Bytes, DevPos, ImagePos};
@@ -222,25 +222,47 @@ impl Opened {
     pub(crate) fn refuse_foreign(&self, options: LocateOptions) -> anyhow::Result<()> {
         refuse_foreign(self.window(), options)
     }
+
+    /// Says what the file seems to be instead of a raw image, where its bytes count all the same, whatever is packed in them.
+    pub(crate) fn tell_foreign(
+        &self,
+        args: &ImageArgs,
+        comes_of: &str,
+        out: &mut Streams<'_>,
+    ) -> anyhow::Result<()> {
+        if let Some(form) = foreign(self.window(), LocateOptions::default())? {
+            out.tell(format_args!(
+                "mdtool: note: {} begins like {form}: {comes_of}",
+                args.image.display()
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// Refuses what is recognised as something else than a raw image, unless metadata is where DRBD would look.
 pub(crate) fn refuse_foreign(window: Window<'_>, options: LocateOptions) -> anyhow::Result<()> {
+    match foreign(window, options)? {
+        Some(form) => Err(crate::error::Error::from(Unsupported::FileForm(form)).into()),
+        None => Ok(()),
+    }
+}
+
+/// What is recognised as something else than a raw image; nothing where metadata is where DRBD would look.
+fn foreign(window: Window<'_>, options: LocateOptions) -> anyhow::Result<Option<FileForm>> {
     let mut beginning = [0; BEGINNING];
     let len = window.size().to_usize().unwrap_or(BEGINNING).min(BEGINNING);
     if let Some(beginning) = beginning.get_mut(..len) {
         window.read_exact_at(DevPos::START, beginning)?;
     }
     let Some(foreign) = recognise(&beginning) else {
-        return Ok(());
+        return Ok(None);
     };
     // A raw disk may hold a qcow2 image as its data: then its metadata is in its place.
     let quick = LocateOptions {
         scan: ScanMode::Never,
         ..options
     };
-    if locate(window, &quick)?.levels.is_empty() {
-        return Err(crate::error::Error::from(Unsupported::FileForm(foreign)).into());
-    }
-    Ok(())
+    let is_raw = !locate(window, &quick)?.levels.is_empty();
+    Ok((!is_raw).then_some(foreign))
 }

@@ -6,7 +6,8 @@ mod trust;
 use anyhow::Context;
 
 pub(crate) use absent::{
-    half_changed, no_stack, nothing, nothing_found, of_inside, of_partition, refuse_trace,
+    half_changed, no_stack, nothing, nothing_found, of_inside, of_partition, refuse_cut_off,
+    refuse_trace,
 };
 pub(crate) use trust::{
     Instead, Trust, hidden_by, instead_of, refuse_damaged_inner, refuse_unsure,

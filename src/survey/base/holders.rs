@@ -4,7 +4,7 @@ use super::Holder;
 use super::lvm::physical_volume;
 use crate::error::Result;
 use crate::image::Window;
-use crate::survey::occupants::{Partition, partitions};
+use crate::survey::occupants::{Partition, partitions, superblock_at_the_end, word_0_90};
 use crate::units::{Bytes, DevPos, SECTOR_SIZE, Sectors};
 
 /// A stretch of a disk that is somebody's.
@@ -78,7 +78,8 @@ pub(super) fn sectors(count: u64) -> Option<Bytes> {
     Sectors::new(count).to_bytes()
 }
 
-/// `struct mdp_superblock_1` at the first byte (1.1) or at 4 KiB (1.2): `level`, `size`, `raid_disks`, `data_offset`, `data_size`.
+/// `struct mdp_superblock_1` at the first byte (1.1), at 4 KiB (1.2) or at the end (1.0): `level`, `size`, `raid_disks`, `data_offset`,
+/// `data_size`; or version 0.90.
 fn array_member(device: Window<'_>) -> Result<Option<Region>> {
     for at in [DevPos::START, DevPos::new(4096)] {
         let Some(superblock) = block::<256>(device, at)? else {
@@ -88,7 +89,33 @@ fn array_member(device: Window<'_>) -> Result<Option<Region>> {
             return Ok(Some(region));
         }
     }
-    Ok(None)
+    let at_the_end = superblock_at_the_end(device)?;
+    Ok(at_the_end.and_then(|found| {
+        if found.is_0_90 {
+            array_member_0_90(&found.bytes, found.at)
+        } else {
+            array_member_of(&found.bytes, found.at)
+        }
+    }))
+}
+
+/// `struct mdp_superblock_s` behind the data: `level`, `size` in KiB, `raid_disks`.
+fn array_member_0_90(superblock: &[u8], at: DevPos) -> Option<Region> {
+    let word = word_0_90(superblock)?;
+    let field = |at: usize| Some(word(*superblock.get(at..)?.first_chunk()?));
+    let data = at.from_start();
+    let used = Bytes::new(u64::from(field(32)?).checked_mul(1024)?);
+    let used = Some(used).filter(|used| *used > Bytes::ZERO && *used <= data);
+    let whole = field(28)? == 1 || field(40)? == 1;
+    Some(Region {
+        holder: Holder::Md,
+        start: DevPos::START,
+        end: at,
+        devices: whole
+            .then(|| (DevPos::START, used.unwrap_or(data)))
+            .into_iter()
+            .collect(),
+    })
 }
 
 fn array_member_of(superblock: &[u8], at: DevPos) -> Option<Region> {

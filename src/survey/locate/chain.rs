@@ -70,6 +70,9 @@ impl<'a> Finder<'a> {
             self.found.levels.push(level);
         }
         self.follow()?;
+        if self.found.levels.is_empty() {
+            self.by_another_rule()?;
+        }
         self.search()
     }
 

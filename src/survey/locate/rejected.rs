@@ -1,6 +1,7 @@
 //! Superblocks that do not count, and why.
 
 use crate::error::Misfit;
+use crate::format::layout::MdIndex;
 use crate::format::superblock::Format;
 use crate::units::{Bytes, DevPos};
 use std::fmt;
@@ -45,6 +46,11 @@ pub enum Why {
         /// Which slot.
         slot: u8,
     },
+    /// It is where DRBD looks by another rule than the one that the caller named.
+    OtherIndex {
+        /// Which rule.
+        index: MdIndex,
+    },
     /// Metadata for another device, in the midst of this one's data.
     External,
     /// Metadata of a smaller device that ends here and begins behind this one's start: a partition or a logical volume.
@@ -79,6 +85,7 @@ impl fmt::Display for Why {
                     "another resource's, in a slot of this meta device: --index indexed:{slot}"
                 )
             }
+            Self::OtherIndex { index } => write!(f, "where DRBD looks with --index {index}"),
             Self::External => f.write_str(
                 "external metadata of another device, not at the start of a meta device",
             ),

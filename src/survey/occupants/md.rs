@@ -32,8 +32,32 @@ pub(super) fn at_the_start(bytes: &[u8]) -> Option<End> {
     })
 }
 
+/// A superblock at the end.
+pub(in crate::survey) struct AtTheEnd {
+    /// Where it is.
+    pub(in crate::survey) at: DevPos,
+    /// As much of it as counts.
+    pub(in crate::survey) bytes: [u8; SUPERBLOCK],
+    /// Whether it is version 0.90; 1.0 otherwise.
+    pub(in crate::survey) is_0_90: bool,
+}
+
 /// The same at the end (1.0), or `struct mdp_superblock_s` (0.90): where the superblock is, and where its place ends.
 pub(super) fn at_the_end(device: Window<'_>) -> Result<Option<(DevPos, End)>> {
+    let found = superblock_at_the_end(device)?;
+    Ok(found.map(|AtTheEnd { at, bytes, is_0_90 }| {
+        let (data_end, own) = if is_0_90 {
+            (None, RESERVED_0_90)
+        } else {
+            (version_1(&bytes, at), BLOCK)
+        };
+        let data_end = data_end.unwrap_or(End::At(0));
+        (at, latest(data_end, at.checked_add(own)))
+    }))
+}
+
+/// The superblock at the end, as it is.
+pub(in crate::survey) fn superblock_at_the_end(device: Window<'_>) -> Result<Option<AtTheEnd>> {
     let size = device.size();
     let positions = [
         size.checked_sub(DISTANCE_1_0)
@@ -41,20 +65,19 @@ pub(super) fn at_the_end(device: Window<'_>) -> Result<Option<(DevPos, End)>> {
         size.align_down(RESERVED_0_90).checked_sub(RESERVED_0_90),
     ];
     let [version_1_0, version_0_90] = positions.map(|at| at.map(DevPos::at));
-    let mut superblock = [0; SUPERBLOCK];
+    let mut bytes = [0; SUPERBLOCK];
     if let Some(at) = version_1_0 {
-        device.read_exact_at(at, &mut superblock)?;
-        if let Some(data_end) = version_1(&superblock, at) {
-            return Ok(Some((at, latest(data_end, at.checked_add(BLOCK)))));
+        device.read_exact_at(at, &mut bytes)?;
+        if version_1(&bytes, at).is_some() {
+            let is_0_90 = false;
+            return Ok(Some(AtTheEnd { at, bytes, is_0_90 }));
         }
     }
     if let Some(at) = version_0_90 {
-        device.read_exact_at(at, &mut superblock)?;
-        if is_version_0_90(&superblock) {
-            return Ok(Some((
-                at,
-                latest(End::At(0), at.checked_add(RESERVED_0_90)),
-            )));
+        device.read_exact_at(at, &mut bytes)?;
+        if word_0_90(&bytes).is_some() {
+            let is_0_90 = true;
+            return Ok(Some(AtTheEnd { at, bytes, is_0_90 }));
         }
     }
     Ok(None)
@@ -71,14 +94,13 @@ fn version_1(superblock: &[u8], at: DevPos) -> Option<End> {
     Some(End::At(data_end.saturating_mul(SECTOR_SIZE.get())))
 }
 
-/// Version 0.90, in the byte order of the machine that wrote it.
-fn is_version_0_90(superblock: &[u8]) -> bool {
-    [u32::from_le_bytes, u32::from_be_bytes]
-        .into_iter()
-        .any(|word| {
-            let field = |at| array(superblock, at).map(word);
-            field(0) == Some(MAGIC) && field(4) == Some(0) && field(8) == Some(90)
-        })
+/// How version 0.90 is read, in the byte order of the machine that wrote it; `None` where it is none.
+pub(in crate::survey) fn word_0_90(superblock: &[u8]) -> Option<fn([u8; 4]) -> u32> {
+    let orders: [fn([u8; 4]) -> u32; 2] = [u32::from_le_bytes, u32::from_be_bytes];
+    orders.into_iter().find(|word| {
+        let field = |at| array(superblock, at).map(word);
+        field(0) == Some(MAGIC) && field(4) == Some(0) && field(8) == Some(90)
+    })
 }
 
 /// The later of two ends.

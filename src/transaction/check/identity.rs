@@ -10,15 +10,19 @@ const PECULIAR_KINDS: usize = 4;
 
 /// Whether a sector has what hardly any other disk has in the same place.
 pub(super) fn is_peculiar(sector: &[u8]) -> bool {
-    let telling = |byte: &&u8| !matches!(**byte, 0 | 0xFF);
     let mut kinds = [false; 256];
-    for byte in sector.iter().filter(telling) {
+    let (mut bytes, mut different) = (0_usize, 0_usize);
+    for byte in sector.iter().filter(|byte| !matches!(**byte, 0 | 0xFF)) {
+        bytes = bytes.saturating_add(1);
         if let Some(kind) = kinds.get_mut(usize::from(*byte)) {
+            different = different.saturating_add(usize::from(!*kind));
             *kind = true;
         }
+        if bytes >= PECULIAR_BYTES && different >= PECULIAR_KINDS {
+            return true;
+        }
     }
-    let kinds = kinds.iter().filter(|kind| **kind).count();
-    sector.iter().filter(telling).count() >= PECULIAR_BYTES && kinds >= PECULIAR_KINDS
+    false
 }
 
 /// The superblock that a block is, or was before it was marked.

@@ -249,7 +249,7 @@ impl<'a> Prober<'a> {
             // External by the sign of an offset that external metadata does not have.
             Why::External => internal_misfit(&superblock, at),
             Why::Outside { .. } | Why::Leftover { .. } | Why::Smaller { .. } => None,
-            Why::Stale { .. } | Why::OtherSlot { .. } => return Ok(None),
+            Why::Stale { .. } | Why::OtherSlot { .. } | Why::OtherIndex { .. } => return Ok(None),
         };
         Ok(Some(match misfit {
             Some(misfit) => Answer::Damaged(Damage::Superblock {

@@ -7,7 +7,7 @@ use mdtool::image::WritableFile;
 use mdtool::units::{Bytes, ImagePos};
 
 use super::{MIB, built, ids, json, run};
-use crate::support::{Run, cut, patch, peek, scratch, sparse, tool};
+use crate::support::{Run, cut, mdtool, patch, peek, scratch, sparse, tool};
 
 const SIZE: u64 = 64 * MIB;
 const SUPERBLOCK: u64 = SIZE - 4096;
@@ -367,4 +367,23 @@ fn metadata_that_was_just_created_over_older_one_is_told_of() {
     let path = built(&dir, SIZE, &[Level::v09(3).just_created()]);
     let plan = run("plan", &path, &[]);
     assert!(plan.stdout.starts_with("Nothing to do: "), "{plan:?}");
+}
+
+/// What is in its place by another rule than the one that was named is not nothing: each command says by which.
+#[test]
+fn metadata_of_another_index_is_not_nothing() {
+    let image = crate::support::kernel_image("v08-pair-a-synced");
+    let image = image.to_str().unwrap();
+    let with = |command: &str| mdtool([command, image, "--index", "flex-external"]);
+    let probe = with("probe");
+    assert_eq!(probe.status, 5, "{probe:?}");
+    let hint = format!("without that --index it is found: `mdtool locate {image}`");
+    assert!(probe.stderr.contains(&hint), "{probe:?}");
+    for command in ["locate", "show", "check", "export"] {
+        let run = with(command);
+        assert_eq!(run.status, 1, "{command}: {run:?}");
+        let said = "there is metadata where DRBD looks with --index internal";
+        assert!(run.stderr.contains(said), "{command}: {run:?}");
+        assert!(!run.stderr.contains("meta device"), "{command}: {run:?}");
+    }
 }

@@ -7,8 +7,9 @@ use std::io::{self, Write};
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::cli::output::document;
-use crate::survey::locate::Level;
+use crate::cli::args::ImageArgs;
+use crate::cli::output::{document, traces};
+use crate::survey::locate::Located;
 use crate::survey::occupants::Occupant;
 use crate::units::{Bytes, DevPos, Sectors};
 use crate::verdict::fit::{LEAST_DISK, Shape};
@@ -110,6 +111,9 @@ pub(crate) struct Lives {
     grown_bytes: Option<u64>,
     /// How much it has to shrink.
     shrink_bytes: Option<u64>,
+    /// Whether it is metadata that DRBD does not see.
+    #[serde(skip)]
+    remains: bool,
 }
 
 impl Lives {
@@ -119,13 +123,26 @@ impl Lives {
         Self::new(occupant.kind.word(), occupant.kind.to_string(), end.map(DevPos::get))
     }
 
-    pub(crate) fn metadata(level: &Level) -> Self {
-        let words = format!(
-            "DRBD metadata ({}, superblock at byte {})",
-            level.superblock.format(),
-            level.layout.md.get()
-        );
-        Self::new("drbd", words, None)
+    /// DRBD's metadata where DRBD looks, or what is left of it.
+    pub(crate) fn metadata(located: &Located, args: &ImageArgs) -> Option<Self> {
+        if let Some(level) = located.levels.first() {
+            let words = format!(
+                "it has DRBD metadata ({}, superblock at byte {}) already; `mdtool show` shows it",
+                level.superblock.format(),
+                level.layout.md.get()
+            );
+            return Some(Self::new("drbd", words, None));
+        }
+        let trace = located.foremost_trace().map(|trace| traces::line(args, trace));
+        let words = trace.or_else(|| {
+            let damaged = located.rejected.first()?;
+            let (at, format) = (damaged.at.get(), damaged.format);
+            Some(format!("the {format} superblock at byte {at}, where DRBD looks, is damaged"))
+        })?;
+        Some(Self {
+            remains: true,
+            ..Self::new("drbd", words, None)
+        })
     }
 
     const fn new(kind: &'static str, words: String, end_bytes: Option<u64>) -> Self {
@@ -138,6 +155,7 @@ impl Lives {
             grow_bytes: None,
             grown_bytes: None,
             shrink_bytes: None,
+            remains: false,
         }
     }
 
@@ -231,6 +249,13 @@ impl Fit {
     /// Whether everything that was asked for fits.
     pub(crate) fn fits(&self) -> bool {
         self.disks.iter().all(DiskView::fits)
+    }
+
+    /// The first disk that has metadata which DRBD does not see.
+    pub(crate) fn remains(&self) -> Option<&str> {
+        let mut disks = self.disks.iter();
+        let disk = disks.find(|disk| disk.lives.iter().any(|one| one.remains))?;
+        disk.source.as_deref()
     }
 
     /// Prints one document.

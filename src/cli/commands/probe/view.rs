@@ -16,7 +16,7 @@ use crate::cli::output::view::{
 };
 use crate::cli::session::open::Opened;
 use crate::cli::session::select::{of_inside, of_partition};
-use crate::survey::locate::Why;
+use crate::survey::locate::{IndexChoice, Why};
 use crate::survey::occupants::Occupant;
 use crate::survey::traces::Trace;
 use crate::units::Bytes;
@@ -258,6 +258,11 @@ fn hints(image: &ImageArgs, probed: &Probed) -> Vec<String> {
             Some("something writes to it: probe a snapshot, or when the resource is down".to_owned())
         }
         Answer::Unclean { in_use: false } => Some(format!("a live or crashed Primary's disk looks so: `mdtool al {words}` shows what its log names, `mdtool apply-al {words}` applies it once nothing else uses the disk")),
+        // What is in its place by another rule is found by that.
+        Answer::Moved(Moved::Level { asked: Some(_), made_for, device, .. }) if made_for == device => {
+            let any = ImageArgs { index: IndexChoice::Auto, ..image.clone() };
+            Some(format!("without that --index it is found: `mdtool locate {}`", typed(&any, None)))
+        }
         Answer::Moved(Moved::Level {
             made_for, device, ..
         }) => Some(of_moved(probed.number > 0 && made_for > device, &words)),

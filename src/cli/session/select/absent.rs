@@ -2,15 +2,17 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context;
+
 use crate::cli::args::ImageArgs;
 use crate::cli::next::typed;
 use crate::cli::outcome::Negative;
 use crate::cli::output::traces;
 use crate::cli::session::open::Opened;
+use crate::format::layout::MdIndex;
 use crate::survey::base::Inside;
-use crate::survey::contents::Contents;
-use crate::survey::locate::{Located, Role, Searched};
-use crate::survey::occupants::{Occupant, Partition};
+use crate::survey::locate::{Located, Role, Searched, Why};
+use crate::survey::occupants::{Occupant, Partition, beyond, occupants};
 use crate::survey::traces::{Trace, TraceKind};
 use crate::units::Bytes;
 
@@ -102,6 +104,15 @@ pub(crate) fn of_inside(args: &ImageArgs, inside: &Inside) -> String {
     }
 }
 
+/// The rule by which DRBD would find metadata, where the caller named another.
+fn other_index(located: &Located) -> Option<MdIndex> {
+    let mut rejected = located.rejected.iter();
+    rejected.find_map(|one| match one.why {
+        Why::OtherIndex { index } => Some(index),
+        _ => None,
+    })
+}
+
 /// What there is none of, where there is no level.
 pub(crate) fn nothing(located: &Located) -> &'static str {
     if let Some(trace) = located.foremost_trace() {
@@ -118,6 +129,8 @@ pub(crate) fn nothing(located: &Located) -> &'static str {
         }
     } else if !located.partitions.is_empty() || !located.inside.is_empty() {
         "no DRBD metadata of the whole disk"
+    } else if other_index(located).is_some() {
+        "no DRBD metadata of that --index"
     } else if located.rejected.is_empty() {
         "no DRBD metadata"
     } else {
@@ -127,18 +140,35 @@ pub(crate) fn nothing(located: &Located) -> &'static str {
 
 /// The answer where nothing was found: an error where the part that would have the metadata is missing, since then nobody knows.
 pub(crate) fn nothing_found(located: &Located, args: &ImageArgs, opened: &Opened) -> anyhow::Error {
-    let clear =
-        located.traces.is_empty() && located.rejected.is_empty() && located.partitions.is_empty();
-    let beyond = || Contents::of(opened.window()).map(|found| found.beyond(opened.window()));
-    match clear.then(beyond).transpose() {
-        Err(error) => anyhow::Error::from(error).context(args.image.display().to_string()),
-        Ok(Some(Some(occupant))) => CutOff {
+    match refuse_cut_off(located, args, opened) {
+        Err(error) => error,
+        Ok(()) => no_metadata(located, args).into(),
+    }
+}
+
+/// Refuses an image without metadata that ends before what lives on it does: whatever is said of it would be of another disk.
+pub(crate) fn refuse_cut_off(
+    located: &Located,
+    args: &ImageArgs,
+    opened: &Opened,
+) -> anyhow::Result<()> {
+    let clear = located.levels.is_empty()
+        && located.traces.is_empty()
+        && located.rejected.is_empty()
+        && located.partitions.is_empty();
+    if !clear {
+        return Ok(());
+    }
+    let device = opened.window();
+    let found = occupants(device).with_context(|| args.image.display().to_string())?;
+    match beyond(&found, device) {
+        None => Ok(()),
+        Some(occupant) => Err(CutOff {
             image: args.image.clone(),
-            size: opened.window().size(),
+            size: device.size(),
             occupant,
         }
-        .into(),
-        Ok(_) => no_metadata(located, args).into(),
+        .into()),
     }
 }
 
@@ -171,6 +201,9 @@ fn no_metadata(located: &Located, args: &ImageArgs) -> Negative {
     let partitions = located.partitions.iter();
     hints.extend(partitions.map(|partition| of_partition(args, partition)));
     hints.extend(located.inside.iter().map(|inside| of_inside(args, inside)));
+    hints.extend(other_index(located).map(|index| {
+        format!("there is metadata where DRBD looks with --index {index}: give that, or no --index")
+    }));
     if hints.is_empty() && located.rejected.is_empty() {
         hints.push("if the metadata is external, give the meta device; if the disk has partitions, give --offset and --size".to_owned());
     } else if hints.is_empty() {

@@ -2,11 +2,13 @@
 
 use std::ops::ControlFlow;
 
+use super::super::fit::may_lie;
 use super::{Finder, QUICK_TAIL};
 use crate::error::Result;
 use crate::format::layout::{MdIndex, MdLayout};
-use crate::survey::locate::{ScanMode, Why, scan};
+use crate::survey::locate::{IndexChoice, ScanMode, Why, scan};
 use crate::survey::occupants::occupants;
+use crate::survey::places;
 use crate::survey::traces::superblock_at;
 use crate::units::{DevPos, MD_BLOCK};
 
@@ -28,6 +30,29 @@ impl Finder<'_> {
             };
             if MdLayout::of(&superblock, index, self.device.size()).is_ok() {
                 self.reject(at, superblock.format(), Why::OtherSlot { slot });
+            }
+        }
+        Ok(())
+    }
+
+    /// Where nothing is where the caller said, what DRBD would find by another rule is named: it is not nothing.
+    pub(super) fn by_another_rule(&mut self) -> Result<()> {
+        let device = self.device.size();
+        let asked = places::outermost(self.options.index, device);
+        for place in places::outermost(IndexChoice::Auto, device) {
+            let Some(superblock) = superblock_at(self.device, place.at)? else {
+                continue;
+            };
+            let index = place.index;
+            if !asked.contains(&place)
+                && may_lie(&superblock, index, device)
+                && MdLayout::of(&superblock, index, place.device).is_ok()
+            {
+                let why = match index {
+                    MdIndex::Indexed(slot) => Why::OtherSlot { slot },
+                    index => Why::OtherIndex { index },
+                };
+                self.reject(place.at, superblock.format(), why);
             }
         }
         Ok(())

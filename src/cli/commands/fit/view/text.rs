@@ -119,9 +119,7 @@ fn lives(lives: &Lives, disk: &DiskView) -> String {
             "the {} ends at byte {end}, and the DRBD device at byte {}: it does not fit, metadata would overwrite its end",
             lives.words, disk.usable_bytes
         ),
-        (None, _) if lives.kind == "drbd" => {
-            format!("it has {} already; `mdtool show` shows it", lives.words)
-        }
+        (None, _) if lives.kind == "drbd" => lives.words.clone(),
         (None, _) => format!("there is a {}, which does not say where it ends", lives.words),
     }
 }
@@ -132,12 +130,15 @@ fn ways(lives: &Lives, disk: &DiskView, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "  either grow the disk by {} to {grown} bytes", bytes_and_binary(Bytes::new(grow)))?;
     }
     let shrink = Bytes::new(lives.shrink_bytes.unwrap_or(0));
-    writeln!(
-        out,
-        "  or shrink what lives there by {} to {} bytes, or keep the metadata on another device (--external)",
-        bytes_and_binary(shrink),
-        disk.usable_bytes
-    )
+    let by = format!("by {} to {} bytes", bytes_and_binary(shrink), disk.usable_bytes);
+    // What divides a disk into others is not shrunk as a file system is.
+    let other = match lives.kind {
+        "lvm" => format!("shrink the physical volume {by} (pvresize --setphysicalvolumesize, on a free end), or run DRBD on a logical volume (mdtool fit /dev/VG/LV)"),
+        "gpt" | "mbr" => "run DRBD on a partition (mdtool fit on the partition's own device)".to_owned(),
+        "md" | "md-at-end" => "run DRBD on the array (mdtool fit /dev/mdN)".to_owned(),
+        _ => format!("shrink what lives there {by}"),
+    };
+    writeln!(out, "  or {other}, or keep the metadata on another device (--external)")
 }
 
 fn agreed(fit: &Fit, out: &mut dyn Write) -> io::Result<()> {
