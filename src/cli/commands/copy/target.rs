@@ -115,6 +115,10 @@ impl Arriving {
         } else {
             None
         };
+        if known.is_none() {
+            refuse_generation(&file, header).with_context(name)?;
+        }
+        refuse_behind(path, &file, header)?;
         let blank = !block_device && known.is_none() && is_blank(&file).with_context(name)?;
         let state = if let Some(state) = known {
             let same = state.must_be_for(&full_name(path), found);
@@ -123,7 +127,6 @@ impl Arriving {
             state.must_be_on(&file).with_context(name)?;
             state
         } else {
-            refuse_generation(&file, header).with_context(name)?;
             if !args.yes && !blank {
                 ask(path, &file, header, out)?;
             }
@@ -261,12 +264,9 @@ impl Arriving {
             }
             return Ok(steps);
         }
-        let mut words = format!("mdtool adopt {target}");
-        if inner {
-            words.push_str(" --level outer");
-        } else if header.level > 0 {
-            words.push_str(" --stacked");
-        }
+        // By its position: the disk may hold other metadata, by which a level would be counted.
+        let at = level.map(|level| format!(" --at {}", level.layout.md.from_start().get()));
+        let mut words = format!("mdtool adopt {target}{}", at.unwrap_or_default());
         words.push_str(node);
         if level.is_some_and(|level| level.superblock.al_state() != AlState::Clean) {
             words.push_str(" --apply-al");
@@ -274,7 +274,6 @@ impl Arriving {
         words.push_str("    (the disk is larger than the copy, and DRBD looks at its end)");
         let mut steps: Vec<String> = before.into_iter().collect();
         steps.push(words);
-        steps.extend(self.stranger()?);
         Ok(steps)
     }
 }
@@ -300,6 +299,29 @@ fn refuse_gap(state: &State, header: &Header) -> Result<()> {
         return Err(TruckRefusal::Gap { first, verified }.into());
     }
     Ok(())
+}
+
+/// Refuses a target that DRBD would attach by metadata that the copy leaves as it is: cut off, it would be that resource over data of two.
+fn refuse_behind(path: &Path, file: &WritableFile, header: &Header) -> anyhow::Result<()> {
+    // Ranges are for a copy of the same generation, and make it better with each byte.
+    if header.contents == Contents::Ranges {
+        return Ok(());
+    }
+    let located = locate(Window::whole(file), &quick());
+    let located = located.with_context(|| path.display().to_string())?;
+    let Some(at) = located.levels.first().map(|level| level.layout.md) else {
+        return Ok(());
+    };
+    if at < DevPos::at(header.size) {
+        return Ok(());
+    }
+    let hint = format!(
+        "`mdtool wipe {} --at {}` takes it away, and its undo file keeps it; then copy again",
+        shell_word(path),
+        at.from_start().get(),
+    );
+    let refusal = Error::from(TruckRefusal::MetadataBehind { at });
+    Err(refusal).with_context(|| Blamed::new(path, vec![hint]))
 }
 
 /// Whether nothing was ever written to a regular file.
