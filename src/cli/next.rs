@@ -81,10 +81,15 @@ pub(crate) fn after_check(
 ) -> Option<NextView> {
     if interrupted {
         let undo = of_interrupted(&image.image);
+        let purpose = if undo.is_some() {
+            "puts back what was there before the interrupted change"
+        } else {
+            "puts back what was there before the interrupted change; where that was a copy: the same mdtool copy with --resume"
+        };
         let undo = undo.map_or_else(|| "FILE".to_owned(), |file| shell_word(&file));
         return Some(NextView {
             command: format!("mdtool undo {undo}"),
-            purpose: "puts back what was there before the interrupted change".into(),
+            purpose: purpose.into(),
         });
     }
     (!mends.is_empty()).then(|| NextView {

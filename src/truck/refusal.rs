@@ -24,6 +24,14 @@ pub enum TruckRefusal {
         /// What it needs.
         least: Bytes,
     },
+    /// A target with metadata where DRBD looks, behind what would be copied.
+    #[error(
+        "has DRBD metadata at {at}, behind what is copied: a copy that is cut off would be attached as that resource"
+    )]
+    MetadataBehind {
+        /// Where its superblock is.
+        at: DevPos,
+    },
     /// A part of a copy, and no copy that it is a part of.
     #[error("does not exist, expected the copy that these parts belong to")]
     NoCopy,

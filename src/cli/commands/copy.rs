@@ -266,7 +266,7 @@ impl Arriving {
         let progress = Progress::new();
         let name = args.target.display().to_string();
         let arrived = progress.during("copying", total, || -> Result<Totals> {
-            let mut arrival = self.arrival(args);
+            let mut arrival = self.arrival(args)?;
             let moved = overlapped(produce, |piece| {
                 sums.piece(piece)?;
                 arrival.piece(piece)?;

@@ -24,7 +24,7 @@ const KIND: u32 = 0xFF;
 /// What a superblock without its magic was marked with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mark {
-    /// A change of mdtool's began and did not come to its end: its undo file puts back what was there.
+    /// A change of mdtool's began and did not come to its end: its undo file puts back what was there, or it is a copy, which goes on.
     UnderWay,
     /// A change of mdtool's that came to its end took this superblock out of use.
     Retired,

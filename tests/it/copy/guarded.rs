@@ -377,33 +377,79 @@ fn shown(words: &[&str]) -> serde_json::Value {
     shown["levels"][0].clone()
 }
 
+/// Metadata where DRBD looks that a copy does not write is in the way: cut off, the disk would be that resource over data of two.
 #[test]
-fn data_under_other_metadata_is_said_to_be_that() {
+fn metadata_behind_the_copy_is_taken_away_first() {
+    let two = [Level::v08(), Level::v08()];
+    for (levels, level, data_only) in [
+        (&two[..1], "0", false),
+        (&two, "0", false),
+        (&two, "1", false),
+        (&two, "1", true),
+        (&[Level::v09(3), Level::v08()], "1", false),
+    ] {
+        let stack = stack(levels, 48 * MIB);
+        let other = super::stack(levels, 64 * MIB);
+        let disk = text(&other.image);
+        let mut words = vec!["copy", stack.source(), disk, "--level", level, "--yes"];
+        words.extend(data_only.then_some("--data-only"));
+        let before = content(&other.image);
+        let name = format!("{words:?}");
+        for more in [None, Some("--resume")] {
+            let words: Vec<&str> = words.iter().copied().chain(more).collect();
+            refused(&words, 2, "has DRBD metadata at byte ");
+        }
+        assert!(content(&other.image) == before, "{name}");
+        assert!(!other.file("image.raw.mdtool-copy").exists(), "{name}");
+        let stderr = mdtool(&words).stderr;
+        let wipe = stderr.split("hint: `mdtool ").nth(1).unwrap();
+        let wipe = wipe.split('`').next().unwrap();
+        let undo = other.file("undo");
+        let wipe: Vec<&str> = wipe
+            .split(' ')
+            .chain(["--yes", "--undo", text(&undo)])
+            .collect();
+        ok(&wipe);
+        let run = ok(&words);
+        if data_only {
+            assert!(run.stdout.contains("next: mdtool import "), "{run:?}");
+            continue;
+        }
+        // What is left of the others is not taken for what was copied.
+        let next = run.stdout.split("next: mdtool ").nth(1).unwrap();
+        let next = next
+            .split("    ")
+            .next()
+            .unwrap()
+            .replace("--node-id N", "--node-id 2");
+        let undo = other.file("undo-adopt");
+        let adopt: Vec<&str> = next
+            .split(' ')
+            .chain(["--yes", "--undo", text(&undo)])
+            .collect();
+        ok(&adopt);
+        let found = shown(&[disk]);
+        let expected = shown(&[stack.source(), "--level", level]);
+        assert_eq!(found["current_uuid"], expected["current_uuid"], "{name}");
+        assert_eq!(found["found_by"], "expected-position", "{name}");
+    }
+}
+
+#[test]
+fn data_that_ends_with_other_metadata_is_said_to_be_that() {
     let stack = stack(&[Level::v08(), Level::v08()], 64 * MIB);
-    let disk = stack.file("disk");
-    std::fs::copy(&stack.image, &disk).unwrap();
-    let words = [
-        "copy",
-        stack.source(),
-        text(&disk),
-        "--stacked",
-        "--data-only",
-        "--yes",
-    ];
-    let run = ok(&words);
-    assert!(run.stdout.contains("next: mdtool import "), "{run:?}");
-    assert!(
-        run.stdout
-            .contains("note: other DRBD metadata is at its end"),
-        "{run:?}"
-    );
-    let alone = stack.file("alone");
-    let words = [
-        "copy",
-        stack.source(),
-        text(&alone),
-        "--stacked",
-        "--data-only",
-    ];
-    assert!(!ok(&words).stdout.contains("note: "));
+    let words = |level: &'static str, name: &str| {
+        let target = stack.file(name);
+        let words = [
+            "copy",
+            stack.source(),
+            text(&target),
+            "--level",
+            level,
+            "--data-only",
+        ];
+        ok(&words).stdout
+    };
+    assert!(words("0", "outer").contains("note: other DRBD metadata is at its end"));
+    assert!(!words("1", "inner").contains("note: "));
 }

@@ -8,7 +8,7 @@ use mdtool::builder::Level;
 use super::killed::verified;
 use super::{Stack, content, feed, ok, stack, stream_of, text};
 use crate::adopt::MIB;
-use crate::support::{peek, require_tool};
+use crate::support::{mdtool, peek, put, require_tool};
 
 /// Runs the program and kills it at one system call of a kind; whether it came so far.
 fn killed_at(call: &str, number: u32, words: &[&str], stdin: Stdio, stdout: Stdio) -> bool {
@@ -167,5 +167,58 @@ fn a_sender_killed_at_any_write_leaves_a_stream_that_is_not_taken_for_whole() {
             assert_eq!(run.status, 0, "{run:?}");
         };
         goes_on(&copy, &expected, resume, &format!("write {number}"));
+    }
+}
+
+/// A disk with an older copy: at no moment is its metadata, or the new one, over data that is not its own.
+#[test]
+fn an_older_copy_is_no_resource_until_the_new_one_is_there() {
+    if !require_tool("strace") {
+        return;
+    }
+    let stack = stack(&[Level::v08()], 16 * MIB);
+    let expected = stack.expected();
+    let mut old = expected.clone();
+    for at in [0, 5_000_000, 9_000_000] {
+        old[at..at + 70_000].fill(0xEE);
+    }
+    let (copy, ranges) = (stack.file("copy"), stack.file("ranges"));
+    crate::import::save(&ranges, b"0 70000\n5000000 70000\n9000000 70000\n");
+    let whole = [
+        "copy",
+        stack.source(),
+        text(&copy),
+        "--yes",
+        "--sync-every",
+        "300KiB",
+    ];
+    for words in [
+        whole.to_vec(),
+        [&whole[..], &["--ranges", text(&ranges)]].concat(),
+    ] {
+        for number in 1.. {
+            put(&copy, &old);
+            let killed = killed_at("pwrite64", number, &words, Stdio::null(), Stdio::null());
+            let found = content(&copy);
+            let probed = mdtool(["probe", text(&copy)]);
+            let name = format!("{words:?}, killed at {number}: {probed:?}");
+            if found == old || found == expected {
+                assert_eq!(probed.status, 0, "{name}");
+            } else {
+                assert!(killed && probed.status == 4, "{name}");
+                let check = mdtool(["check", text(&copy)]);
+                let said = format!("{}{}", check.stdout, check.stderr);
+                assert!(said.contains("--resume"), "{name}: {check:?}");
+            }
+            if killed {
+                ok(&[&words[..], &["--resume"]].concat());
+            }
+            assert!(content(&copy) == expected, "{name}");
+            assert_eq!(mdtool(["probe", text(&copy)]).status, 0, "{name}");
+            if !killed {
+                assert!(number > 3, "{number}");
+                break;
+            }
+        }
     }
 }

@@ -67,7 +67,13 @@ pub(crate) fn has_all(args: &CopyArgs, header: &Header) -> anyhow::Result<bool> 
 }
 
 /// Refuses a delta for another generation than the target has.
-pub(crate) fn refuse_generation(file: &WritableFile, header: &Header) -> Result<()> {
+///
+/// What a copy that was `cut_off` marked counts: it says what was there before.
+pub(crate) fn refuse_generation(
+    file: &WritableFile,
+    header: &Header,
+    cut_off: bool,
+) -> Result<()> {
     match header.contents {
         Contents::Changed => {}
         Contents::Ranges => return refuse_mixture(file, header),
@@ -77,7 +83,9 @@ pub(crate) fn refuse_generation(file: &WritableFile, header: &Header) -> Result<
     refuse_adopted(file, header, expected)?;
     let located = locate(Window::whole(file), &LocateOptions::default())?;
     let mut found = Uuid::NONE;
-    for level in &located.levels {
+    let marked = located.under_way().filter(|_| cut_off);
+    let marked = marked.and_then(|mark| mark.level.as_ref());
+    for level in located.levels.iter().chain(marked) {
         let current = level.superblock.current_uuid().unwrap_or(Uuid::NONE);
         if current.same_generation(expected) {
             return Ok(());

@@ -30,6 +30,8 @@ pub(crate) struct Arriving {
     state: State,
     state_path: PathBuf,
     blank: bool,
+    /// The superblock that DRBD would attach, where the copy writes.
+    seal: Option<DevPos>,
 }
 
 /// Where the state of a target is, unless it was said: beside a regular file, and for a block device where we are.
@@ -109,12 +111,20 @@ impl Arriving {
         let block_device = file.is_block_device().with_context(name)?;
         let state_path = state_path(args, block_device);
         refuse_foreign(&state_path)?;
-        let known = if args.resume {
-            // Where nothing has arrived by which the target could be known again, this is a new copy, to be asked about as one.
-            read_state(&state_path, header)?.filter(|state| state.goes_on_at() > DevPos::START)
+        let noted = if args.resume {
+            read_state(&state_path, header)?
         } else {
-            None
+            read_state(&state_path, header).unwrap_or_default()
         };
+        let cut_off = noted.is_some();
+        // Where nothing has arrived by which the target could be known again, this is a new copy, to be asked about as one.
+        let known = noted.filter(|state| args.resume && state.goes_on_at() > DevPos::START);
+        if known.is_none() {
+            refuse_generation(&file, header, cut_off).with_context(name)?;
+        }
+        let verified = known.as_ref().map_or(DevPos::START, |state| state.verified);
+        // What had arrived is on disk with all before it.
+        let seal = in_place(path, &file, header, cut_off)?.filter(|at| *at >= verified);
         let blank = !block_device && known.is_none() && is_blank(&file).with_context(name)?;
         let state = if let Some(state) = known {
             let same = state.must_be_for(&full_name(path), found);
@@ -123,7 +133,6 @@ impl Arriving {
             state.must_be_on(&file).with_context(name)?;
             state
         } else {
-            refuse_generation(&file, header).with_context(name)?;
             if !args.yes && !blank {
                 ask(path, &file, header, out)?;
             }
@@ -134,6 +143,7 @@ impl Arriving {
             state,
             state_path,
             blank,
+            seal,
         };
         arriving.begin(header)
     }
@@ -165,6 +175,7 @@ impl Arriving {
             state,
             state_path,
             blank: true,
+            seal: None,
         })
     }
 
@@ -189,7 +200,7 @@ impl Arriving {
     pub(crate) fn arrival(
         &mut self,
         args: &CopyArgs,
-    ) -> Arrival<'_, WritableFile, impl FnMut(&State) -> Result<()> + use<'_>> {
+    ) -> Result<Arrival<'_, WritableFile, impl FnMut(&State) -> Result<()> + use<'_>>> {
         let putting = Putting {
             blank: self.blank,
             discard: args.discard,
@@ -197,7 +208,11 @@ impl Arriving {
         };
         let path = &self.state_path;
         let save = move |state: &State| small_file::replace(path, state.to_text().as_bytes());
-        Arrival::new(&mut self.file, self.state.clone(), putting, save)
+        let mut arrival = Arrival::new(&mut self.file, self.state.clone(), putting, save);
+        if let Some(at) = self.seal {
+            arrival.seal(at)?;
+        }
+        Ok(arrival)
     }
 
     /// Nothing is left to go on with.
@@ -261,12 +276,9 @@ impl Arriving {
             }
             return Ok(steps);
         }
-        let mut words = format!("mdtool adopt {target}");
-        if inner {
-            words.push_str(" --level outer");
-        } else if header.level > 0 {
-            words.push_str(" --stacked");
-        }
+        // By its position: the disk may hold other metadata, by which a level would be counted.
+        let at = level.map(|level| format!(" --at {}", level.layout.md.from_start().get()));
+        let mut words = format!("mdtool adopt {target}{}", at.unwrap_or_default());
         words.push_str(node);
         if level.is_some_and(|level| level.superblock.al_state() != AlState::Clean) {
             words.push_str(" --apply-al");
@@ -274,7 +286,6 @@ impl Arriving {
         words.push_str("    (the disk is larger than the copy, and DRBD looks at its end)");
         let mut steps: Vec<String> = before.into_iter().collect();
         steps.push(words);
-        steps.extend(self.stranger()?);
         Ok(steps)
     }
 }
@@ -300,6 +311,35 @@ fn refuse_gap(state: &State, header: &Header) -> Result<()> {
         return Err(TruckRefusal::Gap { first, verified }.into());
     }
     Ok(())
+}
+
+/// The superblock by which DRBD would attach the target, where the copy writes, or whose magic was marked when it was `cut_off`. One that the copy
+/// would leave as it is is refused: cut off, the target would be that resource over data of two.
+fn in_place(
+    path: &Path,
+    file: &WritableFile,
+    header: &Header,
+    cut_off: bool,
+) -> anyhow::Result<Option<DevPos>> {
+    let located = locate(Window::whole(file), &quick());
+    let located = located.with_context(|| path.display().to_string())?;
+    let marked = located.under_way().filter(|mark| cut_off && mark.in_place);
+    let live = located.levels.first().map(|level| level.layout.md);
+    let is_written = |at: &DevPos| *at < DevPos::at(header.size);
+    let Some(at) = live.filter(|at| !is_written(at)) else {
+        return Ok(live.or_else(|| marked.map(|mark| mark.at)).filter(is_written));
+    };
+    // Ranges are for a copy of the same generation, and make it better with each byte.
+    if header.contents == Contents::Ranges {
+        return Ok(None);
+    }
+    let hint = format!(
+        "`mdtool wipe {} --at {}` takes it away, and its undo file keeps it; then copy again",
+        shell_word(path),
+        at.from_start().get(),
+    );
+    let refusal = Error::from(TruckRefusal::MetadataBehind { at });
+    Err(refusal).with_context(|| Blamed::new(path, vec![hint]))
 }
 
 /// Whether nothing was ever written to a regular file.
