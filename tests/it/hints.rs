@@ -228,3 +228,27 @@ fn a_plan_says_that_the_log_is_not_counted_yet() {
         );
     }
 }
+
+/// The level is named once, and it is the one that was looked at.
+#[test]
+fn commands_about_a_stack_name_the_level_that_was_looked_at() {
+    let dir = scratch();
+    let path = dir.path().join("stack");
+    let mut image = WritableFile::create_new(&path, Bytes::new(SIZE)).unwrap();
+    let levels = [Level::v08(), Level::v08().unclean()];
+    build(&mut image, ImagePos::START, Bytes::new(SIZE), &levels).unwrap();
+    drop(image);
+    for level in ["inner", "1"] {
+        let probed = run(&["probe"], &path, &["--level", level]);
+        assert_eq!(probed.status, 3, "{probed:?}");
+        let says = format!("mdtool apply-al {} --level 1`", path.display());
+        assert!(probed.stderr.contains(&says), "{probed:?}");
+    }
+    // On its own node the disk grew: what is recommended can be typed.
+    cut(&path, SIZE + 16 * MIB);
+    let planned = run(&["plan"], &path, &["--json"]);
+    let planned: serde_json::Value = serde_json::from_str(&planned.stdout).unwrap();
+    let command = planned["recommended_command"].as_str().unwrap();
+    let typed = mdtool(command.split(' ').skip(1).chain(["-n"]));
+    assert_eq!(typed.status, 0, "{command}: {typed:?}");
+}

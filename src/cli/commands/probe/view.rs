@@ -7,7 +7,7 @@ use std::fmt::{self, Display};
 use anyhow::Error;
 use serde::Serialize;
 
-use crate::cli::args::ImageArgs;
+use crate::cli::args::{ImageArgs, LevelChoice};
 use crate::cli::next::typed;
 use crate::cli::outcome::{self, Asked};
 use crate::cli::output::traces;
@@ -249,7 +249,8 @@ fn hints(image: &ImageArgs, probed: &Probed) -> Vec<String> {
     if let Some(trace) = of_trace(probed) {
         return traces::hints(image, trace);
     }
-    let words = typed(image, None);
+    let inner = probed.number > 0 && !image.stacked && image.at.is_none();
+    let words = typed(image, inner.then_some(LevelChoice::Number(probed.number)));
     let everywhere = typed(&ImageArgs { at: None, ..image.clone() }, None);
     let hint: Option<String> = match &probed.answer {
         _ if !probed.differences.is_empty() => Some(format!("`mdtool locate {words}` shows everything that is on it; it may be another disk than you think")),

@@ -10,15 +10,6 @@ impl Plan<'_> {
         self.number() == 0 && !self.image.stacked && self.level.layout.index.is_internal()
     }
 
-    /// Of a stack, which resource is meant.
-    fn level_words(&self) -> &'static str {
-        if self.located.levels.len() > 1 {
-            " --level 0"
-        } else {
-            ""
-        }
-    }
-
     /// Whether it can be put in place before the disk is cut to the size that was given.
     pub(super) fn may_be_cut(&self) -> bool {
         self.is_its_own() && self.level.superblock.la_size() > Sectors::ZERO
@@ -31,7 +22,6 @@ impl Plan<'_> {
             way.commands = vec![self.adopt("")];
             return;
         }
-        let level = self.level_words();
         way.notes.push("no other resource is around it, as on a disk that was made larger on its own node: `mdtool relocate` keeps node id, flags and log as they are; only a copy that arrived from another node is adopted".to_owned());
         let disk = if self.is_here() {
             self.image_words()
@@ -40,7 +30,7 @@ impl Plan<'_> {
         };
         way.first_does_it = true;
         way.commands = vec![
-            format!("mdtool relocate {disk}{level}"),
+            format!("mdtool relocate {disk}"),
             self.adopt(""),
         ];
     }
@@ -62,9 +52,8 @@ impl Plan<'_> {
             way.commands.insert(
                 0,
                 format!(
-                    "mdtool relocate {}{} --for-size {}",
+                    "mdtool relocate {} --for-size {}",
                     self.image_words(),
-                    self.level_words(),
                     self.site.size.get()
                 ),
             );
