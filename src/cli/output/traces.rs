@@ -97,7 +97,7 @@ fn moved_away(trace: &Trace) -> String {
 pub(crate) fn undo(args: &ImageArgs) -> String {
     of_interrupted(&args.image).map_or_else(
         || {
-            "`mdtool undo FILE` puts back what was there before; FILE is what the interrupted command was given as --undo, or NAME.mdtool-undo-TIME beside the image or where it ran; a copy that was cut off has no undo file: the same `mdtool copy` with --resume goes on".to_owned()
+            "`mdtool undo FILE` puts back what was there before; FILE is what the interrupted command was given as --undo, or NAME.mdtool-undo-TIME beside the image or where it ran; a copy that was cut off has no undo file: `mdtool copy SOURCE TARGET --resume` goes on".to_owned()
         },
         |file| {
             format!(

@@ -38,7 +38,7 @@ pub(super) static RULES: &[Rule] = &[
         row: Some(7),
         title: "a change by mdtool was interrupted",
         meaning: "the superblock was taken out of DRBD's sight while the change was going on, and stays so until the change is undone, or the copy complete",
-        remedy: "`mdtool undo FILE` puts back what was there before; then run the command again; a copy that was cut off has no undo file: the same `mdtool copy` with --resume goes on",
+        remedy: "`mdtool undo FILE` puts back what was there before; then run the command again; a copy that was cut off has no undo file: `mdtool copy SOURCE TARGET --resume` goes on",
         source: "mdtool",
         judge: Judge::Case(change_interrupted),
     },
