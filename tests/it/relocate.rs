@@ -305,18 +305,16 @@ fn a_size_that_was_never_agreed_on_is_no_reason_to_lose_bits() {
     let image = dir.path().join("image");
     sparse(&image, SIZE);
     drbdmeta.ok("v09", &image, "internal", &["create-md", "1"]);
-    refused(
-        &image,
-        &["--for-size", "60MiB"],
-        &["la-size-sect is 0", "mdtool edit --la-size"],
-    );
+    let hint = format!("mdtool edit {} --la-size", text(&image));
+    let says = ["la-size-sect is 0", &hint];
+    refused(&image, &["--for-size", "60MiB"], &says);
     cut(&image, SIZE + MIB);
     relocate(&image, &[]);
     assert_eq!(probed(&image), 0);
     let end = SIZE + MIB;
     patch(&image, end - 4096 - 32768 - 4096, &[0xFF]);
     cut(&image, end + MIB);
-    refused(&image, &[], &["bits are set from", "mdtool edit --la-size"]);
+    refused(&image, &[], &["bits are set from", &hint]);
 }
 
 #[test]
