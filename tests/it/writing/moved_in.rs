@@ -1,5 +1,7 @@
 //! Undoing where somebody else lives by now, where the other disk of a change is not that disk, and where nobody knows what is durable.
 
+use std::path::Path;
+
 use mdtool::builder::Level;
 
 use super::since::under;
@@ -121,14 +123,11 @@ fn what_is_undone_after_a_failed_sync_is_written_again() {
     let disk = Disk::stack();
     let whole = disk.bytes();
     let undo = disk.file("undo");
-    ok(&[
-        "adopt",
-        disk.name(),
-        "--stacked",
-        "--yes",
-        "--undo",
-        text(&undo),
-    ]);
+    let adopt = |undo: &Path| {
+        let words = ["adopt", disk.name(), "--stacked", "--yes", "--undo"];
+        ok(&[&words[..], &[text(undo)]].concat());
+    };
+    adopt(&undo);
     let mut failed = 0;
     for number in 1..40 {
         let fault = format!("inject=fsync:error=EIO:when={number}");
@@ -148,15 +147,8 @@ fn what_is_undone_after_a_failed_sync_is_written_again() {
         }
         ok(&["undo", text(&undo), "--force"]);
         assert!(disk.bytes() == whole, "{number}");
-        ok(&[
-            "adopt",
-            disk.name(),
-            "--stacked",
-            "--yes",
-            "--undo",
-            text(&disk.file(&format!("u{number}"))),
-        ]);
-        std::fs::rename(disk.file(&format!("u{number}")), &undo).unwrap();
+        std::fs::remove_file(&undo).unwrap();
+        adopt(&undo);
     }
     assert!(failed > 0, "a sync of the target failed");
 }
