@@ -140,6 +140,26 @@ impl ImageFile {
         }
     }
 
+    /// Where the first data at or after `from` begins; with no map of holes, all is data.
+    pub(super) fn data_from(&self, from: ImagePos) -> Result<Option<ImagePos>> {
+        let end = ImagePos::at(self.size);
+        if from >= end {
+            return Ok(None);
+        }
+        if self.known_data(from).is_some() {
+            return Ok(Some(from));
+        }
+        match self.seek(SeekFrom::Data(from.get()))? {
+            Seek::At(start) => Ok(Some(start).filter(|start| *start < end)),
+            // What is gone is no hole.
+            Seek::End => {
+                self.check_reaches(IoOp::SeekData, from..end)?;
+                Ok(None)
+            }
+            Seek::Unknown => Ok(Some(from)),
+        }
+    }
+
     /// An error where the file ends within `range` or before it by now.
     pub(super) fn check_reaches(&self, op: IoOp, range: Range<ImagePos>) -> Result<()> {
         let at = ImagePos::at(size_now(&self.file)?).max(range.start);
@@ -206,26 +226,16 @@ impl ReadAt for ImageFile {
     }
 
     fn next_data(&self, from: ImagePos) -> Result<Option<Range<ImagePos>>> {
-        let end = ImagePos::at(self.size);
-        if from >= end {
-            return Ok(None);
-        }
         if let Some(known) = self.known_data(from) {
             return Ok(Some(known));
         }
-        let start = match self.seek(SeekFrom::Data(from.get()))? {
-            Seek::At(start) if start < end => start,
-            Seek::At(_) => return Ok(None),
-            // What is gone is no hole.
-            Seek::End => {
-                self.check_reaches(IoOp::SeekData, from..end)?;
-                return Ok(None);
-            }
-            Seek::Unknown => return Ok(Some(from..end)),
+        let Some(start) = self.data_from(from)? else {
+            return Ok(None);
         };
+        let end = ImagePos::at(self.size);
         let data = match self.seek(SeekFrom::Hole(start.get()))? {
             Seek::At(hole) if hole > start => start..hole.min(end),
-            // The file changed between the two questions; what is no hole is data.
+            // No map of holes, or a file that changed between the two questions: what is no hole is data.
             _ => start..end,
         };
         let mut known = self.data.lock().unwrap_or_else(PoisonError::into_inner);

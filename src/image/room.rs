@@ -9,30 +9,42 @@ use super::{ImageFile, ReadAt, check_within};
 use crate::error::{IoError, IoOp, Result};
 use crate::units::{Bytes, ImagePos};
 
+/// Less than this is allocated, or refused, as soon as the system says whether there is room for it.
+const SHORT: Bytes = Bytes::new(64 * 1024);
+
 /// Gives the holes of `range` their blocks, where this is a regular file on a file system that can do that.
 ///
 /// # Errors
 ///
-/// [`IoError`] where there is no room: nothing is allocated then, unless another took the room meanwhile.
+/// [`IoError`] where there is no room: of a long range nothing is allocated then, unless another took the room meanwhile.
 pub(super) fn reserve(image: &ImageFile, range: Range<ImagePos>) -> Result<()> {
-    let len = range.end.saturating_since(range.start);
+    let len = length(&range);
     check_within(IoOp::Reserve, range.start, len, image.size())?;
-    if image.kind()? != FileType::RegularFile {
-        return Ok(());
-    }
-    // A file system that runs full while it allocates keeps what it has allocated: so it is asked first.
-    let mut needed: u64 = 0;
-    holes(image, &range, |hole| {
-        needed = needed.saturating_add(length(hole).get());
-        Ok(())
-    })?;
-    if Bytes::new(needed) > free(image)? {
-        return Err(IoError::at(IoOp::Reserve, range.start, len, Errno::NOSPC.into()).into());
+    // Of thousands of short pieces, each is asked for once: the file system itself says whether it has room.
+    if len >= SHORT {
+        check_room(image, &range)?;
     }
     holes(image, &range, |hole| allocate(image, hole))
 }
 
-/// Shows every hole in `range`, in order.
+/// Refuses where the holes of `range` are more than is left: a file system that runs full while it allocates keeps what it has allocated.
+fn check_room(image: &ImageFile, range: &Range<ImagePos>) -> Result<()> {
+    if image.kind()? != FileType::RegularFile {
+        return Ok(());
+    }
+    let mut needed: u64 = 0;
+    holes(image, range, |hole| {
+        needed = needed.saturating_add(length(hole).get());
+        Ok(())
+    })?;
+    if Bytes::new(needed) <= free(image)? {
+        return Ok(());
+    }
+    let refused = Errno::NOSPC.into();
+    Err(IoError::at(IoOp::Reserve, range.start, length(range), refused).into())
+}
+
+/// Shows every hole in `range`, in order. A block device has none.
 fn holes(
     image: &ImageFile,
     range: &Range<ImagePos>,
@@ -40,14 +52,15 @@ fn holes(
 ) -> Result<()> {
     let mut at = range.start;
     while at < range.end {
-        let data = image.next_data(at)?;
-        let data = data.map_or(range.end..range.end, |data| {
-            data.start.min(range.end)..data.end.min(range.end)
-        });
-        if at < data.start {
-            visit(&(at..data.start))?;
+        let data = image.data_from(at)?.unwrap_or(range.end).min(range.end);
+        if at < data {
+            visit(&(at..data))?;
         }
-        at = data.end;
+        if data == range.end {
+            break;
+        }
+        let data = image.next_data(data)?;
+        at = data.map_or(range.end, |data| data.end);
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::error::Result;
-use crate::image::Window;
+use crate::image::{Window, is_zeros};
 use crate::survey::occupants::{Occupant, beyond, occupants};
 use crate::units::{Bytes, DevPos, range_len};
 
@@ -51,7 +51,7 @@ fn is_blank(device: Window<'_>) -> Result<bool> {
         at = data.end;
         let mut zeros = true;
         device.visit(data, &mut |_, piece| {
-            zeros = piece.iter().all(|byte| *byte == 0);
+            zeros = is_zeros(piece);
             if zeros {
                 ControlFlow::Continue(())
             } else {

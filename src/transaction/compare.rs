@@ -8,7 +8,7 @@ use crate::units::{Bytes, ImagePos, SECTOR_SIZE};
 pub(super) const SECTOR: usize = 512;
 
 /// Less than this is read sooner than the system finds out whether it is a hole.
-const WORTH_ASKING: usize = 64 * 1024;
+const WORTH_ASKING: Bytes = Bytes::new(64 * 1024);
 
 /// A comparison, again and again, and what it means where it fails.
 pub(super) struct Comparison {
@@ -73,12 +73,17 @@ impl Comparison {
     }
 }
 
+/// Whether the system is asked where there are holes in a stretch of this length.
+pub(super) const fn is_worth_asking(length: Bytes) -> bool {
+    length.get() >= WORTH_ASKING.get()
+}
+
 /// Reads from a target, but not its holes, which are zeros: read, the system would fill its cache with them.
 pub(super) fn read_data(target: &dyn ReadAt, at: ImagePos, buffer: &mut [u8]) -> Result<()> {
     let end = at.checked_add(Bytes::of_len(buffer.len()));
     let inside = end.filter(|end| end.from_start() <= target.size());
     if let Some(end) = inside
-        && buffer.len() >= WORTH_ASKING
+        && is_worth_asking(Bytes::of_len(buffer.len()))
         && target.next_data(at)?.is_none_or(|data| data.start >= end)
     {
         buffer.fill(0);

@@ -9,6 +9,7 @@ mod summary;
 use std::io::Write;
 use std::ops::Range;
 
+use super::compare::is_worth_asking;
 use super::format::{Doing, LONGEST_RECORD, MOST_TARGETS, WORD_LEN, repeated_word};
 use super::journal::{Identity, JournalWriter};
 use super::outline::{Outline, Phase};
@@ -306,8 +307,11 @@ fn step(at: ImagePos, len: usize) -> ImagePos {
     at.checked_add(Bytes::of_len(len)).unwrap_or(at)
 }
 
-/// The next stretch of whole blocks with data, or an empty one at the end.
+/// The next stretch of whole blocks with data, or an empty one at the end; all of what is short is taken for data.
 fn next_data(target: &dyn ReadAt, at: ImagePos, end: ImagePos) -> Result<Range<ImagePos>> {
+    if !is_worth_asking(end.saturating_since(at)) {
+        return Ok(at..end);
+    }
     let Some(data) = target.next_data(at)? else {
         return Ok(end..end);
     };

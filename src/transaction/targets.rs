@@ -8,7 +8,7 @@ use super::compare::{Comparison, read_data};
 use super::format::SameHead;
 use crate::error::{Result, StoppedAt};
 use crate::format::ondisk::SUPERBLOCK_LEN;
-use crate::image::{ReadAt, WriteAt};
+use crate::image::{ReadAt, WriteAt, is_zeros};
 use crate::units::{Bytes, ImagePos};
 
 /// What is compared as one where a part may be left alone.
@@ -159,7 +159,7 @@ impl<'a, 't> Targets<'a, 't> {
         let mut needed = Vec::new();
         for block in bytes.chunks(BLOCK) {
             let end = step(start, block.len());
-            let zeros = block.iter().all(|byte| *byte == 0);
+            let zeros = is_zeros(block);
             let hole = zeros && image.next_data(start)?.is_none_or(|data| data.start >= end);
             needed.push(!hole);
             start = end;

@@ -8,7 +8,7 @@ use crate::cli::write::look::Look;
 use crate::cli::write::plan::{Part, Placed};
 use crate::cli::write::target::Target;
 use crate::error::{EditError, EditRefusal, Error, Result};
-use crate::image::ReadAt;
+use crate::image::{ReadAt, is_zeros};
 use crate::units::{Bytes, DevPos, ImagePos};
 
 /// What is compared as one.
@@ -158,6 +158,6 @@ fn sum(target: &dyn ReadAt, range: &Range<ImagePos>, buffer: &mut Vec<u8>) -> Re
     let length = range.end.bytes_since(range.start).and_then(Bytes::to_usize);
     buffer.resize(length.unwrap_or(0), 0);
     target.read_exact_at(range.start, buffer)?;
-    let zeros = buffer.iter().all(|byte| *byte == 0);
+    let zeros = is_zeros(buffer);
     Ok((!zeros).then(|| crc32fast::hash(buffer)))
 }

@@ -1,8 +1,8 @@
 //! Whether what a change left as it was is so still.
 
 use crate::error::{EditRefusal, Result};
-use crate::image::ReadAt;
-use crate::transaction::compare::read;
+use crate::image::{ReadAt, is_zeros};
+use crate::transaction::compare::{is_worth_asking, read};
 use crate::transaction::format::{LONGEST_RECORD, SameHead};
 use crate::units::{Bytes, ImagePos, SECTOR_SIZE};
 
@@ -35,7 +35,7 @@ pub(in crate::transaction) fn expect_same(target: &dyn ReadAt, same: &SameHead) 
     Err(EditRefusal::Changed { at, length }.into())
 }
 
-/// Where the first sector that is not zeros begins; holes are not read.
+/// Where the first sector that is not zeros begins; holes are not read, unless they are short.
 pub(super) fn first_data(
     target: &dyn ReadAt,
     mut at: ImagePos,
@@ -43,7 +43,12 @@ pub(super) fn first_data(
 ) -> Result<Option<ImagePos>> {
     let mut content = Vec::new();
     while at < end {
-        let Some(data) = target.next_data(at)? else {
+        let data = if is_worth_asking(end.saturating_since(at)) {
+            target.next_data(at)?
+        } else {
+            Some(at..end)
+        };
+        let Some(data) = data else {
             break;
         };
         let start = data.start.max(at).min(end);
@@ -58,7 +63,9 @@ pub(super) fn first_data(
         }
         content.resize(length, 0);
         read(target, start, &mut content)?;
-        if let Some(found) = content.iter().position(|byte| *byte != 0) {
+        if !is_zeros(&content)
+            && let Some(found) = content.iter().position(|byte| *byte != 0)
+        {
             let found = start.checked_add(Bytes::of_len(found)).unwrap_or(start);
             return Ok(Some(ImagePos::at(
                 found.from_start().align_down(SECTOR_SIZE),

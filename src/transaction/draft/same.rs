@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::super::format::LONGEST_RECORD;
 use super::{Draft, next_data, step};
 use crate::error::Result;
+use crate::image::is_zeros;
 use crate::transaction::outline::Phase;
 use crate::units::{Bytes, ImagePos, MD_BLOCK};
 
@@ -72,7 +73,7 @@ impl Draft<'_> {
         if content.is_empty() || !self.notes_what_stays() {
             return Ok(());
         }
-        let zeros = content.iter().all(|byte| *byte == 0);
+        let zeros = is_zeros(content);
         let crc = (!zeros).then(|| crc32fast::hash(content));
         self.journal.same(at, Bytes::of_len(content.len()), crc)
     }
