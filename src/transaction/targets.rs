@@ -144,6 +144,12 @@ impl<'a, 't> Targets<'a, 't> {
         Ok(())
     }
 
+    /// Whether a part of `range` is a hole, or lies behind the end.
+    pub(super) fn has_hole(&self, target: usize, range: &Range<ImagePos>) -> Result<bool> {
+        let data = self.noted(target, self.get(target).next_data(range.start))?;
+        Ok(data.is_none_or(|data| data.start > range.start || data.end < range.end))
+    }
+
     /// Which blocks of `bytes` are not there.
     fn differing(&self, target: usize, at: ImagePos, bytes: &[u8]) -> Result<Vec<bool>> {
         let mut found = vec![0; bytes.len()];

@@ -85,6 +85,15 @@ impl<R: ReadAt> UndoFile<R> {
     /// Makes sure of room for all that is to be written: what was before, or what is after. What is cut off comes when there is a place for it.
     fn reserve(&self, targets: &mut Targets<'_, '_>, before: bool) -> Result<()> {
         for phase in [Phase::Retire, Phase::Body, Phase::Commit, Phase::Cleanup] {
+            // What has data has room: its contents need not be read.
+            let mut holes = false;
+            self.places(phase, &mut |region, place| {
+                holes = holes || targets.has_hole(region.target, &place)?;
+                Ok(())
+            })?;
+            if !holes {
+                continue;
+            }
             self.walk(phase, &mut |_, region, record| {
                 let content = if before {
                     &record.before

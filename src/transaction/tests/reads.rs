@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::scenario::{pos, snapshot, superblock};
 use crate::error::Result;
 use crate::image::{Counted, MemImage, ReadAt, WriteAt, reads_as};
-use crate::transaction::{Identity, Store, TargetIdentity, prepare};
+use crate::transaction::{Identity, Store, TargetIdentity, UndoFile, prepare};
 use crate::units::{Bytes, ImagePos};
 
 const BODY: usize = 8 << 20;
@@ -112,4 +112,16 @@ fn an_undo_file_is_read_three_times_and_room_is_asked_for_at_once() {
         target.asked,
         [pos(0)..pos(BODY), pos(BODY)..ImagePos::at(size)]
     );
+
+    // Compared with the target; put back; read back: what has data has room, whatever it is to hold.
+    let before = undo.bytes();
+    target.asked.clear();
+    let opened = UndoFile::open(undo).unwrap();
+    let opening = undo.bytes().saturating_sub(before);
+    opened.undo(&mut target, false).unwrap();
+    assert!(snapshot(&target).iter().all(|byte| *byte == 0));
+    let undoing = undo.bytes().saturating_sub(before).saturating_sub(opening);
+    let three = Bytes::new(undo.size().get() * 3 + (1 << 20));
+    assert!(undoing <= three, "{undoing:?} of {:?}", undo.size());
+    assert_eq!(target.asked, []);
 }
