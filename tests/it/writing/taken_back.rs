@@ -176,7 +176,9 @@ fn a_wipe_of_a_block_device_is_undone_when_that_is_confirmed() {
         "{asked:?}"
     );
     assert!(disk.bytes() == wiped && wiped != whole);
-    ok(&["undo", text(&undo), "--yes"]);
+    // Without a name, that of a device goes to the working directory.
+    let kept = disk.file("kept");
+    ok(&["undo", text(&undo), "--yes", "--undo", text(&kept)]);
     assert!(disk.bytes() == whole);
 }
 
