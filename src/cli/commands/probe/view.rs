@@ -244,7 +244,10 @@ fn hints(image: &ImageArgs, probed: &Probed) -> Vec<String> {
         return all.map(|one| of_partition(image, one)).collect();
     }
     if let Answer::Held(one) = &probed.answer {
-        return vec![of_inside(image, &one.inside)];
+        let all = std::iter::once(&one.inside).chain(&one.others);
+        let mut hints: Vec<String> = all.map(|one| of_inside(image, one)).collect();
+        hints.dedup();
+        return hints;
     }
     if let Some(trace) = of_trace(probed) {
         return traces::hints(image, trace);
