@@ -116,9 +116,11 @@ impl<R: ReadAt> Forward<'_, '_, '_, '_, R> {
         self.cut()?;
         // While a new superblock has its mark, the change is seen to be under way: what is cut off after it is not.
         self.finish(true)?;
+        // Before anything can be attached: a disk that lost a write stays marked.
+        self.read_back(&[Phase::Body, Phase::Cleanup])?;
         self.commit()?;
         self.finish(false)?;
-        self.read_back()
+        self.read_back_ends()
     }
 
     /// Marks the superblocks that are retired: the foremost of each target, or the others.
@@ -239,8 +241,8 @@ impl<R: ReadAt> Forward<'_, '_, '_, '_, R> {
         self.targets.sync()
     }
 
-    /// Compares all of it with what was to be written.
-    fn read_back(&self) -> Result<()> {
+    /// Compares lengths and superblocks with what was to be written.
+    fn read_back_ends(&self) -> Result<()> {
         let undo = self.undo;
         for region in undo.regions().filter(|one| one.phase == Phase::Cut) {
             let found = self.targets.get(region.target).size();
@@ -254,16 +256,23 @@ impl<R: ReadAt> Forward<'_, '_, '_, '_, R> {
             let image = self.targets.get(target);
             written.expect(image, at, &block.last)?;
         }
-        for phase in [Phase::Body, Phase::Commit, Phase::Cleanup] {
-            undo.frames(phase, &mut |_, region, frame| match frame {
-                Frame::Record(record) => {
-                    let (target, at) = (region.target, record.at);
-                    self.targets.expect(&mut written, target, at, &record.after)
-                }
-                // What was overwritten by force is judged already.
-                Frame::Same(_) if self.leave != Leave::Nothing => Ok(()),
-                Frame::Same(same) => self.targets.expect_same(region.target, &same),
-            })?;
+        self.read_back(&[Phase::Commit])
+    }
+
+    /// Compares what some phases wrote with what was to be written.
+    fn read_back(&self, phases: &[Phase]) -> Result<()> {
+        let mut written = Comparison::with_what_was_written();
+        for phase in phases {
+            self.undo
+                .frames(*phase, &mut |_, region, frame| match frame {
+                    Frame::Record(record) => {
+                        let (target, at) = (region.target, record.at);
+                        self.targets.expect(&mut written, target, at, &record.after)
+                    }
+                    // What was overwritten by force is judged already.
+                    Frame::Same(_) if self.leave != Leave::Nothing => Ok(()),
+                    Frame::Same(same) => self.targets.expect_same(region.target, &same),
+                })?;
         }
         Ok(())
     }

@@ -103,10 +103,11 @@ pub(super) fn restore<R: ReadAt>(
     restoring.mark_old(true)?;
     restoring.step(&[Phase::Body, Phase::Cleanup, Phase::Cut])?;
     restoring.places()?;
+    // Before anything can be attached: a disk that lost a write stays marked.
+    restoring.read_back()?;
     // The one that DRBD would attach comes back last.
     restoring.superblocks(false)?;
-    restoring.superblocks(true)?;
-    restoring.read_back()
+    restoring.superblocks(true)
 }
 
 /// Gives the new superblocks their magic again, where a target could not be given its length: then all is as the change left it.
@@ -265,18 +266,31 @@ impl<R: ReadAt> Restoring<'_, '_, '_, '_, R> {
             }
             self.put(region, record.at, &first_sector(&record.before))
         })?;
-        self.targets.sync()
+        self.targets.sync()?;
+        let mut written = Comparison::with_what_was_written();
+        undo.walk(Phase::Retire, &mut |number, region, record| {
+            if undo.is_foremost(number, region) != foremost
+                || !self.reach.includes(Phase::Retire, number)
+            {
+                return Ok(());
+            }
+            self.targets
+                .expect(&mut written, region.target, record.at, &record.before)
+        })
     }
 
+    /// Compares all that is put back before the old superblocks, which still have their marks.
     fn read_back(&self) -> Result<()> {
         let mut written = Comparison::with_what_was_written();
-        for phase in Phase::ALL {
-            self.undo.walk(phase, &mut |number, region, record| {
+        let undo = self.undo;
+        for phase in [Phase::Body, Phase::Commit, Phase::Cleanup, Phase::Cut] {
+            undo.walk(phase, &mut |number, region, record| {
                 if !self.reach.includes(phase, number) {
                     return Ok(());
                 }
-                self.targets
-                    .expect(&mut written, region.target, record.at, &record.before)
+                let (target, at, before) = (region.target, record.at, &record.before);
+                let marked = undo.retired().overlay(target, at, before);
+                self.targets.expect(&mut written, target, at, &marked)
             })?;
         }
         Ok(())

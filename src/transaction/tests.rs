@@ -6,6 +6,7 @@ mod crashes;
 mod drafts;
 mod faults;
 mod hostile;
+mod lost;
 mod meddled;
 mod random;
 mod reads;

@@ -135,7 +135,7 @@ impl<R: ReadAt> UndoFile<R> {
         if let Err(cause) = done {
             let (written, at) = (targets.is_written(), targets.failed());
             // A file that cannot be made longer again stays as the change left it.
-            if check.state == UndoState::Applied && self.is_still_cut(&targets) {
+            if back && check.state == UndoState::Applied && self.is_still_cut(&targets) {
                 let _ = stop(self, &mut targets);
             }
             let readers = targets.readers();
