@@ -39,6 +39,7 @@ pub use names::names_in;
 pub use new_file::{NewFile, Removal, create_directory, refuse_among_devices};
 pub use page_buffer::PageBuffer;
 pub use random::random_u64;
+pub use room::RoomNeeded;
 pub use scratch::Scratch;
 pub use source::{is_pipe, is_regular_file, is_there, open_source, source_size};
 pub use standard::{StandardInput, StandardOutput};
@@ -94,6 +95,26 @@ pub trait WriteAt: ReadAt {
     /// lies before that position may be.
     fn write_all_at(&mut self, at: ImagePos, bytes: &[u8]) -> Result<()>;
 
+    /// How much room writing to `range` may take. What always has room needs none.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::error::IoError`] where the range leaves the image, or the system does not say.
+    fn room_for(&self, range: &Range<ImagePos>) -> Result<RoomNeeded> {
+        let _ = range;
+        Ok(RoomNeeded::default())
+    }
+
+    /// Refuses where there is less room left than that, for what is to be written from `first` on.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::error::IoError`], with the sum of what is needed.
+    fn check_room(&self, first: ImagePos, room: RoomNeeded) -> Result<()> {
+        let _ = (first, room);
+        Ok(())
+    }
+
     /// Makes sure that writing to `range` will not fail for want of room, as far as the system can promise that: what is a hole there gets
     /// its blocks, and is read as zeros as before. What has no holes, or no way to promise it, does nothing.
     ///
@@ -104,6 +125,9 @@ pub trait WriteAt: ReadAt {
         let _ = range;
         Ok(())
     }
+
+    /// Lets go of the room that [`Self::reserve`] made sure of, where nothing was written since.
+    fn give_back(&mut self) {}
 
     /// Makes it this long: what lies behind is gone, what is added is a hole. Not durable before [`Self::sync`].
     ///
@@ -175,8 +199,20 @@ macro_rules! forward_writes {
                 (**self).write_all_at(at, bytes)
             }
 
+            fn room_for(&self, range: &Range<ImagePos>) -> Result<RoomNeeded> {
+                (**self).room_for(range)
+            }
+
+            fn check_room(&self, first: ImagePos, room: RoomNeeded) -> Result<()> {
+                (**self).check_room(first, room)
+            }
+
             fn reserve(&mut self, range: Range<ImagePos>) -> Result<()> {
                 (**self).reserve(range)
+            }
+
+            fn give_back(&mut self) {
+                (**self).give_back();
             }
 
             fn resize(&mut self, size: Bytes) -> Result<()> {

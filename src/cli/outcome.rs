@@ -326,6 +326,9 @@ fn hint_of_io(error: &IoError) -> Option<&'static str> {
         (IoOp::Reserve, _) => {
             Some("make room in the file system that has the image, then run this again")
         }
+        (IoOp::Write, io::ErrorKind::StorageFull) => {
+            Some("make room in the file system that has the image first")
+        }
         (IoOp::WriteUndo, _) => {
             Some("--undo FILE writes it elsewhere, to a disk that has room for it")
         }

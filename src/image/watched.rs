@@ -2,7 +2,7 @@
 
 use std::ops::{ControlFlow, Range};
 
-use super::{ReadAt, WriteAt};
+use super::{ReadAt, RoomNeeded, WriteAt};
 use crate::error::Result;
 use crate::units::{Bytes, ImagePos};
 
@@ -67,8 +67,20 @@ impl<I: WriteAt, W: Fn(Access, Bytes)> WriteAt for Watched<I, W> {
         Ok(())
     }
 
+    fn room_for(&self, range: &Range<ImagePos>) -> Result<RoomNeeded> {
+        self.image.room_for(range)
+    }
+
+    fn check_room(&self, first: ImagePos, room: RoomNeeded) -> Result<()> {
+        self.image.check_room(first, room)
+    }
+
     fn reserve(&mut self, range: Range<ImagePos>) -> Result<()> {
         self.image.reserve(range)
+    }
+
+    fn give_back(&mut self) {
+        self.image.give_back();
     }
 
     fn resize(&mut self, size: Bytes) -> Result<()> {

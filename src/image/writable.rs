@@ -10,6 +10,7 @@ use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::new_file::{name, nameless, refuse_among_devices, sync_directory};
+use super::room::{Reserved, RoomNeeded};
 use super::{ImageFile, ReadAt, WriteAt, advanced, check_within, in_use, reads_as, room};
 use crate::error::{EditRefusal, Error, IoError, IoOp, Refused, Result};
 use crate::units::{Bytes, ImagePos};
@@ -22,6 +23,7 @@ use crate::units::{Bytes, ImagePos};
 #[derive(Debug)]
 pub struct WritableFile {
     image: ImageFile,
+    reserved: Reserved,
 }
 
 impl WritableFile {
@@ -146,7 +148,8 @@ impl WritableFile {
 
     /// Keeps others out.
     fn locked(image: ImageFile) -> Result<Self> {
-        let target = Self { image };
+        let reserved = Reserved::default();
+        let target = Self { image, reserved };
         in_use::lock(&target.image)?;
         Ok(target)
     }
@@ -163,6 +166,7 @@ reads_as!([] WritableFile, this => this.image);
 impl WriteAt for WritableFile {
     fn write_all_at(&mut self, mut at: ImagePos, mut bytes: &[u8]) -> Result<()> {
         check_within(IoOp::Write, at, Bytes::of_len(bytes.len()), self.size())?;
+        self.reserved.forget();
         while !bytes.is_empty() {
             match self.image.file().write_at(bytes, at.get()) {
                 // The end of a block device, where it became smaller: no error of its own, and no progress either.
@@ -178,8 +182,20 @@ impl WriteAt for WritableFile {
         Ok(())
     }
 
+    fn room_for(&self, range: &Range<ImagePos>) -> Result<RoomNeeded> {
+        room::needed(&self.image, range)
+    }
+
+    fn check_room(&self, first: ImagePos, room: RoomNeeded) -> Result<()> {
+        room::check(&self.image, first, room)
+    }
+
     fn reserve(&mut self, range: Range<ImagePos>) -> Result<()> {
-        room::reserve(&self.image, range)
+        self.reserved.reserve(&self.image, &range)
+    }
+
+    fn give_back(&mut self) {
+        self.reserved.give_back(&self.image);
     }
 
     fn resize(&mut self, size: Bytes) -> Result<()> {

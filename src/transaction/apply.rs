@@ -10,6 +10,7 @@ use super::restore::{Reach, Touched, restore};
 use super::superblock::{RetiredBlock, under_way};
 use super::targets::{Leave, Targets};
 use super::undo_file::{Frame, UndoFile, block_of};
+use super::undoing::WRITTEN;
 use crate::error::{EditError, EditRefusal, Error, Result, TargetState};
 use crate::image::ReadAt;
 use crate::units::{ImagePos, SECTOR_SIZE};
@@ -46,10 +47,27 @@ pub(super) fn apply<R: ReadAt>(undo: &UndoFile<R>, targets: &mut Targets<'_, '_>
     }))
 }
 
-/// Makes sure of room for all that a change is to write. What is cut off comes when there is a place for it.
+/// Makes sure of room for all that a change is to write, or leaves none taken. What is cut off comes when there is a place for it.
 fn reserve<R: ReadAt>(undo: &UndoFile<R>, targets: &mut Targets<'_, '_>) -> Result<()> {
-    for phase in [Phase::Retire, Phase::Body, Phase::Commit, Phase::Cleanup] {
-        // Records that follow each other are asked for as one: the file system says at once whether it has room for them.
+    // The sum first, before anything is allocated: written, and written back where it comes to nothing.
+    let mut sums = targets.sums();
+    stretches(undo, &mut |target, range| {
+        sums.add(targets, target, &range, 2)
+    })?;
+    sums.check(targets)?;
+    let reserved = stretches(undo, &mut |target, range| targets.reserve(target, range));
+    if reserved.is_err() {
+        targets.give_back();
+    }
+    reserved
+}
+
+/// Shows each stretch that is written to, as records that follow each other make it: the file system is asked for them at once.
+fn stretches<R: ReadAt>(
+    undo: &UndoFile<R>,
+    visit: &mut dyn FnMut(usize, Range<ImagePos>) -> Result<()>,
+) -> Result<()> {
+    for phase in WRITTEN {
         let mut pending: Option<(usize, Range<ImagePos>)> = None;
         undo.places(phase, &mut |region, place| {
             match &mut pending {
@@ -59,14 +77,14 @@ fn reserve<R: ReadAt>(undo: &UndoFile<R>, targets: &mut Targets<'_, '_>) -> Resu
                 _ => {
                     let new = Some((region.target, place));
                     if let Some((target, range)) = std::mem::replace(&mut pending, new) {
-                        targets.reserve(target, range)?;
+                        visit(target, range)?;
                     }
                 }
             }
             Ok(())
         })?;
         if let Some((target, range)) = pending {
-            targets.reserve(target, range)?;
+            visit(target, range)?;
         }
     }
     Ok(())

@@ -8,7 +8,7 @@ use super::compare::{Comparison, read_data};
 use super::format::SameHead;
 use crate::error::{Result, StoppedAt};
 use crate::format::ondisk::SUPERBLOCK_LEN;
-use crate::image::{ReadAt, WriteAt, is_zeros};
+use crate::image::{ReadAt, RoomNeeded, WriteAt, is_zeros};
 use crate::units::{Bytes, ImagePos};
 
 /// What is compared as one where a part may be left alone.
@@ -124,6 +124,18 @@ impl<'a, 't> Targets<'a, 't> {
         Ok(())
     }
 
+    /// Nothing yet, for each of them.
+    pub(super) fn sums(&self) -> Sums {
+        Sums(vec![None; self.all.len()])
+    }
+
+    /// Lets go of the room that was made sure of.
+    pub(super) fn give_back(&mut self) {
+        for one in self.all.iter_mut() {
+            one.give_back();
+        }
+    }
+
     /// Makes sure of room for all of `range`.
     pub(super) fn reserve(&mut self, target: usize, range: Range<ImagePos>) -> Result<()> {
         match self.all.get_mut(target) {
@@ -224,6 +236,51 @@ impl<'a, 't> Targets<'a, 't> {
                     self.failed.set(Some(number));
                 }
                 synced?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How much room each target needs, and for what from where on.
+pub(super) struct Sums(Vec<Option<(ImagePos, RoomNeeded)>>);
+
+impl Sums {
+    /// `range` of a target is to be written, `times` times.
+    pub(super) fn add(
+        &mut self,
+        targets: &Targets<'_, '_>,
+        target: usize,
+        range: &Range<ImagePos>,
+        times: u32,
+    ) -> Result<()> {
+        let (Some(one), Some(sum)) = (targets.all.get(target), self.0.get_mut(target)) else {
+            return Ok(());
+        };
+        let room = targets.noted(target, one.room_for(range))?;
+        let written = room.written.checked_mul(u64::from(times));
+        let room = RoomNeeded {
+            written: written.unwrap_or(room.written),
+            ..room
+        };
+        let (first, before) = sum.unwrap_or((range.start, RoomNeeded::default()));
+        *sum = Some((first.min(range.start), before.and(room)));
+        Ok(())
+    }
+
+    /// The same without what is a hole.
+    pub(super) fn but_holes(mut self) -> Self {
+        for (_, room) in self.0.iter_mut().flatten() {
+            room.holes = Bytes::ZERO;
+        }
+        self
+    }
+
+    /// Refuses where a target has less room than that.
+    pub(super) fn check(&self, targets: &Targets<'_, '_>) -> Result<()> {
+        for (target, sum) in self.0.iter().enumerate() {
+            if let Some(((first, room), one)) = sum.zip(targets.all.get(target)) {
+                targets.noted(target, one.check_room(first, room))?;
             }
         }
         Ok(())

@@ -15,6 +15,9 @@ use crate::error::{EditError, EditRefusal, Result, StoppedAt, TargetState};
 use crate::image::{ReadAt, WriteAt};
 use crate::units::Bytes;
 
+/// The phases whose room is made sure of before anything is written.
+pub(super) const WRITTEN: [Phase; 4] = [Phase::Retire, Phase::Body, Phase::Commit, Phase::Cleanup];
+
 /// What undoing did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undone {
@@ -84,16 +87,34 @@ impl<R: ReadAt> UndoFile<R> {
 
     /// Makes sure of room for all that is to be written: what was before, or what is after. What is cut off comes when there is a place for it.
     fn reserve(&self, targets: &mut Targets<'_, '_>, before: bool) -> Result<()> {
-        for phase in [Phase::Retire, Phase::Body, Phase::Commit, Phase::Cleanup] {
-            // What has data has room: its contents need not be read.
-            let mut holes = false;
+        let mut sums = targets.sums();
+        let mut holes = false;
+        for phase in WRITTEN {
             self.places(phase, &mut |region, place| {
-                holes = holes || targets.has_hole(region.target, &place)?;
+                let reaches = place.end.from_start() <= targets.get(region.target).size();
+                if reaches {
+                    holes = holes || targets.has_hole(region.target, &place)?;
+                    sums.add(targets, region.target, &place, 1)?;
+                }
                 Ok(())
             })?;
-            if !holes {
-                continue;
-            }
+        }
+        // Of what is a hole, much is to stay one.
+        sums.but_holes().check(targets)?;
+        // What has data has room: its contents need not be read.
+        if !holes {
+            return Ok(());
+        }
+        let reserved = self.reserve_for(targets, before);
+        if reserved.is_err() {
+            targets.give_back();
+        }
+        reserved
+    }
+
+    /// Makes sure of room for what is not there yet.
+    fn reserve_for(&self, targets: &mut Targets<'_, '_>, before: bool) -> Result<()> {
+        for phase in WRITTEN {
             self.walk(phase, &mut |_, region, record| {
                 let content = if before {
                     &record.before

@@ -7,6 +7,7 @@ mod moved_in;
 mod named;
 mod race;
 mod resource;
+mod room;
 mod since;
 mod taken_back;
 
