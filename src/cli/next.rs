@@ -213,23 +213,6 @@ pub(crate) fn numbered(image: &ImageArgs, levels: usize, number: usize) -> Strin
     typed(&image, Some(LevelChoice::Number(number)))
 }
 
-/// The inner resource of a stack, as every command takes it.
-pub(crate) fn stacked(image: &ImageArgs) -> String {
-    let image = ImageArgs {
-        stacked: true,
-        ..image.clone()
-    };
-    typed(&image, None)
-}
-
-/// What to do with a resource that may be the inner one of a stack whose outer metadata was erased.
-pub(crate) fn plan_of_inner(image: &ImageArgs) -> String {
-    format!(
-        "`mdtool plan {}` lists the ways for the one that was found, if it is the inner one of a stack",
-        stacked(image)
-    )
-}
-
 /// A source again, as a shell takes it, with the options that say what of it is meant.
 pub(crate) fn typed(image: &ImageArgs, level: Option<LevelChoice>) -> String {
     if image.image == Path::new("-") {

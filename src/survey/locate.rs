@@ -284,44 +284,6 @@ impl Located {
         hidden.filter(|_| self.is_just_created(number))
     }
 
-    /// What is left of other metadata where a level was expected that a search then found further inside: nobody takes that for it unasked.
-    /// What mdtool moved elsewhere comes first.
-    #[must_use]
-    pub fn passed_over(&self, number: usize) -> Vec<&Trace> {
-        let Some(level) = self.levels.get(number) else {
-            return Vec::new();
-        };
-        let around = number
-            .checked_sub(1)
-            .and_then(|outer| self.levels.get(outer));
-        let between =
-            |at: DevPos| at > level.layout.md && around.is_none_or(|around| at < around.layout.md);
-        let counts = |trace: &&Trace| match trace.kind {
-            // What `relocate --for-size` retired says all that the found one says: that is where it was before.
-            TraceKind::Retired => {
-                let was = trace.level.as_ref().map(|was| Header::of(&was.superblock));
-                was != Some(Header::of(&level.superblock))
-            }
-            // A log that is this resource's own says nothing of another.
-            TraceKind::LogAlone { log, .. } => trace.in_place && !level.layout.whole.contains(&log),
-            TraceKind::Erased { .. } | TraceKind::UnderWay => trace.in_place,
-        };
-        let all = self.traces.iter().filter(|trace| between(trace.at));
-        let mut all: Vec<&Trace> = all.filter(counts).collect();
-        all.sort_by_key(|trace| trace.kind != TraceKind::Retired);
-        all
-    }
-
-    /// Whether the first level may be the inner one of a stack whose outer metadata was erased: it is taken for that where somebody says so.
-    #[must_use]
-    pub fn may_be_inner(&self) -> bool {
-        let passed = self.passed_over(0);
-        let erased = passed
-            .first()
-            .is_some_and(|trace| trace.kind != TraceKind::Retired);
-        erased && matches!(self.levels.as_slice(), [level] if level.found_by == FoundBy::Scan)
-    }
-
     /// Whether a trace is where the metadata of a level was before it was moved: it tells of no other resource.
     #[must_use]
     pub fn is_former_place(&self, trace: &Trace) -> bool {

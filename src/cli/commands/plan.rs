@@ -11,7 +11,6 @@ use anyhow::Context;
 use crate::cli::Streams;
 use crate::cli::commands::compare::after_adoption;
 use crate::cli::commands::plan::args::PlanArgs;
-use crate::cli::next::plan_of_inner;
 use crate::cli::outcome::Outcome;
 use crate::cli::commands::plan::view::{Names, Plan};
 use crate::cli::session::select::{Chosen, Instead, hidden_by, instead_of, refuse_trace};
@@ -101,10 +100,7 @@ fn ways(
     let (opened, located, level) = (&chosen.opened, &chosen.located, chosen.level());
     let occupied = adopt::occupied(level, opened.window());
     let occupied = occupied.with_context(|| args.image.image.display().to_string())?;
-    let mut instead = instead_of(opened, located, chosen.number, (&args.image, args.level))?;
-    if let Some(instead) = instead.as_mut().filter(|_| located.may_be_inner()) {
-        instead.hints.push(plan_of_inner(&args.image));
-    }
+    let instead = instead_of(opened, located, chosen.number, (&args.image, args.level))?;
     let instead = instead.or_else(|| hidden_by(opened, located, chosen.number, &args.image));
     let first = instead.as_ref().map(|instead| Obstacle::Instead { at: instead.at });
     let ways = adopt::strategies(level, located, site);

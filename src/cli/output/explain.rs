@@ -184,8 +184,7 @@ pub(crate) fn next(report: &Report<'_>) -> Vec<NextView> {
     let Some(innermost) = levels.last() else {
         return Vec::new();
     };
-    let stacked =
-        levels.len() > 1 || innermost.role == Role::Inner || report.located.may_be_inner();
+    let stacked = levels.len() > 1 || innermost.role == Role::Inner;
     let mut words = vec![shell_word(&report.image.image)];
     for (option, value) in [
         ("--offset", report.image.offset),

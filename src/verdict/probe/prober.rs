@@ -12,8 +12,8 @@ use crate::image::Window;
 use crate::survey::contents::Contents;
 use crate::survey::file_form::{BEGINNING, recognise};
 use crate::survey::locate::{
-    FoundBy, IndexChoice, Level, LocateOptions, Located, Rejected, Role, ScanMode, Why, locate,
-    locate_at, located_at, smaller_device,
+    IndexChoice, Level, LocateOptions, Located, Rejected, Role, ScanMode, Why, locate, locate_at,
+    located_at, smaller_device,
 };
 use crate::survey::places;
 use crate::survey::plausibility::is_plausible;
@@ -97,18 +97,6 @@ impl<'a> Prober<'a> {
             return Ok(probed);
         }
         if let Some(number) = self.wanted(&located) {
-            // What a search found is not taken for what is left in its place.
-            let found = located.levels.get(number);
-            let searched = found.is_some_and(|level| level.found_by == FoundBy::Scan);
-            let passed = located
-                .passed_over(number)
-                .first()
-                .copied()
-                .and_then(of_trace);
-            let asked = self.options.which == Which::Outermost;
-            if let Some(left) = passed.filter(|_| searched && asked) {
-                return Ok(Probed::of(left, located));
-            }
             return self.judge(located, number);
         }
         if self.options.which != Which::Outermost && !located.levels.is_empty() {

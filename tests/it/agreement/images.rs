@@ -129,16 +129,6 @@ fn bad(dir: &TempDir) -> Vec<Image> {
         changed(stack(dir, "retired", &[v09()]), SUPERBLOCK + 60, b"mdR"),
         changed(stack(dir, "log-alone", &[v08()]), SUPERBLOCK, &[0; 4096]),
         changed(
-            stack(dir, "outer-gone", &[v08(), v09()]),
-            SUPERBLOCK,
-            &[0; 4096],
-        ),
-        changed(
-            stack(dir, "outer-erased", &[v09(), v08()]),
-            SUPERBLOCK + 60,
-            &[0; 4],
-        ),
-        changed(
             stack(dir, "bad-bm-offset", &[v08()]),
             SUPERBLOCK + 76,
             &[0x11],

@@ -124,22 +124,3 @@ fn check_says_what_comes_next_alike_in_both_forms() {
         }
     }
 }
-
-/// What a search finds deeper is not taken for the outer resource whose metadata is gone; whoever is asked leads to the way out.
-#[test]
-fn what_is_left_of_an_outer_resource_leads_to_the_inner_one() {
-    let dir = scratch();
-    let image = stack(&dir, "gone", &[Level::v08(), Level::v09(2)]);
-    patch(&image.path, SUPERBLOCK, &[0; 4096]);
-    for (command, status) in [("probe", 4), ("plan", 1), ("check", 1)] {
-        let run = run(command, &image, &[]);
-        assert_eq!(run.status, status, "{run:?}");
-        let told = format!("{}{}", run.stdout, run.stderr);
-        let plans = quoted(&told, "mdtool plan ");
-        assert!(!plans.is_empty(), "{run:?}");
-        for plan in plans {
-            let run = typed(&plan, &[]);
-            assert_eq!(run.status, 0, "{plan}: {run:?}");
-        }
-    }
-}

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::{Serialize, Serializer};
 
 use crate::cli::args::ImageArgs;
-use crate::cli::next::{numbered, stacked, typed};
+use crate::cli::next::{numbered, typed};
 use crate::cli::output::text::title;
 use crate::cli::output::view::{self, NextView, word};
 use crate::cli::session::open::{Opened, Places};
@@ -116,11 +116,7 @@ impl CheckView {
             .iter()
             .enumerate()
             .flat_map(|(of, judged)| {
-                let words = match judged.number {
-                    Some(0) if located.may_be_inner() => stacked(image),
-                    Some(number) => numbered(image, located.levels.len(), number),
-                    None => typed(image, None),
-                };
+                let words = judged.number.map_or_else(|| typed(image, None), |number| numbered(image, located.levels.len(), number));
                 let view = move |finding| FindingView::of(opened, (image, &words), judged, finding, of);
                 judged.findings.iter().map(view).collect::<Vec<_>>()
             })

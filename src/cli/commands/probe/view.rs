@@ -8,7 +8,7 @@ use anyhow::Error;
 use serde::Serialize;
 
 use crate::cli::args::{ImageArgs, LevelChoice};
-use crate::cli::next::{plan_of_inner, typed};
+use crate::cli::next::typed;
 use crate::cli::outcome::{self, Asked};
 use crate::cli::output::traces;
 use crate::cli::output::view::{
@@ -250,9 +250,7 @@ fn hints(image: &ImageArgs, probed: &Probed) -> Vec<String> {
         return hints;
     }
     if let Some(trace) = of_trace(probed) {
-        let mut hints = traces::hints(image, trace);
-        hints.extend(probed.located.may_be_inner().then(|| plan_of_inner(image)));
-        return hints;
+        return traces::hints(image, trace);
     }
     let inner = probed.number > 0 && !image.stacked && image.at.is_none();
     let words = typed(image, inner.then_some(LevelChoice::Number(probed.number)));

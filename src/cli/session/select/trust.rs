@@ -10,9 +10,10 @@ use crate::cli::output::explain::shell_word;
 use crate::cli::output::traces;
 use crate::cli::session::open::Opened;
 use crate::format::layout::MdIndex;
+use crate::format::metadata::Header;
 use crate::survey::in_place::in_place;
 use crate::survey::locate::{FoundBy, Level, Located};
-use crate::survey::traces::TraceKind;
+use crate::survey::traces::{Trace, TraceKind};
 use crate::units::{DevPos, ImagePos};
 
 /// How far a level that a search found is trusted.
@@ -302,10 +303,32 @@ fn passed_over(
             hints: vec![look.clone()],
             kind: InsteadKind::Damaged,
         });
-    let traces = located.passed_over(number).into_iter();
-    let traces = traces.map(|trace| {
+    let md = |number: usize| located.levels.get(number).map(|level| level.layout.md);
+    let (found, around) = (md(number), outer.and_then(md));
+    let between = |at: DevPos| found.is_some_and(|md| at > md) && around.is_none_or(|md| at < md);
+    let traces = located.traces.iter().filter(|trace| between(trace.at));
+    // A log that is this resource's own says nothing of another.
+    let own = |at: DevPos| {
+        let whole = located.levels.get(number).map(|level| &level.layout.whole);
+        whole.is_some_and(|whole| whole.contains(&at))
+    };
+    // What `relocate --for-size` retired says all that the found one says: that is where it was before.
+    let was_here = |trace: &&Trace| {
+        let old = trace.level.as_ref().map(|old| Header::of(&old.superblock));
+        let found = located
+            .levels
+            .get(number)
+            .map(|level| Header::of(&level.superblock));
+        trace.kind == TraceKind::Retired && old.is_some() && old == found
+    };
+    let traces = traces.filter(|trace| !was_here(trace));
+    let traces = traces.filter(|trace| match trace.kind {
+        TraceKind::LogAlone { log, .. } => !own(log),
+        _ => true,
+    });
+    let traces = traces.filter_map(|trace| {
         let moved = trace.kind == TraceKind::Retired;
-        Instead {
+        (trace.in_place || moved).then(|| Instead {
             what: traces::line(args, trace),
             at: trace.at,
             hints: if moved {
@@ -318,7 +341,7 @@ fn passed_over(
             } else {
                 InsteadKind::Erased
             },
-        }
+        })
     });
     let mut all: Vec<Instead> = damaged.chain(traces).collect();
     all.sort_by_key(|one| one.kind != InsteadKind::Moved);
