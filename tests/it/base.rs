@@ -419,24 +419,3 @@ fn a_size_too_large_for_its_volume_leaves_it_to_the_volume() {
     inside(&disk, MIB, LaSize::Zero);
     is_ambiguous(&disk, what);
 }
-
-/// Each of them is told, by whoever is asked.
-#[test]
-fn two_volumes_with_metadata_are_both_named() {
-    let dir = scratch();
-    let disk = disk(&dir, 600 * MIB);
-    let volumes = group(&[("a", 0, 10, 0), ("b", 0, 25, 10)]);
-    physical_volume(&disk, 600 * MIB, Some(&volumes));
-    put(&disk, MIB, 40 * MIB, &[Level::v08()]);
-    put(&disk, 41 * MIB, 100 * MIB, &[Level::v09(1)]);
-    for command in ["probe", "locate", "check"] {
-        let run = mdtool([command, text(&disk)]);
-        for (base, size) in [(MIB, 40 * MIB), (41 * MIB, 100 * MIB)] {
-            let how = format!("--offset {base} --size {size}");
-            assert!(run.stderr.contains(&how), "{command}: {how}: {run:?}");
-        }
-    }
-    let run = mdtool(["probe", text(&disk)]);
-    let second = format!("byte {} is another's", 141 * MIB - 4096);
-    assert!(run.stdout.contains(&second), "{run:?}");
-}

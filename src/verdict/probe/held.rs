@@ -14,8 +14,6 @@ pub struct Held {
     pub inside: Inside,
     /// What it comes to alone, where it begins somewhere; positions count from its start.
     pub probed: Option<Probed>,
-    /// The other devices that have metadata, too.
-    pub others: Vec<Inside>,
 }
 
 impl Held {
@@ -32,7 +30,7 @@ impl Held {
 impl Prober<'_> {
     /// The first device that something on this one holds, where the device has no metadata of its own.
     pub(super) fn held(&self, located: &Located) -> Result<Option<Probed>> {
-        let Some((inside, others)) = located.inside.split_first() else {
+        let Some(inside) = located.inside.first() else {
             return Ok(None);
         };
         if !located.levels.is_empty() {
@@ -55,7 +53,6 @@ impl Prober<'_> {
         let held = Held {
             inside: *inside,
             probed,
-            others: others.to_vec(),
         };
         let located = Located {
             searched: located.searched,

@@ -244,10 +244,7 @@ fn hints(image: &ImageArgs, probed: &Probed) -> Vec<String> {
         return all.map(|one| of_partition(image, one)).collect();
     }
     if let Answer::Held(one) = &probed.answer {
-        let all = std::iter::once(&one.inside).chain(&one.others);
-        let mut hints: Vec<String> = all.map(|one| of_inside(image, one)).collect();
-        hints.dedup();
-        return hints;
+        return vec![of_inside(image, &one.inside)];
     }
     if let Some(trace) = of_trace(probed) {
         return traces::hints(image, trace);

@@ -69,21 +69,15 @@ fn held(device: Window<'_>, one: &Held) -> String {
         .inside
         .place
         .and_then(|(start, size)| Some((start, device.part(start, size)?)));
-    let others: String = one
-        .others
-        .iter()
-        .map(|other| format!("; the superblock at {} is another's", position(device, other.md)))
-        .collect::<Vec<_>>()
-        .concat();
     match part.zip(one.probed.as_ref()) {
         Some(((start, part), probed)) => format!(
-            "metadata of a device on it, not of the whole disk: this disk is {holder}, and the device on it from {} on, {}, is {}{others}",
+            "metadata of a device on it, not of the whole disk: this disk is {holder}, and the device on it from {} on, {}, is {}",
             position(device, start),
             part.size(),
             sentence(probed.own_status(), &what(part, probed))
         ),
         None => format!(
-            "metadata of a device on it, not of the whole disk: this disk is {holder}, and the superblock at {} is that of a device on it: where that begins, the records here do not say{others}",
+            "metadata of a device on it, not of the whole disk: this disk is {holder}, and the superblock at {} is that of a device on it: where that begins, the records here do not say",
             position(device, one.inside.md)
         ),
     }
