@@ -16,7 +16,7 @@ use std::cell::OnceCell;
 use std::fmt;
 
 use crate::error::Result;
-use crate::format::layout::{MdIndex, MdLayout};
+use crate::format::layout::MdIndex;
 use crate::format::superblock::Superblock;
 use crate::image::Window;
 use crate::units::{Bytes, DevPos, MD_BLOCK, Sectors};
@@ -89,8 +89,7 @@ pub struct Inside {
 
 /// What is known of the superblock.
 #[derive(Clone, Copy)]
-struct Facts<'s> {
-    superblock: &'s Superblock,
+struct Facts {
     md: DevPos,
     /// The first byte of its bitmap.
     first: DevPos,
@@ -98,24 +97,11 @@ struct Facts<'s> {
     la: Option<Bytes>,
 }
 
-impl Facts<'_> {
+impl Facts {
     /// Whether a device that begins at `start` has room for the DRBD device before the bitmap.
     fn fit_behind(&self, start: DevPos) -> bool {
         let room = self.first.bytes_since(start);
         room.is_some_and(|room| self.la.is_none_or(|la| la <= room))
-    }
-
-    /// Whether bitmap and activity log are as large as for a device of `size` that ends with the metadata.
-    fn are_laid_out_for(&self, size: Bytes) -> bool {
-        MdLayout::of(self.superblock, MdIndex::FlexInternal, size).is_ok()
-    }
-
-    /// Whether the DRBD device is all that lies before the bitmap: a disk's own, and no holder's that begins further on.
-    fn speak_for_the_disk(&self) -> bool {
-        let slack = self
-            .la
-            .and_then(|la| self.first.from_start().checked_sub(la));
-        slack.is_some_and(|slack| slack < MD_BLOCK)
     }
 
     /// Whether DRBD looks there on a device of `size` from `start` on.
@@ -155,7 +141,6 @@ impl<'a> Holders<'a> {
         };
         let la = Some(superblock.la_size()).filter(|la| *la != Sectors::ZERO);
         let facts = Facts {
-            superblock,
             md,
             first,
             la: la.and_then(Sectors::to_bytes),
@@ -175,7 +160,7 @@ impl<'a> Holders<'a> {
 fn look(
     device: Window<'_>,
     regions: &[Region],
-    facts: Facts<'_>,
+    facts: Facts,
     depth: u32,
 ) -> Result<Option<Inside>> {
     let Some(depth) = depth.checked_sub(1) else {
@@ -185,18 +170,13 @@ fn look(
     let held = regions.iter().filter(|region| region.has(facts.md));
     // What ends just there is it, whatever lies around.
     for region in held.clone() {
-        let mut exact = region.devices.iter();
-        let Some(place) = exact.find(|(start, size)| facts.end(*start, *size)) else {
-            continue;
-        };
-        let (start, size) = *place;
-        let fits = facts.fit_behind(start);
-        let theirs = facts.are_laid_out_for(size) && !facts.are_laid_out_for(device.size());
-        if fits || theirs || !facts.speak_for_the_disk() {
-            // A disk that ends there, too, is told from it by the areas' sizes, by that of the DRBD device, or by nothing.
-            let told = fits && facts.la.is_some() || !facts.fit_behind(DevPos::START);
-            let known = !in_place || theirs || told;
-            return Ok(Some(facts.inside(region, known.then_some(*place))));
+        let exact = region.devices.iter().find(|(start, size)| {
+            // A disk that ends there, too, is told from it by the size of the DRBD device.
+            let known = !in_place || facts.la.is_some();
+            known && facts.end(*start, *size) && facts.fit_behind(*start)
+        });
+        if let Some(place) = exact {
+            return Ok(Some(facts.inside(region, Some(*place))));
         }
     }
     if in_place {
@@ -214,7 +194,7 @@ fn look(
 fn look_into(
     device: Window<'_>,
     region: &Region,
-    facts: Facts<'_>,
+    facts: Facts,
     depth: u32,
 ) -> Result<Option<Inside>> {
     let around = region
@@ -231,14 +211,15 @@ fn look_into(
         }
         // A stack's inner one, or one from when the device was smaller: of this device all the same.
         let place = (*start, *size);
-        let inside = facts.fit_behind(*start) || !facts.speak_for_the_disk();
-        return Ok(inside.then(|| facts.inside(region, Some(place))));
+        return Ok(facts
+            .fit_behind(*start)
+            .then(|| facts.inside(region, Some(place))));
     }
     // Of a device between these bounds that ends with the metadata.
     let latest = facts.la.and_then(|la| facts.first.checked_sub(la));
     let end = facts.md.checked_add(MD_BLOCK);
     Ok(match latest {
-        Some(latest) if latest < region.start && facts.speak_for_the_disk() => None,
+        Some(latest) if latest < region.start => None,
         Some(latest) if latest == region.start => {
             let size = end.and_then(|end| end.bytes_since(latest));
             Some(facts.inside(region, size.map(|size| (latest, size))))
@@ -247,7 +228,7 @@ fn look_into(
     })
 }
 
-impl Facts<'_> {
+impl Facts {
     const fn inside(&self, region: &Region, place: Option<(DevPos, Bytes)>) -> Inside {
         Inside {
             md: self.md,

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use mdtool::builder::{LaSize, Level, build};
+use mdtool::builder::{Level, build};
 use mdtool::image::WritableFile;
-use mdtool::units::{Bytes, ImagePos, Sectors};
+use mdtool::units::{Bytes, ImagePos};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -376,46 +376,4 @@ fn metadata_of_partitions_is_no_level_of_the_disk() {
     }
     let run = mdtool(["probe", text(&disk)]);
     assert_eq!(run.status, 5, "{run:?}");
-}
-
-/// A size that fits no volume says nothing of where the device begins: the records do, as far as they tell it.
-#[test]
-fn a_size_too_large_for_its_volume_leaves_it_to_the_volume() {
-    let (base, volume) = (MIB + 40 * MIB, 100 * MIB);
-    let inside = |disk: &Path, base: u64, la_size| {
-        let extent = (base - MIB) / (4 * MIB);
-        let size = std::fs::metadata(disk).unwrap().len();
-        physical_volume(disk, size, Some(&group(&[("b", 0, 25, extent)])));
-        put(disk, base, volume, &[Level::v09(7).la_size(la_size)]);
-    };
-    let what = "an LVM physical volume";
-    let whole = LaSize::Exactly(Sectors::new(150 * MIB / SECTOR));
-    let behind_byte_0 = LaSize::Exactly(Sectors::new(120 * MIB / SECTOR));
-    for (disk_size, la_size) in [
-        (600 * MIB, whole),
-        (600 * MIB, behind_byte_0),
-        (base + volume, whole),
-        // The whole disk would have room for it, and DRBD looks at the end of both: the bitmap is of the volume's size.
-        (base + volume, behind_byte_0),
-        (base + volume, LaSize::Zero),
-    ] {
-        let dir = scratch();
-        let disk = disk(&dir, disk_size);
-        inside(&disk, base, la_size);
-        let how = format!("--offset {base} --size {volume}");
-        for command in ["probe", "locate", "check"] {
-            let run = mdtool([command, text(&disk)]);
-            assert!(
-                run.stderr.contains(&how),
-                "{disk_size} {la_size:?}: {run:?}"
-            );
-        }
-        let run = mdtool(["probe", "--net-size", text(&disk)]);
-        assert_eq!(run.stdout, "", "{disk_size} {la_size:?}: {run:?}");
-    }
-    // A disk of about that size has as large a bitmap: nothing tells them apart.
-    let dir = scratch();
-    let disk = disk(&dir, MIB + volume);
-    inside(&disk, MIB, LaSize::Zero);
-    is_ambiguous(&disk, what);
 }
