@@ -17,6 +17,7 @@ mod chain;
 mod fit;
 mod given;
 mod partitions;
+mod passed_over;
 mod rejected;
 mod scan;
 

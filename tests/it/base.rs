@@ -154,6 +154,23 @@ fn drbd_on_a_logical_volume_begins_where_that_does() {
 }
 
 #[test]
+fn both_of_two_logical_volumes_are_named() {
+    let dir = scratch();
+    let disk = disk(&dir, 600 * MIB);
+    let volumes = group(&[("a", 0, 10, 0), ("b", 0, 25, 10)]);
+    physical_volume(&disk, 600 * MIB, Some(&volumes));
+    put(&disk, MIB, 40 * MIB, &[Level::v08()]);
+    put(&disk, 41 * MIB, 100 * MIB, &[Level::v09(2)]);
+    is_inside(&disk, "has metadata, too", MIB, 40 * MIB);
+    is_inside(&disk, "is clean v08", 41 * MIB, 100 * MIB);
+    let run = mdtool(["probe", text(&disk), "--json"]);
+    let found: Value = serde_json::from_str(&run.stdout).unwrap();
+    let all = found["images"][0]["all_inside"].as_array().unwrap();
+    let begin: Vec<_> = all.iter().map(|one| one["offset"].as_u64()).collect();
+    assert_eq!(begin, [Some(MIB), Some(41 * MIB)]);
+}
+
+#[test]
 fn a_volume_in_pieces_or_of_no_record_is_ambiguous() {
     let base = MIB + 40 * MIB;
     let torn = group(&[("b", 0, 15, 10), ("b", 15, 10, 60)]);
