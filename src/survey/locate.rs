@@ -265,6 +265,13 @@ impl Located {
         })
     }
 
+    /// Whether a superblock is that of a level found, from when its device had another size.
+    #[must_use]
+    pub fn is_older_copy(&self, superblock: &Superblock) -> bool {
+        let mut levels = self.levels.iter();
+        levels.any(|level| fit::same_resource(&level.superblock, superblock))
+    }
+
     /// Whether a level stands in its place and was just created: what lies inside its device was there before.
     #[must_use]
     pub fn is_just_created(&self, number: usize) -> bool {

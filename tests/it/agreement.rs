@@ -135,7 +135,8 @@ fn of_what_is_left(word: &str, probe: &Value, locate: &Value, check: &Value) -> 
             probe["traces"], locate["traces"]
         ));
     }
-    if probe["all_inside"] != locate["inside"] && word != "clean" && word != "unclean" {
+    let looked = locate["inside"].is_array() && word != "clean" && word != "unclean";
+    if looked && probe["all_inside"] != locate["inside"] {
         wrong.push(format!(
             "held: probe {}, locate {}",
             probe["all_inside"], locate["inside"]

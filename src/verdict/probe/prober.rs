@@ -12,8 +12,8 @@ use crate::image::Window;
 use crate::survey::contents::Contents;
 use crate::survey::file_form::{BEGINNING, recognise};
 use crate::survey::locate::{
-    IndexChoice, Level, LocateOptions, Located, Rejected, Role, ScanMode, Why, locate, locate_at,
-    located_at, smaller_device,
+    FoundBy, IndexChoice, Level, LocateOptions, Located, Rejected, Role, ScanMode, Why, locate,
+    locate_at, located_at, smaller_device,
 };
 use crate::survey::places;
 use crate::survey::plausibility::is_plausible;
@@ -313,6 +313,13 @@ impl<'a> Prober<'a> {
             nested: true,
         };
         let mut inner = inside.look()?;
+        let copy = inner
+            .level()
+            .filter(|level| level.found_by == FoundBy::Scan);
+        if copy.is_some_and(|level| located.is_older_copy(&level.superblock)) {
+            // What the resource itself left behind is no inner one.
+            inner = Probed::of(Answer::None(Contents::of(device)?), Located::default());
+        }
         if matches!(inner.answer, Answer::None(_)) {
             // What lies outside the outer DRBD device may have been inside when that was larger.
             for rejected in &located.rejected {

@@ -4,9 +4,9 @@ use mdtool::builder::{Level, Peer};
 use mdtool::units::{BitmapIndex, NodeId};
 use serde_json::Value;
 
-use super::images::{Image, outer_gone, stack};
+use super::images::{Image, outer_gone, sized, stack};
 use super::run;
-use crate::support::{Run, mdtool, patch, scratch};
+use crate::support::{Run, mdtool, patch, peek, scratch};
 
 const SUPERBLOCK: u64 = (64 << 20) - 4096;
 
@@ -173,6 +173,7 @@ fn what_comes_next_is_not_refused_where_something_is_left_of_the_outer_one() {
                 let told = run(command, &image, more);
                 for next in next(&told) {
                     let next = next
+                        .replace("--node-id N", "--node-id 0")
                         .replace(" -o metadata.md", "")
                         .replace(" -o inner.md", "");
                     let run = typed(&next, &[]);
@@ -180,5 +181,30 @@ fn what_comes_next_is_not_refused_where_something_is_left_of_the_outer_one() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn an_older_copy_of_a_resource_is_no_inner_one_for_anybody() {
+    let dir = scratch();
+    for level in [Level::v08(), Level::v09(2)] {
+        // Online growth leaves the superblock where it was.
+        let image = stack(&dir, "grown", &[level.clone()]);
+        let larger = sized(&dir, "larger", 80 << 20, &[level]);
+        patch(
+            &larger.path,
+            SUPERBLOCK,
+            &peek(&image.path, SUPERBLOCK, 4096),
+        );
+        for (more, status) in [(&[][..], 0), (&["--stacked"], 1), (&["--level", "1"], 1)] {
+            for command in ["probe", "check", "plan", "show", "export"] {
+                let run = run(command, &larger, more);
+                assert_eq!(run.status, status, "{command} {more:?}: {run:?}");
+            }
+        }
+        let net = run("probe", &larger, &["--stacked", "--net-size"]);
+        assert_eq!(net.stdout, "", "{net:?}");
+        std::fs::remove_file(&image.path).unwrap();
+        std::fs::remove_file(&larger.path).unwrap();
     }
 }
