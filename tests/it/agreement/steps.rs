@@ -189,7 +189,7 @@ fn an_older_copy_of_a_resource_is_no_inner_one_for_anybody() {
     let dir = scratch();
     for level in [Level::v08(), Level::v09(2)] {
         // Online growth leaves the superblock where it was.
-        let image = stack(&dir, "grown", &[level.clone()]);
+        let image = stack(&dir, "grown", std::slice::from_ref(&level));
         let larger = sized(&dir, "larger", 80 << 20, &[level]);
         patch(
             &larger.path,
