@@ -7,7 +7,8 @@
 //!
 //! A label at the disk's first bytes says nothing by itself, and neither does the distance from the first bitmap byte back by la-size, which
 //! is that of any slack. The records of the physical volume, of the array's member and of the partition table decide: whoever has the
-//! superblock among his own bytes holds the device that it belongs to. What they leave open is said to be so.
+//! superblock among his own bytes holds the device that it belongs to, whatever size was agreed on: what has no room there was not the disk's
+//! for that. What they leave open is said to be so.
 
 mod holders;
 mod lvm;
@@ -16,7 +17,7 @@ use std::cell::OnceCell;
 use std::fmt;
 
 use crate::error::Result;
-use crate::format::layout::MdIndex;
+use crate::format::layout::{MdIndex, MdLayout};
 use crate::format::superblock::Superblock;
 use crate::image::Window;
 use crate::units::{Bytes, DevPos, MD_BLOCK, Sectors};
@@ -89,7 +90,8 @@ pub struct Inside {
 
 /// What is known of the superblock.
 #[derive(Clone, Copy)]
-struct Facts {
+struct Facts<'s> {
+    superblock: &'s Superblock,
     md: DevPos,
     /// The first byte of its bitmap.
     first: DevPos,
@@ -97,7 +99,13 @@ struct Facts {
     la: Option<Bytes>,
 }
 
-impl Facts {
+impl Facts<'_> {
+    /// Whether all that the superblock says fits a device of `size` at whose end it is.
+    fn fit(&self, size: Bytes) -> bool {
+        MdLayout::of(self.superblock, MdIndex::FlexInternal, size).is_ok()
+            && self.fit_behind(DevPos::START)
+    }
+
     /// Whether a device that begins at `start` has room for the DRBD device before the bitmap.
     fn fit_behind(&self, start: DevPos) -> bool {
         let room = self.first.bytes_since(start);
@@ -141,6 +149,7 @@ impl<'a> Holders<'a> {
         };
         let la = Some(superblock.la_size()).filter(|la| *la != Sectors::ZERO);
         let facts = Facts {
+            superblock,
             md,
             first,
             la: la.and_then(Sectors::to_bytes),
@@ -160,20 +169,21 @@ impl<'a> Holders<'a> {
 fn look(
     device: Window<'_>,
     regions: &[Region],
-    facts: Facts,
+    facts: Facts<'_>,
     depth: u32,
 ) -> Result<Option<Inside>> {
     let Some(depth) = depth.checked_sub(1) else {
         return Ok(None);
     };
     let in_place = facts.end(DevPos::START, device.size());
+    let fits = in_place && facts.fit(device.size());
     let held = regions.iter().filter(|region| region.has(facts.md));
     // What ends just there is it, whatever lies around.
     for region in held.clone() {
         let exact = region.devices.iter().find(|(start, size)| {
             // A disk that ends there, too, is told from it by the size of the DRBD device.
-            let known = !in_place || facts.la.is_some();
-            known && facts.end(*start, *size) && facts.fit_behind(*start)
+            let known = !fits || facts.la.is_some() && facts.fit_behind(*start);
+            known && facts.end(*start, *size)
         });
         if let Some(place) = exact {
             return Ok(Some(facts.inside(region, Some(*place))));
@@ -194,7 +204,7 @@ fn look(
 fn look_into(
     device: Window<'_>,
     region: &Region,
-    facts: Facts,
+    facts: Facts<'_>,
     depth: u32,
 ) -> Result<Option<Inside>> {
     let around = region
@@ -210,25 +220,21 @@ fn look_into(
             return Ok(Some(found.moved(*start)));
         }
         // A stack's inner one, or one from when the device was smaller: of this device all the same.
-        let place = (*start, *size);
-        return Ok(facts
-            .fit_behind(*start)
-            .then(|| facts.inside(region, Some(place))));
+        return Ok(Some(facts.inside(region, Some((*start, *size)))));
     }
-    // Of a device between these bounds that ends with the metadata.
+    // Of a device between these bounds that ends with the metadata; where none has room for what was agreed on, nobody knows where it begins.
     let latest = facts.la.and_then(|la| facts.first.checked_sub(la));
     let end = facts.md.checked_add(MD_BLOCK);
-    Ok(match latest {
-        Some(latest) if latest < region.start => None,
+    Ok(Some(match latest {
         Some(latest) if latest == region.start => {
             let size = end.and_then(|end| end.bytes_since(latest));
-            Some(facts.inside(region, size.map(|size| (latest, size))))
+            facts.inside(region, size.map(|size| (latest, size)))
         }
-        _ => Some(facts.inside(region, None)),
-    })
+        _ => facts.inside(region, None),
+    }))
 }
 
-impl Facts {
+impl Facts<'_> {
     const fn inside(&self, region: &Region, place: Option<(DevPos, Bytes)>) -> Inside {
         Inside {
             md: self.md,

@@ -17,6 +17,7 @@ mod chain;
 mod fit;
 mod given;
 mod partitions;
+mod passed_over;
 mod rejected;
 mod scan;
 
@@ -262,6 +263,13 @@ impl Located {
             level.layout.index.is_internal()
                 && level.layout.whole.end.from_start() > self.holder(number, device)
         })
+    }
+
+    /// Whether a superblock is that of a level found, from when its device had another size.
+    #[must_use]
+    pub fn is_older_copy(&self, superblock: &Superblock) -> bool {
+        let mut levels = self.levels.iter();
+        levels.any(|level| fit::same_resource(&level.superblock, superblock))
     }
 
     /// Whether a level stands in its place and was just created: what lies inside its device was there before.

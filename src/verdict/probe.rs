@@ -196,6 +196,11 @@ pub enum Damage {
         /// What was found, and what was expected.
         found: String,
     },
+    /// A superblock that every kernel attaches, and by which changes get lost.
+    Unsound {
+        /// What is wrong with it.
+        why: String,
+    },
     /// A block is a superblock but for its magic.
     Magic {
         /// The block.

@@ -135,6 +135,13 @@ fn of_what_is_left(word: &str, probe: &Value, locate: &Value, check: &Value) -> 
             probe["traces"], locate["traces"]
         ));
     }
+    let looked = locate["inside"].is_array() && word != "clean" && word != "unclean";
+    if looked && probe["all_inside"] != locate["inside"] {
+        wrong.push(format!(
+            "held: probe {}, locate {}",
+            probe["all_inside"], locate["inside"]
+        ));
+    }
     if word == "none" && has_traces(locate) > 0 {
         wrong.push("none, and locate has traces".to_owned());
     }
@@ -162,6 +169,18 @@ fn of_attaching(word: &str, show: &Value, check: &Value) -> Vec<String> {
             if word == "clean" || word == "unclean" {
                 wrong.push(format!("probe {word}, and check: {id}"));
             }
+        }
+        // What lives on the device, and what a kernel makes of its size, is not the metadata's own.
+        let around = ["data-cut-off", "last-64-bits"];
+        let findings = check["findings"].as_array().unwrap().iter();
+        let mut own = findings.filter(|one| {
+            let id = one["id"].as_str().unwrap();
+            one["severity"] == "error" && one["level"] == 0 && !around.contains(&id)
+        });
+        if let Some(error) = own.next()
+            && (word == "clean" || word == "unclean")
+        {
+            wrong.push(format!("probe {word}, and check: {error}"));
         }
     }
     wrong
@@ -228,7 +247,8 @@ fn contradictions(image: &Image) -> Vec<String> {
 fn no_command_contradicts_another() {
     let dir = scratch();
     let mut wrong = Vec::new();
-    let images = [of_each_kind(&dir), of_cases(&dir), of_kernels()];
+    let twice = vec![steps::two_on_a_slot(&dir)];
+    let images = [of_each_kind(&dir), of_cases(&dir), of_kernels(), twice];
     for image in images.iter().flatten() {
         let found = contradictions(image).into_iter();
         wrong.extend(found.map(|what| format!("{}: {what}", image.name)));
@@ -246,6 +266,20 @@ fn commands(text: &str) -> BTreeSet<String> {
     let whole = quoted.filter(|command| command.starts_with("mdtool "));
     let whole = whole.filter(|command| !command.split(' ').any(placeholder));
     whole.map(str::to_owned).collect()
+}
+
+/// Whether a hint's command finds nothing, and names itself.
+fn circle(image: &Image, command: &str) -> Option<String> {
+    let path = image.path.to_str().unwrap();
+    let words = command.split(' ').skip(1);
+    let looks = ["locate", "show", "check", "al", "plan", "probe"];
+    let looks = words
+        .clone()
+        .next()
+        .is_some_and(|word| looks.contains(&word));
+    let run = (looks && command.contains(path)).then(|| mdtool(words))?;
+    let again = run.status != 0 && commands(&run.stderr).contains(command);
+    again.then(|| format!("{}: `{command}` names itself: {run:?}", image.name))
 }
 
 /// Runs a hint's command on the image, without changing it, and says what is wrong with what it answers.
@@ -285,6 +319,7 @@ fn every_hint_names_a_command_that_finds_something() {
             told.extend(hints.map(|line| format!("{line}\n")));
         }
         for command in commands(&told) {
+            wrong.extend(circle(&image, &command));
             wrong.extend(lead(&image, &command).map(|what| format!("{}: {what}", image.name)));
             tried.insert(command);
         }

@@ -1,5 +1,8 @@
 //! Where the device begins that metadata belongs to: with the disk, or inside a physical volume, an array, a partition on it.
 
+/// What else a holder decides.
+mod held;
+
 use std::path::{Path, PathBuf};
 
 use mdtool::builder::{Level, build};

@@ -13,14 +13,14 @@ use crate::cli::commands::compare::after_adoption;
 use crate::cli::commands::plan::args::PlanArgs;
 use crate::cli::outcome::Outcome;
 use crate::cli::commands::plan::view::{Names, Plan};
-use crate::cli::session::select::{Chosen, Instead, hidden_by, instead_of, refuse_trace};
+use crate::cli::session::select::{Chosen, Instead, erased_around, hidden_by, instead_of, refuse_trace};
 use crate::cli::session::source::Source;
 use crate::error::UtilsVersion;
 use crate::format::metadata::Header;
 use crate::image::ImageFile;
 use crate::surgery::adopt::{self, Obstacle, Site, Strategies};
 use crate::survey::locate::ScanMode;
-use crate::verdict::check::{AttachRefusal, refusals_of_level};
+use crate::verdict::check::{AttachRefusal, attached_all_the_same, refusals_of_level};
 use crate::verdict::forecast::forecast;
 use crate::verdict::handshake::{AtAttach, Family, at_attach};
 
@@ -105,7 +105,8 @@ fn ways(
     let first = instead.as_ref().map(|instead| Obstacle::Instead { at: instead.at });
     let ways = adopt::strategies(level, located, site);
     let ways = occupied.into_iter().chain(first).fold(ways, Strategies::but);
-    Ok((ways, instead))
+    // Before the inner one takes its place, the outer one may come back.
+    Ok((ways, instead.or_else(|| erased_around(&chosen.located, chosen.number, &args.image))))
 }
 
 /// Why DRBD does not take what stands in its place as it is, where it does not.
@@ -116,6 +117,9 @@ fn refused(chosen: &Chosen) -> Option<String> {
         return Some("this is metadata of DRBD 0.7, which DRBD 8 and later do not attach (format-v07)".to_owned());
     }
     let device = chosen.opened.window().size();
+    if let Some(why) = attached_all_the_same(superblock).into_iter().next() {
+        return Some(why);
+    }
     let refusals = refusals_of_level(&chosen.located, chosen.number, device);
     let newest = Family::of(format).newest();
     let (said, fits) = (superblock.la_size(), level.layout.usable);

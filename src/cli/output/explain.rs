@@ -3,11 +3,12 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use crate::cli::args::ImageArgs;
 use crate::cli::next::typed;
 use crate::cli::output::amounts::bytes_and_binary;
 use crate::cli::output::picture::device_name;
 use crate::cli::output::view::{NextView, Report};
-use crate::cli::session::select::{of_inside, of_partition};
+use crate::cli::session::select::{instead, of_inside, of_partition};
 use crate::format::layout::MdIndex;
 use crate::format::superblock::{AlState, Format};
 use crate::survey::locate::{FoundBy, IndexChoice, Level, Role, Searched};
@@ -179,10 +180,14 @@ pub(crate) fn notes(report: &Report<'_>) -> Vec<String> {
 }
 
 /// The commands that a reader may want next.
-pub(crate) fn next(report: &Report<'_>) -> Vec<NextView> {
+///
+/// # Errors
+///
+/// Errors of reading what stands where DRBD looks.
+pub(crate) fn next(report: &Report<'_>) -> crate::error::Result<Vec<NextView>> {
     let levels = report.located.levels.as_slice();
-    let Some(innermost) = levels.last() else {
-        return Vec::new();
+    let Some((innermost, outer)) = levels.split_last() else {
+        return Ok(Vec::new());
     };
     let stacked = levels.len() > 1 || innermost.role == Role::Inner;
     let mut words = vec![shell_word(&report.image.image)];
@@ -214,13 +219,25 @@ pub(crate) fn next(report: &Report<'_>) -> Vec<NextView> {
     };
     let plan = |purpose| step(format!("mdtool plan {image}"), purpose);
     let export = step(format!("mdtool export {image}{log} -o {file}"), purpose);
-    if stacked {
+    let asked = ImageArgs {
+        stacked,
+        ..report.image.clone()
+    };
+    if instead(report.opened, report.located, outer.len(), (&asked, None))?.is_some() {
+        // Neither would take what a search found for what stands there.
+        let check = format!("mdtool check {}", typed(report.image, None));
+        return Ok(vec![step(
+            check,
+            "what stands where DRBD looks, and what to do about it first",
+        )]);
+    }
+    Ok(if stacked {
         vec![plan("every way to adopt it here"), export]
     } else if innermost.found_by == FoundBy::Scan && innermost.layout.index.is_internal() {
         vec![plan("every way to put it where DRBD looks"), export]
     } else {
         vec![export]
-    }
+    })
 }
 
 /// A path as a shell takes it: the one place for whatever stands in a command that is shown.

@@ -117,6 +117,12 @@ impl Report<'_> {
             .map(|one| PartitionView::of(self.opened, one))
             .collect()
     }
+
+    /// The devices that something on the disk holds and that have metadata of their own.
+    pub(crate) fn inside(&self) -> Vec<InsideView> {
+        let inside = self.located.inside.iter();
+        inside.map(|one| InsideView::of(self.opened, one)).collect()
+    }
 }
 
 /// A part of the image.

@@ -10,7 +10,8 @@ pub(crate) use absent::{
     refuse_trace,
 };
 pub(crate) use trust::{
-    Instead, Trust, hidden_by, instead_of, refuse_damaged_inner, refuse_unsure,
+    Instead, Trust, erased_around, hidden_by, instead, instead_of, refuse_damaged_inner,
+    refuse_unsure,
 };
 
 use crate::cli::args::{ImageArgs, LevelChoice};

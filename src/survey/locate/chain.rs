@@ -14,6 +14,7 @@ use crate::image::Window;
 use crate::survey::base::{Holder, Holders, Inside};
 use crate::survey::occupants::Partition;
 use crate::survey::places::{self, Place};
+use crate::survey::plausibility::is_plausible;
 use crate::survey::traces::{self, Block, Trace, block_at};
 use crate::units::{Bytes, DevPos};
 
@@ -193,9 +194,16 @@ impl<'a> Finder<'a> {
                 }
                 _ => None,
             };
+            let plausible = superblock
+                .as_ref()
+                .is_some_and(|superblock| is_plausible(superblock, one.at));
             let held = superblock.map(|superblock| holders.inside(one.at, &superblock));
             match held.transpose()?.flatten() {
-                Some(held) if held.place.is_some() || matches!(one.why, Why::Smaller { .. }) => {
+                Some(held)
+                    if held.place.is_some()
+                        || plausible
+                        || matches!(one.why, Why::Smaller { .. }) =>
+                {
                     self.hold(held);
                 }
                 _ => rejected.push(one),

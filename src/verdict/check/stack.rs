@@ -115,9 +115,18 @@ fn displaced(case: &Case<'_>, what: &str) -> Option<Fault> {
     ))
 }
 
+/// What to do about a resource that a search found while something is left of another where DRBD looks.
+const BESIDE_ANOTHER: &str = "something is left of another resource where DRBD looks, so this one is not taken for it; where it is the inner one \
+    of a stack, and the outer one is not to come back, `mdtool plan IMAGE --stacked` lists every way to make DRBD find it";
+
 fn not_where_drbd_looks(case: &Case<'_>) -> Vec<Fault> {
     let outermost = case.outer.is_none();
-    maybe(displaced(case, "the device").filter(|_| outermost))
+    let fault = displaced(case, "the device").filter(|_| outermost);
+    let passed_over = case
+        .number
+        .is_some_and(|number| !case.located.passed_over(number).is_empty());
+    let remedy = passed_over.then(|| BESIDE_ANOTHER.to_owned());
+    maybe(fault.map(|fault| Fault { remedy, ..fault }))
 }
 
 fn outer_grown(case: &Case<'_>) -> Vec<Fault> {

@@ -14,6 +14,8 @@ pub struct Held {
     pub inside: Inside,
     /// What it comes to alone, where it begins somewhere; positions count from its start.
     pub probed: Option<Probed>,
+    /// The other devices on it that have metadata, too.
+    pub others: Vec<Inside>,
 }
 
 impl Held {
@@ -30,7 +32,7 @@ impl Held {
 impl Prober<'_> {
     /// The first device that something on this one holds, where the device has no metadata of its own.
     pub(super) fn held(&self, located: &Located) -> Result<Option<Probed>> {
-        let Some(inside) = located.inside.first() else {
+        let Some((inside, others)) = located.inside.split_first() else {
             return Ok(None);
         };
         if !located.levels.is_empty() {
@@ -53,6 +55,7 @@ impl Prober<'_> {
         let held = Held {
             inside: *inside,
             probed,
+            others: others.to_vec(),
         };
         let located = Located {
             searched: located.searched,

@@ -12,8 +12,8 @@ use crate::image::Window;
 use crate::survey::contents::Contents;
 use crate::survey::file_form::{BEGINNING, recognise};
 use crate::survey::locate::{
-    IndexChoice, Level, LocateOptions, Located, Rejected, Role, ScanMode, Why, locate, locate_at,
-    located_at, smaller_device,
+    FoundBy, IndexChoice, Level, LocateOptions, Located, Rejected, Role, ScanMode, Why, locate,
+    locate_at, located_at, smaller_device,
 };
 use crate::survey::places;
 use crate::survey::plausibility::is_plausible;
@@ -67,6 +67,8 @@ impl<'a> Prober<'a> {
                 return Ok(probed);
             }
             let erased = quick.trace_of(|kind| matches!(kind, TraceKind::Erased { .. }));
+            // Whoever asks for the inner one does not ask what is left of the outer one.
+            let erased = erased.filter(|_| !self.asks_for_inner());
             if let Some(erased) = erased.and_then(of_trace) {
                 return Ok(Probed::of(erased, quick));
             }
@@ -97,6 +99,12 @@ impl<'a> Prober<'a> {
             return Ok(probed);
         }
         if let Some(number) = self.wanted(&located) {
+            let passed_over = located.passed_over(number).into_iter();
+            let mut passed_over = passed_over
+                .filter(|trace| trace.kind == TraceKind::Retired || !self.asks_for_inner());
+            if let Some(answer) = passed_over.next().and_then(of_trace) {
+                return Ok(self.about_missing(answer, located));
+            }
             return self.judge(located, number);
         }
         if self.options.which != Which::Outermost && !located.levels.is_empty() {
@@ -125,6 +133,11 @@ impl<'a> Prober<'a> {
             }
             Which::Number(number) => (number <= last).then_some(number),
         }
+    }
+
+    /// Whether the inner resource of a stack is meant, whatever became of the outer one.
+    const fn asks_for_inner(&self) -> bool {
+        matches!(self.options.which, Which::Innermost | Which::Last)
     }
 
     /// Whether it is another resource's, in another slot of the meta device than the one asked about.
@@ -300,6 +313,13 @@ impl<'a> Prober<'a> {
             nested: true,
         };
         let mut inner = inside.look()?;
+        let copy = inner
+            .level()
+            .filter(|level| level.found_by == FoundBy::Scan);
+        if copy.is_some_and(|level| located.is_older_copy(&level.superblock)) {
+            // What the resource itself left behind is no inner one.
+            inner = Probed::of(Answer::None(Contents::of(device)?), Located::default());
+        }
         if matches!(inner.answer, Answer::None(_)) {
             // What lies outside the outer DRBD device may have been inside when that was larger.
             for rejected in &located.rejected {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mdtool::builder::{LaSize, Level, build};
 use mdtool::image::WritableFile;
-use mdtool::units::{BitmapIndex, Bytes, DevPos, ImagePos};
+use mdtool::units::{BitmapIndex, Bytes, DevPos, ImagePos, Sectors};
 use tempfile::TempDir;
 
 use super::images::{Image, MIB, SIZE, SUPERBLOCK, blank, changed, resized, stack};
@@ -39,12 +39,30 @@ fn around(dir: &TempDir) -> Vec<Image> {
     );
     put(&named.path, MIB, 100 * MIB, Level::v08());
     put(&named.path, 101 * MIB, 100 * MIB, Level::v09(2));
+    let larger = LaSize::Exactly(Sectors::new(160 * MIB / 512));
+    let no_room = blank(dir, "no-room-in-a-named-volume", 600 * MIB);
+    let volumes = group(&[("a", 0, 10, 0), ("b", 0, 25, 10)]);
+    physical_volume(&no_room.path, 600 * MIB, Some(&volumes));
+    put(
+        &no_room.path,
+        41 * MIB,
+        100 * MIB,
+        Level::v08().la_size(larger),
+    );
+    let no_room_at_all = blank(dir, "no-room-in-a-volume", 600 * MIB);
+    physical_volume(&no_room_at_all.path, 600 * MIB, None);
+    put(
+        &no_room_at_all.path,
+        MIB,
+        100 * MIB,
+        Level::v09(7).la_size(larger),
+    );
     let member = blank(dir, "in-an-array", 201 * MIB);
     md_member(&member.path, 4096, 1, MIB, 200 * MIB);
     put(&member.path, MIB, 200 * MIB, Level::v08());
     let on_drbd = stack(dir, "volume-on-drbd", &[Level::v08()]);
     physical_volume(&on_drbd.path, SIZE - MIB, None);
-    vec![volume, named, member, on_drbd]
+    vec![volume, named, no_room, no_room_at_all, member, on_drbd]
 }
 
 /// What other programs left of it.

@@ -71,6 +71,7 @@ pub(super) fn of_each_kind(dir: &TempDir) -> Vec<Image> {
     let mut found = good(dir);
     found.extend(without(dir));
     found.extend(bad(dir));
+    found.extend(outer_gone(dir));
     found.extend(meta_devices(dir));
     found
 }
@@ -112,6 +113,17 @@ fn without(dir: &TempDir) -> Vec<Image> {
     ext4_cut = changed(ext4_cut, 1024 + 4, &(60 * 256_u32).to_le_bytes());
     ext4_cut = changed(ext4_cut, 1024 + 0x18, &2_u32.to_le_bytes());
     vec![blank(dir, "blank", MIB), blank(dir, "empty", 0), ext4_cut]
+}
+
+/// The inner resource of a stack, and what is left of the outer one.
+pub(super) fn outer_gone(dir: &TempDir) -> Vec<Image> {
+    let stack = |name: &str| stack(dir, name, &[v08(), v09()]);
+    vec![
+        changed(stack("outer-zeroed"), SUPERBLOCK, &[0; 4096]),
+        changed(stack("outer-erased"), SUPERBLOCK + 60, &[0; 4]),
+        changed(stack("outer-under-way"), SUPERBLOCK + 60, b"mdU"),
+        changed(stack("outer-retired"), SUPERBLOCK + 60, b"mdR"),
+    ]
 }
 
 /// Metadata that DRBD does not see or does not take.

@@ -4,9 +4,9 @@ use mdtool::builder::{Level, Peer};
 use mdtool::units::{BitmapIndex, NodeId};
 use serde_json::Value;
 
-use super::images::{Image, stack};
+use super::images::{Image, outer_gone, sized, stack};
 use super::run;
-use crate::support::{Run, mdtool, patch, scratch};
+use crate::support::{Run, mdtool, patch, peek, scratch};
 
 const SUPERBLOCK: u64 = (64 << 20) - 4096;
 
@@ -69,7 +69,7 @@ fn applying_the_log_is_told_for_the_level_that_needs_it() {
     }
 }
 
-fn two_on_a_slot(dir: &tempfile::TempDir) -> Image {
+pub(super) fn two_on_a_slot(dir: &tempfile::TempDir) -> Image {
     let peer = || Peer::in_slot(BitmapIndex::new(0));
     let level = Level::v09(3)
         .node_id(NodeId::new(0))
@@ -122,5 +122,89 @@ fn check_says_what_comes_next_alike_in_both_forms() {
         for finding in json["findings"].as_array().unwrap() {
             assert_eq!(finding["bytes"], finding["length"], "{finding}");
         }
+    }
+}
+
+/// The commands of the `next:` lines and of the line below them.
+fn next(run: &Run) -> Vec<String> {
+    let mut lines = run
+        .stdout
+        .lines()
+        .skip_while(|line| !line.starts_with("next: "));
+    let lines = lines
+        .by_ref()
+        .map(|line| line.trim_start_matches("next: ").trim());
+    let commands = lines.filter(|line| line.starts_with("mdtool ") && !line.contains(" FILE"));
+    let command = |line: &str| line.split("  ").next().unwrap().to_owned();
+    commands.map(command).collect()
+}
+
+#[test]
+fn what_comes_next_is_not_refused_where_something_is_left_of_the_outer_one() {
+    let dir = scratch();
+    for image in outer_gone(&dir) {
+        let name = &image.name;
+        for more in [&[][..], &["--stacked"]] {
+            let probe = document(&run("probe", &image, &[more, &["--json"]].concat()));
+            let word = probe["images"][0]["own_answer"]
+                .as_str()
+                .unwrap()
+                .to_owned();
+            let plan = document(&run("plan", &image, &[more, &["--json"]].concat()));
+            let export = run("export", &image, more);
+            let taken = export.status == 0;
+            // Whoever names the inner one has it, unless the same words named another since.
+            let inner = !more.is_empty() && ["outer-zeroed", "outer-erased"].contains(&&**name);
+            assert_eq!(taken, inner, "{name} {more:?}: {export:?}");
+            let expected = if inner || name == "outer-retired" {
+                "moved"
+            } else {
+                "damaged"
+            };
+            assert_eq!(word, expected, "{name} {more:?}");
+            assert_eq!(probe["images"][0]["device_bytes"].is_u64(), inner, "{name}");
+            let recommends = plan["recommended"].is_string();
+            assert_eq!(
+                recommends,
+                inner && name == "outer-zeroed",
+                "{name}: {plan}"
+            );
+            for command in ["locate", "show", "check", "plan"] {
+                let told = run(command, &image, more);
+                for next in next(&told) {
+                    let next = next
+                        .replace("--node-id N", "--node-id 0")
+                        .replace(" -o metadata.md", "")
+                        .replace(" -o inner.md", "");
+                    let run = typed(&next, &[]);
+                    assert_ne!(run.status, 2, "{name}: {command}: `{next}`: {run:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_older_copy_of_a_resource_is_no_inner_one_for_anybody() {
+    let dir = scratch();
+    for level in [Level::v08(), Level::v09(2)] {
+        // Online growth leaves the superblock where it was.
+        let image = stack(&dir, "grown", std::slice::from_ref(&level));
+        let larger = sized(&dir, "larger", 80 << 20, &[level]);
+        patch(
+            &larger.path,
+            SUPERBLOCK,
+            &peek(&image.path, SUPERBLOCK, 4096),
+        );
+        for (more, status) in [(&[][..], 0), (&["--stacked"], 1), (&["--level", "1"], 1)] {
+            for command in ["probe", "check", "plan", "show", "export"] {
+                let run = run(command, &larger, more);
+                assert_eq!(run.status, status, "{command} {more:?}: {run:?}");
+            }
+        }
+        let net = run("probe", &larger, &["--stacked", "--net-size"]);
+        assert_eq!(net.stdout, "", "{net:?}");
+        std::fs::remove_file(&image.path).unwrap();
+        std::fs::remove_file(&larger.path).unwrap();
     }
 }

@@ -152,7 +152,7 @@ impl Plan<'_> {
             check_resize: self.check_resize(),
         };
         let needed = !ways.is_in_place() && !self.is_on_its_meta_device();
-        let recommended = ways.recommended().filter(|_| needed);
+        let recommended = ways.recommended().filter(|_| needed && self.instead.is_none());
         // Elsewhere it is laid out anew.
         let refused = self.refused.as_ref().filter(|_| !needed);
         Ok(PlanView {

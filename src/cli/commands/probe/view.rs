@@ -18,7 +18,7 @@ use crate::cli::session::open::Opened;
 use crate::cli::session::select::{of_inside, of_partition};
 use crate::survey::locate::{IndexChoice, Why};
 use crate::survey::occupants::Occupant;
-use crate::survey::traces::Trace;
+use crate::survey::traces::{Trace, TraceKind};
 use crate::units::Bytes;
 use crate::verdict::probe::{Answer, Damage, Difference, Moved, Probed, Status, Unseen};
 
@@ -75,6 +75,8 @@ pub(crate) struct ProbeView {
     traces: Vec<TraceView>,
     /// The device that has the metadata, where something on the disk holds it.
     inside: Option<Holding<InsideView>>,
+    /// Every such device.
+    all_inside: Vec<InsideView>,
     /// What to do next, for people.
     pub(crate) hints: Vec<String>,
 }
@@ -152,6 +154,7 @@ impl ProbeView {
             partitions: Vec::new(),
             traces: Vec::new(),
             inside: None,
+            all_inside: Vec::new(),
             hints: outcome::hints(error, &Asked::about(image)),
         }
     }
@@ -194,6 +197,7 @@ impl ProbeView {
                 }),
                 _ => None,
             },
+            all_inside: report.inside(),
             hints: hints(report.image, probed),
         }
     }
@@ -244,10 +248,15 @@ fn hints(image: &ImageArgs, probed: &Probed) -> Vec<String> {
         return all.map(|one| of_partition(image, one)).collect();
     }
     if let Answer::Held(one) = &probed.answer {
-        return vec![of_inside(image, &one.inside)];
+        let all = std::iter::once(&one.inside).chain(&one.others);
+        return all.map(|one| of_inside(image, one)).collect();
     }
     if let Some(trace) = of_trace(probed) {
-        return traces::hints(image, trace);
+        let mut hints = traces::hints(image, trace);
+        if !probed.located.passed_over(0).is_empty() && matches!(trace.kind, TraceKind::LogAlone { .. }) && !image.stacked {
+            hints.push(format!("what a search found may be the inner resource of a stack: `mdtool plan {}` lists every way to make DRBD find that", typed(&ImageArgs { stacked: true, ..image.clone() }, None)));
+        }
+        return hints;
     }
     let inner = probed.number > 0 && !image.stacked && image.at.is_none();
     let words = typed(image, inner.then_some(LevelChoice::Number(probed.number)));
@@ -273,7 +282,7 @@ fn hints(image: &ImageArgs, probed: &Probed) -> Vec<String> {
         }) => Some("give the partition's or volume's own device, or its --offset and --size in this image".to_owned()),
         Answer::Moved(Moved::Stray { .. } | Moved::Retired { .. }) => Some(format!("`mdtool locate {everywhere} --scan full` lists every superblock there is; --at BYTE looks at one alone")),
         Answer::Damaged(Damage::Log(_)) => Some(format!("`mdtool al {words}` shows the log; `mdtool apply-al {words} --mark-all` marks everything out of sync instead")),
-        Answer::Damaged(Damage::Refused { .. }) => {
+        Answer::Damaged(Damage::Refused { .. } | Damage::Unsound { .. }) => {
             Some(format!("`mdtool check {words}` explains it, and says what to do"))
         }
         Answer::Damaged(_) => Some(format!("keep the disk as it is, or a copy of it: `mdtool check {words}` judges the superblock field by field, and says what to do")),

@@ -51,7 +51,6 @@ impl LocateView {
     pub(crate) fn of(report: &Report<'_>) -> crate::error::Result<Self> {
         let located = report.located;
         let rejected = located.rejected.iter();
-        let inside = located.inside.iter();
         Ok(Self {
             image: report.image.image.to_string_lossy().into_owned(),
             image_bytes: report.opened.image_size().get(),
@@ -62,9 +61,7 @@ impl LocateView {
             searched: searched(located.searched),
             occupants: report.occupants()?,
             partitions: report.partitions(),
-            inside: inside
-                .map(|one| InsideView::of(report.opened, one))
-                .collect(),
+            inside: report.inside(),
             looked_at: PartView::of(report),
             summary: if located.levels.is_empty() {
                 Some(nothing(located).to_owned())
@@ -72,7 +69,7 @@ impl LocateView {
                 explain::what_drbd_sees(report)
             },
             notes: explain::notes(report),
-            next_commands: explain::next(report),
+            next_commands: explain::next(report)?,
         })
     }
 }

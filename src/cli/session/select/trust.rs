@@ -10,10 +10,9 @@ use crate::cli::output::explain::shell_word;
 use crate::cli::output::traces;
 use crate::cli::session::open::Opened;
 use crate::format::layout::MdIndex;
-use crate::format::metadata::Header;
 use crate::survey::in_place::in_place;
 use crate::survey::locate::{FoundBy, Level, Located};
-use crate::survey::traces::{Trace, TraceKind};
+use crate::survey::traces::TraceKind;
 use crate::units::{DevPos, ImagePos};
 
 /// How far a level that a search found is trusted.
@@ -99,7 +98,7 @@ fn not_taken(
             "--level {number} or --at {} takes the one that was found; --stacked, if it is the inner one of a stack",
             at.get()
         ),
-        (false, false) if instead.kind == InsteadKind::Moved => {
+        (false, false) if instead.kind.counts_for_all() => {
             format!("--at {} takes the one that was found", at.get())
         }
         (false, false) => format!(
@@ -211,12 +210,21 @@ pub(crate) struct Instead {
 /// How it comes that it does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum InsteadKind {
+    /// A change of mdtool's was interrupted: nothing is to be taken for what was there before that is undone.
+    Interrupted,
     /// The metadata that was there is in use somewhere else.
     Moved,
     /// Its magic was erased, or its superblock: that may be put back, unless something is written over it.
     Erased,
     /// Its fields contradict its place.
     Damaged,
+}
+
+impl InsteadKind {
+    /// Whether it counts however the found one is named, other than by its position: the same words named another resource.
+    const fn counts_for_all(self) -> bool {
+        matches!(self, Self::Interrupted | Self::Moved)
+    }
 }
 
 impl Instead {
@@ -257,6 +265,18 @@ pub(crate) fn hidden_by(
     })
 }
 
+/// What is left of the outer resource, and can be put back, around the inner one that is meant.
+pub(crate) fn erased_around(located: &Located, number: usize, args: &ImageArgs) -> Option<Instead> {
+    let mut traces = located.passed_over(number).into_iter();
+    let erased = traces.find(|trace| trace.missing_magic().is_some())?;
+    Some(Instead {
+        what: traces::line(args, erased),
+        at: erased.at,
+        hints: traces::hints(args, erased),
+        kind: InsteadKind::Erased,
+    })
+}
+
 /// What keeps a level that a search found from being taken for the one that is meant, where it is read or moved to where DRBD looks.
 pub(crate) fn instead_of(
     opened: &Opened,
@@ -264,18 +284,27 @@ pub(crate) fn instead_of(
     number: usize,
     (args, choice): (&ImageArgs, Option<LevelChoice>),
 ) -> anyhow::Result<Option<Instead>> {
+    let found = instead(opened, located, number, (args, choice));
+    found.with_context(|| args.image.display().to_string())
+}
+
+/// The same, as reading met it.
+pub(crate) fn instead(
+    opened: &Opened,
+    located: &Located,
+    number: usize,
+    (args, choice): (&ImageArgs, Option<LevelChoice>),
+) -> crate::error::Result<Option<Instead>> {
     let level = located.levels.get(number);
     if level.is_none_or(|level| level.found_by != FoundBy::Scan) {
         return Ok(None);
     }
-    let found = passed_over(opened, located, number, args);
-    let found = found.with_context(|| args.image.display().to_string())?;
+    let found = passed_over(opened, located, number, args)?;
     // What lies inside a damaged outer resource is named by that.
     let inner = number == 0 && (args.stacked || choice == Some(LevelChoice::Inner));
     let numbered = matches!(choice, Some(LevelChoice::Number(_)));
     Ok(found.filter(|one| match one.kind {
-        // The same words named what is in use somewhere else now.
-        InsteadKind::Moved => true,
+        InsteadKind::Interrupted | InsteadKind::Moved => true,
         InsteadKind::Erased => !inner,
         InsteadKind::Damaged => !inner && !numbered,
     }))
@@ -303,47 +332,21 @@ fn passed_over(
             hints: vec![look.clone()],
             kind: InsteadKind::Damaged,
         });
-    let md = |number: usize| located.levels.get(number).map(|level| level.layout.md);
-    let (found, around) = (md(number), outer.and_then(md));
-    let between = |at: DevPos| found.is_some_and(|md| at > md) && around.is_none_or(|md| at < md);
-    let traces = located.traces.iter().filter(|trace| between(trace.at));
-    // A log that is this resource's own says nothing of another.
-    let own = |at: DevPos| {
-        let whole = located.levels.get(number).map(|level| &level.layout.whole);
-        whole.is_some_and(|whole| whole.contains(&at))
-    };
-    // What `relocate --for-size` retired says all that the found one says: that is where it was before.
-    let was_here = |trace: &&Trace| {
-        let old = trace.level.as_ref().map(|old| Header::of(&old.superblock));
-        let found = located
-            .levels
-            .get(number)
-            .map(|level| Header::of(&level.superblock));
-        trace.kind == TraceKind::Retired && old.is_some() && old == found
-    };
-    let traces = traces.filter(|trace| !was_here(trace));
-    let traces = traces.filter(|trace| match trace.kind {
-        TraceKind::LogAlone { log, .. } => !own(log),
-        _ => true,
-    });
-    let traces = traces.filter_map(|trace| {
-        let moved = trace.kind == TraceKind::Retired;
-        (trace.in_place || moved).then(|| Instead {
-            what: traces::line(args, trace),
-            at: trace.at,
-            hints: if moved {
-                vec![look.clone()]
-            } else {
-                traces::hints(args, trace)
-            },
-            kind: if moved {
-                InsteadKind::Moved
-            } else {
-                InsteadKind::Erased
-            },
-        })
+    let traces = located.passed_over(number).into_iter();
+    let traces = traces.map(|trace| Instead {
+        what: traces::line(args, trace),
+        at: trace.at,
+        hints: match trace.kind {
+            TraceKind::Retired => vec![look.clone()],
+            _ => traces::hints(args, trace),
+        },
+        kind: match trace.kind {
+            TraceKind::UnderWay => InsteadKind::Interrupted,
+            TraceKind::Retired => InsteadKind::Moved,
+            TraceKind::Erased { .. } | TraceKind::LogAlone { .. } => InsteadKind::Erased,
+        },
     });
     let mut all: Vec<Instead> = damaged.chain(traces).collect();
-    all.sort_by_key(|one| one.kind != InsteadKind::Moved);
+    all.sort_by_key(|one| !one.kind.counts_for_all());
     Ok(all.into_iter().next())
 }

@@ -7,7 +7,7 @@ use crate::format::superblock::{AlState, DeviceFlags, Format};
 use crate::survey::locate::{IndexChoice, Level, Located};
 use crate::survey::log::LogState;
 use crate::units::Bytes;
-use crate::verdict::check::{Candidate, Kernel, Severity, attach};
+use crate::verdict::check::{Candidate, Kernel, Severity, attach, attached_all_the_same};
 use crate::verdict::probe::{Answer, Damage, Moved, Probed};
 
 impl Prober<'_> {
@@ -37,6 +37,9 @@ impl Prober<'_> {
         let superblock = &level.superblock;
         if let Some(damage) = refused(level, holder) {
             return Ok(Answer::Damaged(damage));
+        }
+        if let Some(why) = attached_all_the_same(superblock).into_iter().next() {
+            return Ok(Answer::Damaged(Damage::Unsound { why }));
         }
         let clean = superblock.al_state() == AlState::Clean;
         let primary = superblock.flags().contains(DeviceFlags::PRIMARY_IND);

@@ -69,15 +69,24 @@ fn held(device: Window<'_>, one: &Held) -> String {
         .inside
         .place
         .and_then(|(start, size)| Some((start, device.part(start, size)?)));
+    let others: String = one
+        .others
+        .iter()
+        .map(|other| match other.place {
+            Some((start, _)) => format!("; the device from {} on has metadata, too", position(device, start)),
+            None => format!("; the superblock at {} is of another", position(device, other.md)),
+        })
+        .collect::<Vec<_>>()
+        .concat();
     match part.zip(one.probed.as_ref()) {
         Some(((start, part), probed)) => format!(
-            "metadata of a device on it, not of the whole disk: this disk is {holder}, and the device on it from {} on, {}, is {}",
+            "metadata of a device on it, not of the whole disk: this disk is {holder}, and the device on it from {} on, {}, is {}{others}",
             position(device, start),
             part.size(),
             sentence(probed.own_status(), &what(part, probed))
         ),
         None => format!(
-            "metadata of a device on it, not of the whole disk: this disk is {holder}, and the superblock at {} is that of a device on it: where that begins, the records here do not say",
+            "metadata of a device on it, not of the whole disk: this disk is {holder}, and the superblock at {} is that of a device on it: where that begins, the records here do not say{others}",
             position(device, one.inside.md)
         ),
     }
@@ -249,6 +258,7 @@ fn damaged(device: Window<'_>, damage: &Damage) -> (Option<()>, String) {
         Damage::Refused { rule, found } => {
             (Some(()), format!("DRBD would refuse it: {found} ({rule})"))
         }
+        Damage::Unsound { why } => (Some(()), why.clone()),
         Damage::Magic { at, format, found: 0 } => (
             None,
             format!(
