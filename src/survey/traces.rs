@@ -259,10 +259,14 @@ pub(super) fn log_alone(device: Window<'_>, places: &[Place]) -> Result<Option<T
                 Some((at, left)) => (at, left),
                 None => (place.at, Bytes::ZERO),
             };
+            // A log that reaches into the superblock's place was cut off with its own superblock, which was never here.
+            let block = block_at(device, place.at)?;
+            let is_log = matches!(block, Some(Block::Other(block)) if is_log_block(&block));
+            let cut_short = place.index == MdIndex::FlexInternal && is_log;
             return Ok(Some(Trace {
                 at,
                 kind: TraceKind::LogAlone { log, left },
-                in_place: true,
+                in_place: left > Bytes::ZERO || !cut_short,
                 format: None,
                 level: None,
             }));
