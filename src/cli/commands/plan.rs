@@ -9,17 +9,20 @@ use std::process::{Command, Stdio};
 use anyhow::Context;
 
 use crate::cli::Streams;
+use crate::cli::args::LevelChoice;
 use crate::cli::commands::compare::after_adoption;
 use crate::cli::commands::plan::args::PlanArgs;
 use crate::cli::outcome::Outcome;
 use crate::cli::commands::plan::view::{Names, Plan};
 use crate::cli::session::select::{Chosen, Instead, hidden_by, instead_of, refuse_trace};
 use crate::cli::session::source::Source;
+use crate::cli::write::Meant;
 use crate::error::UtilsVersion;
 use crate::format::metadata::Header;
 use crate::image::ImageFile;
 use crate::surgery::adopt::{self, Obstacle, Site, Strategies};
 use crate::survey::locate::ScanMode;
+use crate::survey::log::cannot_be_applied;
 use crate::verdict::check::{AttachRefusal, refusals_of_level};
 use crate::verdict::forecast::forecast;
 use crate::verdict::handshake::{AtAttach, Family, at_attach};
@@ -57,6 +60,8 @@ pub(crate) fn run(args: &PlanArgs, _command_line: &str, out: &mut Streams<'_>) -
         ways,
         instead,
         refused: refused(&chosen),
+        by_position: is_taken_for_another(args, &chosen)?,
+        log_refused: cannot_be_applied(opened.window(), level).with_context(name)?,
         forecast,
         utils: args.compat.or_else(installed_utils),
         names: Names {
@@ -106,6 +111,24 @@ fn ways(
     let ways = adopt::strategies(level, located, site);
     let ways = occupied.into_iter().chain(first).fold(ways, Strategies::but);
     Ok((ways, instead))
+}
+
+/// Whether the name of the level was another's, which `adopt` moved away: by that name it is refused.
+fn is_taken_for_another(args: &PlanArgs, chosen: &Chosen) -> anyhow::Result<bool> {
+    let number = chosen.number;
+    let choice = match (args.image.at, args.image.stacked, number) {
+        (Some(_), ..) | (None, false, 0) => return Ok(false),
+        (None, true, _) => LevelChoice::Inner,
+        (None, false, _) => LevelChoice::Number(number),
+    };
+    let meant = Meant {
+        path: &args.image.image,
+        opened: &chosen.opened,
+        located: &chosen.located,
+        number,
+        choice,
+    };
+    meant.is_done(&format!("mdtool adopt --level {choice}"))
 }
 
 /// Why DRBD does not take what stands in its place as it is, where it does not.
