@@ -8,9 +8,11 @@ use crate::cli::output::amounts::bytes_and_binary;
 use crate::cli::output::picture::device_name;
 use crate::cli::output::view::{NextView, Report};
 use crate::cli::session::select::{of_inside, of_partition};
+use crate::error::Result;
 use crate::format::layout::MdIndex;
 use crate::format::superblock::{AlState, Format};
 use crate::survey::locate::{FoundBy, IndexChoice, Level, Role, Searched};
+use crate::survey::log::cannot_be_applied;
 use crate::survey::residents::Resident;
 use crate::units::{Bytes, DevPos};
 
@@ -179,10 +181,10 @@ pub(crate) fn notes(report: &Report<'_>) -> Vec<String> {
 }
 
 /// The commands that a reader may want next.
-pub(crate) fn next(report: &Report<'_>) -> Vec<NextView> {
+pub(crate) fn next(report: &Report<'_>) -> Result<Vec<NextView>> {
     let levels = report.located.levels.as_slice();
     let Some(innermost) = levels.last() else {
-        return Vec::new();
+        return Ok(Vec::new());
     };
     let stacked = levels.len() > 1 || innermost.role == Role::Inner;
     let mut words = vec![shell_word(&report.image.image)];
@@ -201,7 +203,14 @@ pub(crate) fn next(report: &Report<'_>) -> Vec<NextView> {
     }
     let image = words.join(" ");
     let unclean = innermost.superblock.al_state() == AlState::Unclean;
-    let log = if unclean { " --apply-al" } else { "" };
+    let log = match (
+        unclean,
+        cannot_be_applied(report.opened.window(), innermost)?,
+    ) {
+        (true, true) => " --apply-al --mark-all",
+        (true, false) => " --apply-al",
+        (false, _) => "",
+    };
     let file = if stacked { "inner.md" } else { "metadata.md" };
     let purpose = if innermost.superblock.format() == Format::V09 {
         "its metadata as text, for drbdmeta restore-md; --compat VERSION for older drbd-utils"
@@ -214,13 +223,13 @@ pub(crate) fn next(report: &Report<'_>) -> Vec<NextView> {
     };
     let plan = |purpose| step(format!("mdtool plan {image}"), purpose);
     let export = step(format!("mdtool export {image}{log} -o {file}"), purpose);
-    if stacked {
+    Ok(if stacked {
         vec![plan("every way to adopt it here"), export]
     } else if innermost.found_by == FoundBy::Scan && innermost.layout.index.is_internal() {
         vec![plan("every way to put it where DRBD looks"), export]
     } else {
         vec![export]
-    }
+    })
 }
 
 /// A path as a shell takes it: the one place for whatever stands in a command that is shown.

@@ -72,7 +72,7 @@ impl LocateView {
                 explain::what_drbd_sees(report)
             },
             notes: explain::notes(report),
-            next_commands: explain::next(report),
+            next_commands: explain::next(report)?,
         })
     }
 }
