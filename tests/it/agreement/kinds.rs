@@ -213,3 +213,20 @@ fn a_superblock_that_is_half_zeros_has_no_peer_in_a_slot_that_does_not_exist_twi
     assert_eq!(twice.count(), 0, "{check}");
     assert!(!check.to_string().contains("zero where"), "{check}");
 }
+
+#[test]
+fn probe_names_every_volume_that_has_metadata() {
+    let dir = scratch();
+    let images = super::cases::of_cases(&dir);
+    let image = images
+        .iter()
+        .find(|one| one.name == "in-a-named-volume")
+        .unwrap();
+    let hints = |command| {
+        let run = run(command, image, &[]);
+        let hints = run.stderr.lines().filter(|line| line.starts_with("hint: "));
+        hints.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(hints("probe").len(), 2);
+    assert_eq!(hints("probe"), hints("locate"));
+}

@@ -243,8 +243,10 @@ fn hints(image: &ImageArgs, probed: &Probed) -> Vec<String> {
         let all = std::iter::once(&one.partition).chain(&one.others);
         return all.map(|one| of_partition(image, one)).collect();
     }
-    if let Answer::Held(one) = &probed.answer {
-        return vec![of_inside(image, &one.inside)];
+    if let Answer::Held(_) = &probed.answer {
+        // The answer is about the first; each of them may be the one that is meant.
+        let inside = probed.located.inside.iter();
+        return inside.map(|inside| of_inside(image, inside)).collect();
     }
     if let Some(trace) = of_trace(probed) {
         return traces::hints(image, trace);
