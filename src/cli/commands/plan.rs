@@ -13,7 +13,7 @@ use crate::cli::args::LevelChoice;
 use crate::cli::commands::compare::after_adoption;
 use crate::cli::commands::plan::args::PlanArgs;
 use crate::cli::outcome::Outcome;
-use crate::cli::commands::plan::view::{Names, Plan};
+use crate::cli::commands::plan::view::{Names, Plan, Typing};
 use crate::cli::session::select::{Chosen, Instead, hidden_by, instead_of, refuse_trace};
 use crate::cli::session::source::Source;
 use crate::cli::write::Meant;
@@ -43,8 +43,8 @@ pub(crate) fn run(args: &PlanArgs, _command_line: &str, out: &mut Streams<'_>) -
         extent: args.lv_extent.map(|extent| extent.0),
     };
     let name = || args.image.image.display().to_string();
-    let image = ImageFile::open(&args.image.image).with_context(name)?;
-    let block_device = image.is_block_device().with_context(name)?;
+    let image = ImageFile::open(&args.image.image);
+    let block_device = image.and_then(|image| image.is_block_device()).with_context(name)?;
     let (ways, instead) = ways(args, &chosen, site)?;
     let mut forecast = forecast(level, opened.window()).with_context(name)?;
     // What one disk's metadata says about connecting is a guess; with the peer at hand it is known.
@@ -60,8 +60,7 @@ pub(crate) fn run(args: &PlanArgs, _command_line: &str, out: &mut Streams<'_>) -
         ways,
         instead,
         refused: refused(&chosen),
-        by_position: is_taken_for_another(args, &chosen)?,
-        log_refused: cannot_be_applied(opened.window(), level).with_context(name)?,
+        typing: typing(args, &chosen).with_context(name)?,
         forecast,
         utils: args.compat.or_else(installed_utils),
         names: Names {
@@ -83,8 +82,7 @@ pub(crate) fn run(args: &PlanArgs, _command_line: &str, out: &mut Streams<'_>) -
     } else {
         view.print(out.stdout)?;
     }
-    let several = located.levels.len() > 1 && !args.image.stacked && args.level.is_none();
-    if several {
+    if located.levels.len() > 1 && !args.image.stacked && args.level.is_none() {
         out.tell(
             "hint: this is a stack, and level 0 was meant; --stacked means the inner resource",
         );
@@ -111,6 +109,14 @@ fn ways(
     let ways = adopt::strategies(level, located, site);
     let ways = occupied.into_iter().chain(first).fold(ways, Strategies::but);
     Ok((ways, instead))
+}
+
+/// What its commands have to say beyond the usual.
+fn typing(args: &PlanArgs, chosen: &Chosen) -> anyhow::Result<Typing> {
+    Ok(Typing {
+        by_position: is_taken_for_another(args, chosen)?,
+        mark_all: cannot_be_applied(chosen.opened.window(), chosen.level())?,
+    })
 }
 
 /// Whether the name of the level was another's, which `adopt` moved away: by that name it is refused.

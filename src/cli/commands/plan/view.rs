@@ -35,6 +35,14 @@ pub(crate) struct Names<'a> {
     pub(crate) resource: Option<&'a str>,
 }
 
+/// What the commands have to say beyond the usual.
+pub(crate) struct Typing {
+    /// It is named by its position alone: its number, or its place in the stack, was another's.
+    pub(crate) by_position: bool,
+    /// The activity log is needed, and cannot be applied: everything is marked before.
+    pub(crate) mark_all: bool,
+}
+
 /// All that was found out.
 pub(crate) struct Plan<'a> {
     pub(crate) opened: &'a Opened,
@@ -51,10 +59,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) instead: Option<Instead>,
     /// Why DRBD does not take what stands in its place as it is.
     pub(crate) refused: Option<String>,
-    /// Whether it is named by its position alone: its number, or its place in the stack, was another's.
-    pub(crate) by_position: bool,
-    /// Whether the activity log is needed, and cannot be applied: everything is marked before.
-    pub(crate) log_refused: bool,
+    pub(crate) typing: Typing,
     pub(crate) forecast: Vec<Forecast>,
     pub(crate) utils: Option<UtilsVersion>,
     pub(crate) names: Names<'a>,

@@ -84,7 +84,7 @@ impl Plan<'_> {
 
     /// The command that takes the metadata out.
     pub(super) fn export(&self) -> String {
-        let apply = match (self.is_unclean(), self.log_refused) {
+        let apply = match (self.is_unclean(), self.typing.mark_all) {
             (true, true) => " --apply-al --mark-all",
             (true, false) => " --apply-al",
             (false, _) => "",

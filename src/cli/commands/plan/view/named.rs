@@ -14,12 +14,12 @@ impl Plan<'_> {
 
     /// Whether the log is applied on the way: not where everything is marked before.
     pub(crate) fn is_to_be_applied(&self) -> bool {
-        self.is_unclean() && !self.log_refused
+        self.is_unclean() && !self.typing.mark_all
     }
 
     /// The same way with a command before that marks everything, where the log is needed and cannot be applied.
     pub(crate) fn marked_first(&self, mut way: StrategyView) -> StrategyView {
-        if self.log_refused && way.feasible {
+        if self.typing.mark_all && way.feasible {
             way.first_does_it = false;
             way.notes.push("the activity log does not show all that was being written: the first command marks everything out of sync where the metadata is now, and a full sync follows".to_owned());
             way.commands.insert(0, self.mark_all());
@@ -31,7 +31,7 @@ impl Plan<'_> {
     fn mark_all(&self) -> String {
         let mut words = self.of_disk();
         let found = self.level.found_by == FoundBy::Scan || !self.is_here();
-        let named = self.by_position || self.image.at.is_some() || self.image.stacked;
+        let named = self.typing.by_position || self.image.at.is_some() || self.image.stacked;
         if !named && (found || self.located.levels.len() > 1) {
             words.push(format!("--level {}", self.number()));
         } else {
@@ -61,7 +61,7 @@ impl Plan<'_> {
         }
         // It has at its start what was looked at of the image.
         let mut words = vec![self.device()];
-        if self.by_position || self.image.at.is_some() {
+        if self.typing.by_position || self.image.at.is_some() {
             words.push(format!("--at {}", self.level.layout.md.get()));
         }
         words
@@ -72,7 +72,7 @@ impl Plan<'_> {
         for (option, value) in [("--offset", self.image.offset), ("--size", self.image.size)] {
             words.extend(value.map(|size| format!("{option} {}", size.0.get())));
         }
-        if self.by_position || self.image.at.is_some() {
+        if self.typing.by_position || self.image.at.is_some() {
             let at = self.opened.image_pos(self.level.layout.md);
             words.push(format!("--at {}", at.get()));
         }
@@ -85,7 +85,7 @@ impl Plan<'_> {
         if self.image.index != IndexChoice::Auto {
             words.push(format!("--index {}", self.level.layout.index));
         }
-        if self.by_position {
+        if self.typing.by_position {
             return words;
         }
         if self.image.stacked {
