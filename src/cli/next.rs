@@ -201,6 +201,21 @@ fn of_level(image: &ImageArgs, choice: Option<LevelChoice>, level: &Level) -> St
     typed(&image, choice)
 }
 
+/// A level of what was found, where a command that writes to it in its place takes it, whichever was asked for: what a search found is named.
+pub(crate) fn to_write(image: &ImageArgs, levels: usize, number: usize, level: &Level) -> String {
+    let searched = level.found_by == FoundBy::Scan && image.at.is_none();
+    if searched && matches!(level.layout.index, MdIndex::Indexed(_)) {
+        return of_level(image, None, level);
+    }
+    numbered(image, if searched { levels.max(2) } else { levels }, number)
+}
+
+/// The command that applies a level's activity log, or that marks everything where that cannot be applied; `words` name the level.
+pub(crate) fn apply_al(words: &str, cannot_be_applied: bool) -> String {
+    let how = if cannot_be_applied { " --mark-all" } else { "" };
+    format!("mdtool apply-al {words}{how}")
+}
+
 /// A level of what was found, as every command takes it, whichever was asked for: of several it has its number.
 pub(crate) fn numbered(image: &ImageArgs, levels: usize, number: usize) -> String {
     if levels < 2 || image.at.is_some() {

@@ -45,6 +45,7 @@ use crate::cli::write::draw::{Asked, Canvas, Drawing};
 use crate::cli::write::target::Target;
 use crate::image::is_same;
 
+pub(crate) use again::Meant;
 pub(crate) use change::{Change, Written, tell_how_to_undo};
 pub(crate) use look::{Aim, Look};
 pub(crate) use plan::{Job, Part, Placed, Plan, Question, bring_up};

@@ -99,7 +99,7 @@ impl fmt::Display for Expected {
             Self::AtLeast(least) => write!(f, "at least {least}"),
             Self::Between(least, most) => write!(f, "{least} to {most}"),
             Self::PowerOfTwo(least, most) => write!(f, "a power of two from {least} to {most}"),
-            Self::ZeroWith(field) => write!(f, "zero where {field} is, and only there"),
+            Self::ZeroWith(field) => write!(f, "0 only together with {field}"),
         }
     }
 }

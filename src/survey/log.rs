@@ -1,7 +1,7 @@
 //! A level's activity log, read and replayed.
 
 use super::locate::Level;
-use crate::error::{Refused, Result};
+use crate::error::{Error, Refused, Result};
 use crate::format::activity_log::{AlArea, Entry, Replay, Verdict, replay};
 use crate::format::superblock::{AlState, DeviceFlags, Format, MAGIC_84_UNCLEAN, Superblock};
 use crate::image::Window;
@@ -77,6 +77,23 @@ impl LogState {
             return Err(Refused::LogIncomplete { at: superblock_at }.into());
         }
         Ok(&self.replay.active)
+    }
+}
+
+/// Whether a level's log is still to be applied and cannot be: `apply-al` stops at it, and everything has to be marked instead.
+///
+/// A log that somebody writes to just now is not judged.
+///
+/// # Errors
+///
+/// Errors of reading the device.
+pub fn cannot_be_applied(device: Window<'_>, level: &Level) -> Result<bool> {
+    if level.superblock.al_state() == AlState::Clean {
+        return Ok(false);
+    }
+    match LogState::read(device, level, &mut |_| {}) {
+        Err(Error::Refused(Refused::ActivityLogChanged { .. })) => Ok(false),
+        log => Ok(log?.is_refused()),
     }
 }
 

@@ -26,7 +26,9 @@ mod traces;
 mod uuids;
 
 pub use crate::survey::in_place::{InPlace, in_place, in_place_at};
-pub use attach::{AttachRefusal, attach, first_refusals, refusals, refusals_of_level};
+pub use attach::{
+    AttachRefusal, attach, first_refusals, nobody_attaches, refusals, refusals_of_level, refusing,
+};
 pub use candidate::Candidate;
 pub use finding::{Finding, Severity};
 pub use flags::move_was_cut_off;

@@ -5,6 +5,8 @@ mod cases;
 mod images;
 /// One answer for each kind of which commands said different things.
 mod kinds;
+/// Ways that plan calls feasible.
+mod planned;
 /// What to do next, for one resource of several.
 mod steps;
 /// Hints as they are typed.

@@ -17,13 +17,14 @@ use crate::cli::commands::adopt::args::AdoptArgs;
 use crate::cli::commands::adopt::args::Strategy;
 use crate::cli::commands::adopt::view as report;
 use crate::cli::commands::apply_al::{Gain, warn_of_log};
-use crate::cli::outcome::Outcome;
+use crate::cli::next;
+use crate::cli::outcome::{Declined, Outcome};
 use crate::cli::output::change::{self, ChangeView, Metadata};
 use crate::cli::session::select::Trust;
 use crate::cli::write::{
     self, Aim, Change, Job, Look, Part, Placed, Plan, Question, Request, bring_up, show,
 };
-use crate::error::{Error, Result};
+use crate::error::{Error, Refused, Result};
 use crate::format::layout::MdLayout;
 use crate::surgery::adopt::{
     AdoptOptions, AdoptRefusal, Adoption, Obstacle,
@@ -31,6 +32,7 @@ use crate::surgery::adopt::{
 use crate::surgery::apply_al::Gained;
 use crate::surgery::risks::AtRisk;
 use crate::survey::locate::{Level, Role};
+use crate::survey::log::cannot_be_applied;
 use crate::transaction::Draft;
 use crate::units::{DevPos, ImagePos, NodeId, Sectors};
 
@@ -81,6 +83,9 @@ impl Job for Adopting<'_> {
             same_node: false,
         };
         let window = look.opened.window();
+        if args.apply_al && cannot_be_applied(window, level).with_context(|| look.name())? {
+            return Err(cannot_apply(args, look, level).into());
+        }
         let adoption = Adoption::new(window, &look.located, level, options);
         let adoption = adoption.with_context(|| look.name())?;
         let mut gained = Gained::new();
@@ -108,6 +113,19 @@ impl Job for Adopting<'_> {
             gained,
         }))
     }
+}
+
+/// The refusal where `--apply-al` would stop at the activity log.
+fn cannot_apply(args: &AdoptArgs, look: &Look, level: &Level) -> Declined {
+    let at = look.opened.image_pos(level.layout.md);
+    let why = Error::from(Refused::LogIncomplete { at });
+    let number = look.number().unwrap_or(0);
+    let words = next::to_write(&args.image, look.located.levels.len(), number, level);
+    let hint = format!(
+        "`{}` marks everything out of sync where the metadata is now, and a full sync follows; then the same without --apply-al",
+        next::apply_al(&words, true)
+    );
+    Declined::new(format!("{}: {why}", look.name()), &[&hint])
 }
 
 /// The node that the disk belongs to from now on: the one that was named. Of a resource that lies in no other its own will do: that is what a disk

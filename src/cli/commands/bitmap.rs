@@ -13,7 +13,7 @@ use crate::cli::args::{ImageArgs, LevelChoice};
 use crate::cli::commands::bitmap::args::{Action, BitmapArgs, ShowArgs};
 use crate::cli::commands::apply_al::warn_of_log;
 use crate::cli::commands::bitmap::view::{Slot, Subject, View};
-use crate::cli::next::{self, typed};
+use crate::cli::next::{self, to_write, typed};
 use crate::cli::outcome::Outcome;
 use crate::cli::session::select::Chosen;
 use crate::cli::session::source::{named, text};
@@ -23,9 +23,10 @@ use crate::format::bitmap::SetRuns;
 use crate::format::metadata::{Bitmap, Generation, Header};
 use crate::format::superblock::AlState;
 use crate::surgery::apply_al::{Applied, Marking};
+use crate::survey::log::cannot_be_applied;
 use crate::survey::locate::ScanMode;
 use crate::units::{BitmapIndex, Sectors};
-use crate::verdict::handshake::Log;
+use crate::verdict::handshake::{AtAttach, Log, at_attach};
 
 /// Output that is gathered before it is written.
 const OUTPUT: usize = 64 << 10;
@@ -59,6 +60,7 @@ fn show(args: &ShowArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
                 name()
             ));
         }
+        warn_of_flags(&header, &name(), out);
         let scale = Scale::new(&header.geometry, header.la_size);
         let subject = Subject { level: None, device: None };
         show_slots(args, &header, scale, subject, &mut reader, out).with_context(name)?;
@@ -76,11 +78,18 @@ fn show(args: &ShowArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
                 "mdtool: warning: {}: the metadata is unclean: the resource is attached, or crashed, and the bitmap on disk lags behind",
                 name()
             ));
-            out.tell("hint: --apply-al counts what the activity log names, too");
+            if cannot_be_applied(chosen.opened.window(), level).with_context(name)? {
+                let words = to_write(&image, chosen.located.levels.len(), chosen.number, level);
+                let command = next::apply_al(&words, true);
+                out.tell(format_args!("hint: its activity log cannot be applied: `{command}` marks everything out of sync"));
+            } else {
+                out.tell("hint: --apply-al counts what the activity log names, too");
+            }
         }
         Marking::default()
     };
     let header = Header::of(&level.superblock);
+    warn_of_flags(&header, &name(), out);
     let scale = Scale::of_level(level);
     let subject = Subject {
         level: Some(chosen.number),
@@ -90,6 +99,14 @@ fn show(args: &ShowArgs, out: &mut Streams<'_>) -> anyhow::Result<Outcome> {
     show_slots(args, &header, scale, subject, &mut bitmap, out).with_context(name)?;
     let has_data = level.layout.index.is_internal() && header.la_size != Sectors::ZERO;
     after(args, &image, choice, has_data, out)
+}
+
+/// Warns where attaching marks everything, whatever is counted here.
+fn warn_of_flags(header: &Header, name: &str, out: &mut Streams<'_>) {
+    let mut notes = at_attach(header).into_iter();
+    if let Some(note) = notes.find(|note| *note == AtAttach::FullSync) {
+        out.tell(format_args!("mdtool: warning: {name}: at attach: {note}"));
+    }
 }
 
 /// Tells what comes next; ranges and documents are for programs.

@@ -9,17 +9,20 @@ use std::process::{Command, Stdio};
 use anyhow::Context;
 
 use crate::cli::Streams;
+use crate::cli::args::LevelChoice;
 use crate::cli::commands::compare::after_adoption;
 use crate::cli::commands::plan::args::PlanArgs;
 use crate::cli::outcome::Outcome;
-use crate::cli::commands::plan::view::{Names, Plan};
+use crate::cli::commands::plan::view::{Names, Plan, Typing};
 use crate::cli::session::select::{Chosen, Instead, erased_around, hidden_by, instead_of, refuse_trace};
 use crate::cli::session::source::Source;
+use crate::cli::write::Meant;
 use crate::error::UtilsVersion;
 use crate::format::metadata::Header;
 use crate::image::ImageFile;
 use crate::surgery::adopt::{self, Obstacle, Site, Strategies};
 use crate::survey::locate::ScanMode;
+use crate::survey::log::cannot_be_applied;
 use crate::verdict::check::{AttachRefusal, attached_all_the_same, refusals_of_level};
 use crate::verdict::forecast::forecast;
 use crate::verdict::handshake::{AtAttach, Family, at_attach};
@@ -40,8 +43,8 @@ pub(crate) fn run(args: &PlanArgs, _command_line: &str, out: &mut Streams<'_>) -
         extent: args.lv_extent.map(|extent| extent.0),
     };
     let name = || args.image.image.display().to_string();
-    let image = ImageFile::open(&args.image.image).with_context(name)?;
-    let block_device = image.is_block_device().with_context(name)?;
+    let image = ImageFile::open(&args.image.image);
+    let block_device = image.and_then(|image| image.is_block_device()).with_context(name)?;
     let (ways, instead) = ways(args, &chosen, site)?;
     let mut forecast = forecast(level, opened.window()).with_context(name)?;
     // What one disk's metadata says about connecting is a guess; with the peer at hand it is known.
@@ -57,6 +60,7 @@ pub(crate) fn run(args: &PlanArgs, _command_line: &str, out: &mut Streams<'_>) -
         ways,
         instead,
         refused: refused(&chosen),
+        typing: typing(args, &chosen).with_context(name)?,
         forecast,
         utils: args.compat.or_else(installed_utils),
         names: Names {
@@ -78,8 +82,7 @@ pub(crate) fn run(args: &PlanArgs, _command_line: &str, out: &mut Streams<'_>) -
     } else {
         view.print(out.stdout)?;
     }
-    let several = located.levels.len() > 1 && !args.image.stacked && args.level.is_none();
-    if several {
+    if located.levels.len() > 1 && !args.image.stacked && args.level.is_none() {
         out.tell(
             "hint: this is a stack, and level 0 was meant; --stacked means the inner resource",
         );
@@ -107,6 +110,32 @@ fn ways(
     let ways = occupied.into_iter().chain(first).fold(ways, Strategies::but);
     // Before the inner one takes its place, the outer one may come back.
     Ok((ways, instead.or_else(|| erased_around(&chosen.located, chosen.number, &args.image))))
+}
+
+/// What its commands have to say beyond the usual.
+fn typing(args: &PlanArgs, chosen: &Chosen) -> anyhow::Result<Typing> {
+    Ok(Typing {
+        by_position: is_taken_for_another(args, chosen)?,
+        mark_all: cannot_be_applied(chosen.opened.window(), chosen.level())?,
+    })
+}
+
+/// Whether the name of the level was another's, which `adopt` moved away: by that name it is refused.
+fn is_taken_for_another(args: &PlanArgs, chosen: &Chosen) -> anyhow::Result<bool> {
+    let number = chosen.number;
+    let choice = match (args.image.at, args.image.stacked, number) {
+        (Some(_), ..) | (None, false, 0) => return Ok(false),
+        (None, true, _) => LevelChoice::Inner,
+        (None, false, _) => LevelChoice::Number(number),
+    };
+    let meant = Meant {
+        path: &args.image.image,
+        opened: &chosen.opened,
+        located: &chosen.located,
+        number,
+        choice,
+    };
+    meant.is_done(&format!("mdtool adopt --level {choice}"))
 }
 
 /// Why DRBD does not take what stands in its place as it is, where it does not.

@@ -9,6 +9,7 @@ use crate::cli::Streams;
 use crate::cli::commands::repair::args::RepairArgs;
 use crate::cli::outcome::{Negative, Outcome};
 use crate::cli::output::change::{self, ChangeView, Metadata};
+use crate::cli::session::select::nothing_found;
 use crate::cli::write::{
     self, Aim, Change, Job, Look, Part, Placed, Plan, Question, Request, show,
 };
@@ -88,6 +89,9 @@ impl Job for Repairing<'_> {
         }
         let more = found.len().saturating_sub(1);
         let Some((one, repair)) = found.into_iter().next() else {
+            if judged.is_empty() {
+                return Err(nothing_found(&look.located, &args.image, &look.opened));
+            }
             return Err(nothing(look, &judged).into());
         };
         if more > 0 {
@@ -126,12 +130,6 @@ fn nothing(look: &Look, judged: &[Judged<'_>]) -> Negative {
     let mut open: Vec<&str> = open.map(|one| one.rule.id).collect();
     open.dedup();
     let name = look.name();
-    if judged.is_empty() {
-        return Negative::new(
-            format!("{name}: no DRBD metadata to be mended"),
-            &[&format!("`mdtool locate {} --scan full` lists every block that looks like a superblock", look.typed())],
-        );
-    }
     if open.is_empty() {
         return Negative::new(format!("{name}: nothing to be mended"), &[]);
     }

@@ -60,6 +60,10 @@ impl Asked {
             "IMAGE --scan full",
             &format!("{} --scan full", typed(&alone, None)),
         )
+        .replace(
+            "relocate IMAGE",
+            &format!("relocate {}", relocated(image, *level)),
+        )
         .replace("fit DISK", &format!("fit {}", shell_word(&image.image)))
         .replace("IMAGE", &typed(image, *level))
     }
@@ -91,6 +95,16 @@ impl Asked {
         }
         (name, words.join(" "))
     }
+}
+
+/// What `relocate` takes: it has no option for a stack, and names its inner resource as a level.
+fn relocated(image: &ImageArgs, level: Option<LevelChoice>) -> String {
+    let inner = image.stacked.then_some(LevelChoice::Inner);
+    let image = ImageArgs {
+        stacked: false,
+        ..image.clone()
+    };
+    typed(&image, level.or(inner))
 }
 
 /// The image that a command is about, where it is about one.

@@ -4,11 +4,18 @@ use crate::surgery::adopt::{AdoptRefusal, Obstacle};
 use crate::surgery::edit::ChangeRefusal;
 use crate::surgery::place::PlaceRefusal;
 use crate::surgery::relocate::RelocateRefusal;
+use crate::survey::occupants::OccupantKind;
 
 pub(super) fn adopt(refusal: &AdoptRefusal) -> &'static str {
     match refusal {
         AdoptRefusal::NodeId { .. } => {
             "--node-id N, as the target's drbd.conf has it; a disk that never left its node is for `mdtool relocate IMAGE`: DRBD 9 does not attach metadata of another node, and the slot that tracked the target must track the source"
+        }
+        AdoptRefusal::Obstacle(Obstacle::Occupied {
+            kind: OccupantKind::Lvm,
+            ..
+        }) => {
+            "`mdtool locate IMAGE` lists who lives on which resource: --level adopts that one; `pvs` shows whether a volume group uses the physical volume: where none does, pvremove takes its label away"
         }
         AdoptRefusal::Obstacle(Obstacle::Occupied { .. }) => {
             "`mdtool locate IMAGE` lists who lives on which resource: --level adopts that one; wipefs removes the traces of what is no longer used"
@@ -119,7 +126,13 @@ pub(super) const fn relocate(refusal: &RelocateRefusal) -> &'static str {
 pub(super) const fn place(refusal: &PlaceRefusal) -> Option<&'static str> {
     match refusal {
         PlaceRefusal::LaSize { .. } => Some(
-            "take a larger disk, or external metadata; --clip makes the DRBD device smaller, which cuts off the end of what is on it",
+            "take a larger disk, or a meta device that is large enough; --clip makes the DRBD device smaller, which cuts off the end of what is on it",
+        ),
+        PlaceRefusal::Occupied {
+            kind: OccupantKind::Lvm,
+            ..
+        } => Some(
+            "pvresize makes it smaller, or take a larger disk or external metadata; `pvs` shows whether a volume group uses it: where none does, pvremove takes its label away",
         ),
         PlaceRefusal::Occupied { .. } => Some(
             "shrink it first, take a larger disk or external metadata; wipefs removes the traces of what is no longer used",

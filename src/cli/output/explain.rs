@@ -9,9 +9,11 @@ use crate::cli::output::amounts::bytes_and_binary;
 use crate::cli::output::picture::device_name;
 use crate::cli::output::view::{NextView, Report};
 use crate::cli::session::select::{instead, of_inside, of_partition};
+use crate::error::Result;
 use crate::format::layout::MdIndex;
 use crate::format::superblock::{AlState, Format};
 use crate::survey::locate::{FoundBy, IndexChoice, Level, Role, Searched};
+use crate::survey::log::cannot_be_applied;
 use crate::survey::residents::Resident;
 use crate::units::{Bytes, DevPos};
 
@@ -184,7 +186,7 @@ pub(crate) fn notes(report: &Report<'_>) -> Vec<String> {
 /// # Errors
 ///
 /// Errors of reading what stands where DRBD looks.
-pub(crate) fn next(report: &Report<'_>) -> crate::error::Result<Vec<NextView>> {
+pub(crate) fn next(report: &Report<'_>) -> Result<Vec<NextView>> {
     let levels = report.located.levels.as_slice();
     let Some((innermost, outer)) = levels.split_last() else {
         return Ok(Vec::new());
@@ -206,7 +208,14 @@ pub(crate) fn next(report: &Report<'_>) -> crate::error::Result<Vec<NextView>> {
     }
     let image = words.join(" ");
     let unclean = innermost.superblock.al_state() == AlState::Unclean;
-    let log = if unclean { " --apply-al" } else { "" };
+    let log = match (
+        unclean,
+        cannot_be_applied(report.opened.window(), innermost)?,
+    ) {
+        (true, true) => " --apply-al --mark-all",
+        (true, false) => " --apply-al",
+        (false, _) => "",
+    };
     let file = if stacked { "inner.md" } else { "metadata.md" };
     let purpose = if innermost.superblock.format() == Format::V09 {
         "its metadata as text, for drbdmeta restore-md; --compat VERSION for older drbd-utils"

@@ -61,8 +61,13 @@ pub(crate) fn hints(args: &ImageArgs, trace: &Trace) -> Vec<String> {
             let mut hints = vec![show];
             if is_mended(args, trace) {
                 hints.push(format!("`mdtool repair {image}` puts the magic back, with an undo file; it shows that first, and asks"));
+                // Nothing has to be imported then: of whoever erased it the label may stand in the way.
+                if !is_unclean(trace) {
+                    hints.push(format!("`mdtool export {image} --at {at} -o metadata.md` takes it out as text"));
+                }
+            } else {
+                hints.push(put_back(args, trace, at));
             }
-            hints.push(put_back(args, trace, at));
             hints
         }
         TraceKind::UnderWay => vec![undo(args)],
@@ -112,10 +117,10 @@ pub(crate) fn undo(args: &ImageArgs) -> String {
 fn put_back(args: &ImageArgs, trace: &Trace, at: u64) -> String {
     let image = shell_word(&args.image);
     let level = trace.level.as_ref();
-    let unclean = level.is_some_and(|level| level.superblock.al_state() == AlState::Unclean);
     // What import writes goes where DRBD looks on the whole image.
     let whole = args.offset.is_none() && args.size.is_none();
-    let importable = level.filter(|level| trace.in_place && whole && !unclean && !is_inner(level));
+    let importable =
+        level.filter(|level| trace.in_place && whole && !is_unclean(trace) && !is_inner(level));
     if let Some(level) = importable {
         return format!(
             "`mdtool export {image} --at {at} -o metadata.md` takes it out, and `mdtool import {image} metadata.md --index {}` puts it back, with an undo file",
@@ -132,6 +137,11 @@ fn put_back(args: &ImageArgs, trace: &Trace, at: u64) -> String {
         }
         None => format!("`mdtool export {image} --at {at}` takes it out"),
     }
+}
+
+fn is_unclean(trace: &Trace) -> bool {
+    let level = trace.level.as_ref();
+    level.is_some_and(|level| level.superblock.al_state() == AlState::Unclean)
 }
 
 /// Whether `mdtool repair` of the whole image mends it.

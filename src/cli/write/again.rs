@@ -8,11 +8,12 @@ use anyhow::Context;
 use crate::cli::args::LevelChoice;
 use crate::cli::outcome::Negative;
 use crate::cli::output::explain::shell_word;
+use crate::cli::session::open::Opened;
 use crate::cli::write::look::{Aim, Look};
 use crate::cli::write::undo_name;
 use crate::error::Result;
 use crate::format::superblock::{Superblock, Uuid};
-use crate::survey::locate::{FoundBy, Level, retired_in};
+use crate::survey::locate::{FoundBy, Level, Located, retired_in};
 use crate::survey::traces::TraceKind;
 use crate::units::{Bytes, DevPos, ImagePos};
 
@@ -29,25 +30,92 @@ enum Done {
     Inside(ImagePos),
 }
 
+/// The level that is meant by now, and where it was found.
+pub(crate) struct Meant<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) opened: &'a Opened,
+    pub(crate) located: &'a Located,
+    pub(crate) number: usize,
+    /// What it is called.
+    pub(crate) choice: LevelChoice,
+}
+
+impl Meant<'_> {
+    /// Whether a level that was called the same has been taken away already by a command like this one, which is refused then.
+    pub(crate) fn is_done(&self, command_line: &str) -> anyhow::Result<bool> {
+        Ok(self.done(command_line)?.is_some())
+    }
+
+    /// What the level is called, and what says that one of that name was taken away.
+    fn done(&self, command_line: &str) -> anyhow::Result<Option<(String, Done)>> {
+        let Some(level) = self.located.levels.get(self.number) else {
+            return Ok(None);
+        };
+        let said = match self.choice {
+            LevelChoice::Outer => return Ok(None),
+            // Nothing else can have the number of the one where DRBD looks.
+            LevelChoice::Number(0) if level.found_by != FoundBy::Scan => return Ok(None),
+            LevelChoice::Number(number) => number.to_string(),
+            LevelChoice::Inner => "inner".to_owned(),
+        };
+        let done = match done_by(self.path, command_line, &said) {
+            Some(file) => Some(Done::By(file)),
+            None if self.choice == LevelChoice::Inner => self.further_inside(level),
+            None if self.number > 0 => {
+                let former = self.former_place();
+                former.with_context(|| self.path.display().to_string())?
+            }
+            None => None,
+        };
+        Ok(done.map(|done| (said, done)))
+    }
+
+    /// Where a superblock was retired in the place that a resource inside the innermost one would have.
+    fn further_inside(&self, innermost: &Level) -> Option<Done> {
+        let mut traces = self.located.traces.iter();
+        let retired = traces.find(|trace| {
+            trace.kind == TraceKind::Retired && trace.in_place && trace.at < innermost.layout.md
+        });
+        retired.map(|trace| Done::Inside(self.opened.image_pos(trace.at)))
+    }
+
+    /// Where the superblock of the outermost resource stood before it was moved to where DRBD looks.
+    fn former_place(&self) -> Result<Option<Done>> {
+        let Some(outermost) = self.located.levels.first() else {
+            return Ok(None);
+        };
+        let data = outermost.drbd_device().to_bytes();
+        let Some(data) = data.filter(|_| outermost.found_by == FoundBy::ExpectedPosition) else {
+            return Ok(None);
+        };
+        let end = data.checked_add(SEARCHED_BEHIND).map(DevPos::at);
+        let end = end.unwrap_or(outermost.layout.md).min(outermost.layout.md);
+        let mut former = None;
+        let behind = DevPos::at(data)..end;
+        retired_in(self.opened.window(), behind, &mut |at, old| {
+            if is_of(&old, outermost) {
+                former = Some(Done::From(self.opened.image_pos(at)));
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(former)
+    }
+}
+
 /// Refuses to take away the level that is meant by now, where one was taken away already that was called the same.
 pub(crate) fn refuse(look: &Look, aim: &Aim<'_>, command_line: &str) -> anyhow::Result<()> {
     let Some(((level, number), choice)) = look.chosen().zip(look.number()).zip(aim.taken()) else {
         return Ok(());
     };
-    let said = match choice {
-        LevelChoice::Outer => return Ok(()),
-        // Nothing else can have the number of the one where DRBD looks.
-        LevelChoice::Number(0) if level.found_by != FoundBy::Scan => return Ok(()),
-        LevelChoice::Number(number) => number.to_string(),
-        LevelChoice::Inner => "inner".to_owned(),
+    let meant = Meant {
+        path: &look.path,
+        opened: &look.opened,
+        located: &look.located,
+        number,
+        choice,
     };
-    let done = match done_by(&look.path, command_line, &said) {
-        Some(file) => Some(Done::By(file)),
-        None if choice == LevelChoice::Inner => further_inside(look, level),
-        None if number > 0 => former_place(look).with_context(|| look.name())?,
-        None => None,
-    };
-    let Some(done) = done else {
+    let Some((said, done)) = meant.done(command_line)? else {
         return Ok(());
     };
     let (name, at) = (look.name(), look.opened.image_pos(level.layout.md));
@@ -103,38 +171,6 @@ fn words(line: &str) -> Option<(&str, Option<&str>)> {
         }
     }
     Some((command, said))
-}
-
-/// Where a superblock was retired in the place that a resource inside the innermost one would have.
-fn further_inside(look: &Look, innermost: &Level) -> Option<Done> {
-    let mut traces = look.located.traces.iter();
-    let retired = traces.find(|trace| {
-        trace.kind == TraceKind::Retired && trace.in_place && trace.at < innermost.layout.md
-    });
-    retired.map(|trace| Done::Inside(look.opened.image_pos(trace.at)))
-}
-
-/// Where the superblock of the outermost resource stood before it was moved to where DRBD looks.
-fn former_place(look: &Look) -> Result<Option<Done>> {
-    let Some(outermost) = look.located.levels.first() else {
-        return Ok(None);
-    };
-    let data = outermost.drbd_device().to_bytes();
-    let Some(data) = data.filter(|_| outermost.found_by == FoundBy::ExpectedPosition) else {
-        return Ok(None);
-    };
-    let end = data.checked_add(SEARCHED_BEHIND).map(DevPos::at);
-    let end = end.unwrap_or(outermost.layout.md).min(outermost.layout.md);
-    let mut former = None;
-    let behind = DevPos::at(data)..end;
-    retired_in(look.opened.window(), behind, &mut |at, old| {
-        if is_of(&old, outermost) {
-            former = Some(Done::From(look.opened.image_pos(at)));
-            return ControlFlow::Break(());
-        }
-        ControlFlow::Continue(())
-    })?;
-    Ok(former)
 }
 
 /// Whether a superblock is of this resource's device.

@@ -8,7 +8,7 @@ use crate::format::superblock::Superblock;
 use crate::transaction::Block;
 use crate::units::ImagePos;
 use crate::verdict::check::{
-    Attach, Candidate, Finding, Kernel, Severity, attach, attached_all_the_same,
+    Attach, Candidate, Finding, Kernel, attached_all_the_same, nobody_attaches, refusing,
 };
 
 /// A superblock that a draft would write.
@@ -63,15 +63,6 @@ pub(crate) fn judge<'d>(
     Ok(())
 }
 
-/// What kernels refuse, other than that the log is still to be applied: `drbdadm up` does that.
-fn refusing(candidate: &Candidate<'_>) -> Vec<Finding> {
-    let findings = attach(candidate).into_iter();
-    findings
-        .filter(|finding| finding.rule.severity == Severity::Error)
-        .filter(|finding| finding.attach.is_some_and(|answers| answers.refuses()))
-        .collect()
-}
-
 /// Refuses what no kernel would attach that reads this format, and warns of what some would not.
 fn weigh(
     findings: &[Finding],
@@ -86,10 +77,6 @@ fn weigh(
     let format = superblock.format();
     let answers = |kernel: Kernel| findings.iter().find_map(|one| one.attach?.of(kernel));
     let all = Attach::each(answers);
-    let mut readers = Kernel::ALL
-        .into_iter()
-        .filter(|kernel| kernel.knows(format));
-    let nobody = readers.all(|kernel| answers(kernel).is_some());
     let what = format!(
         "{}: the result: {} ({}); {}",
         look.name(),
@@ -97,7 +84,7 @@ fn weigh(
         first.rule.id,
         all.words(format)
     );
-    if !nobody {
+    if !nobody_attaches(findings, format) {
         out.tell(format_args!("mdtool: warning: {what}"));
         return Ok(());
     }

@@ -141,6 +141,29 @@ pub fn refusals(candidate: &Candidate<'_>) -> Vec<AttachRefusal> {
     kernels.filter_map(first).collect()
 }
 
+/// What kernels refuse of a superblock that is to be written, other than that the log is still to be applied: `drbdadm up` does that.
+#[must_use]
+pub fn refusing(candidate: &Candidate<'_>) -> Vec<Finding> {
+    let findings = attach(candidate).into_iter();
+    findings
+        .filter(|finding| finding.rule.severity == Severity::Error)
+        .filter(|finding| finding.attach.is_some_and(|answers| answers.refuses()))
+        .collect()
+}
+
+/// Whether no kernel that reads `format` attaches what these findings are about: it is not written unasked.
+#[must_use]
+pub fn nobody_attaches(findings: &[Finding], format: Format) -> bool {
+    let refuses = |kernel| {
+        let answer = |one: &Finding| one.attach.and_then(|answers| answers.of(kernel));
+        findings.iter().any(|one| answer(one).is_some())
+    };
+    let mut readers = Kernel::ALL
+        .into_iter()
+        .filter(|kernel| kernel.knows(format));
+    !findings.is_empty() && readers.all(refuses)
+}
+
 /// The same of a level of what was found on a device.
 #[must_use]
 pub fn refusals_of_level(located: &Located, number: usize, device: Bytes) -> Vec<AttachRefusal> {

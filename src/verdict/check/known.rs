@@ -23,7 +23,8 @@ pub(super) static RULES: &[Rule] = &[
         title: "something is not where DRBD's formulas have it",
         meaning: "no kernel refuses this: they attach it and then reckon the places anew, so that the bitmap and the \
             log are read where they are not",
-        remedy: "do not attach it; look for an intact copy (`mdtool locate IMAGE --scan full`), and try on a snapshot first",
+        remedy: "do not attach it; a dump of this metadata, if there is one, goes back with `mdtool import`, which writes an undo file \
+            first; else look for an intact copy in a snapshot or a backup of this disk",
         source: "is_valid_md (drbdmeta.c), drbd_md_set_sector_offsets (drbd_nl.c)",
         judge: Judge::Case(layout),
     },

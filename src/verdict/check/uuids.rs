@@ -98,7 +98,9 @@ fn shared_slots(superblock: &Superblock) -> Vec<(usize, String)> {
     for (node, peer) in peers() {
         let mut before = peers().take(node);
         let first = before.find(|(_, other)| other.bitmap_index == peer.bitmap_index);
-        if let Some((first, _)) = first.filter(|_| peer.bitmap_index >= 0) {
+        // A slot that does not exist is another rule's.
+        let exists = u32::try_from(peer.bitmap_index).is_ok_and(|slot| slot < sb.bm_max_peers);
+        if let Some((first, _)) = first.filter(|_| exists) {
             let index = peer.bitmap_index;
             shared.push((
                 node,

@@ -187,3 +187,46 @@ fn plan_does_not_say_that_nothing_is_to_be_done_where_no_kernel_attaches_it() {
     let plan = run("plan", &stack(&dir, "small", &[small]), &[]);
     assert!(plan.stdout.contains("Nothing to do"), "{plan:?}");
 }
+
+#[test]
+fn bitmap_says_what_show_does_of_a_flag_that_marks_everything() {
+    let dir = scratch();
+    for (name, flags) in [("full", 0x99), ("not", 0x91)] {
+        let image = stack(&dir, name, &[Level::v08().flags(flags)]);
+        let show = mdtool(["show", path(&image)]);
+        let bitmap = mdtool(["bitmap", "show", path(&image)]);
+        let words = "a flag marks everything out of sync";
+        assert_eq!(show.stdout.contains(words), flags == 0x99, "{show:?}");
+        assert_eq!(bitmap.stderr.contains(words), flags == 0x99, "{bitmap:?}");
+    }
+}
+
+#[test]
+fn a_superblock_that_is_half_zeros_has_no_peer_in_a_slot_that_does_not_exist_twice() {
+    let dir = scratch();
+    let image = stack(&dir, "half", &[Level::v09(2)]);
+    patch(&image.path, 64 * MIB - 4096 + 64, &[0; 4032]);
+    let check = json(&["check", path(&image)]);
+    let findings = check["findings"].as_array().unwrap();
+    assert!(!findings.is_empty(), "{check}");
+    let twice = findings.iter().filter(|one| one["id"] == "slot-twice");
+    assert_eq!(twice.count(), 0, "{check}");
+    assert!(!check.to_string().contains("zero where"), "{check}");
+}
+
+#[test]
+fn probe_names_every_volume_that_has_metadata() {
+    let dir = scratch();
+    let images = super::cases::of_cases(&dir);
+    let image = images
+        .iter()
+        .find(|one| one.name == "in-a-named-volume")
+        .unwrap();
+    let hints = |command| {
+        let run = run(command, image, &[]);
+        let hints = run.stderr.lines().filter(|line| line.starts_with("hint: "));
+        hints.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(hints("probe").len(), 2);
+    assert_eq!(hints("probe"), hints("locate"));
+}

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::{Serialize, Serializer};
 
 use crate::cli::args::ImageArgs;
-use crate::cli::next::{numbered, typed};
+use crate::cli::next::{numbered, to_write, typed};
 use crate::cli::output::text::title;
 use crate::cli::output::view::{self, NextView, word};
 use crate::cli::session::open::{Opened, Places};
@@ -117,7 +117,9 @@ impl CheckView {
             .enumerate()
             .flat_map(|(of, judged)| {
                 let words = judged.number.map_or_else(|| typed(image, None), |number| numbered(image, located.levels.len(), number));
-                let view = move |finding| FindingView::of(opened, (image, &words), judged, finding, of);
+                let to_write = judged.number.zip(judged.level).map(|(number, level)| to_write(image, located.levels.len(), number, level));
+                let to_write = to_write.unwrap_or_else(|| words.clone());
+                let view = move |finding| FindingView::of(opened, (image, &words, &to_write), judged, finding, of);
                 judged.findings.iter().map(view).collect::<Vec<_>>()
             })
             .collect();
@@ -167,7 +169,7 @@ impl JudgedView {
 impl FindingView {
     fn of(
         opened: &Opened,
-        (image, words): (&ImageArgs, &str),
+        (image, words, to_write): (&ImageArgs, &str, &str),
         judged: &Judged<'_>,
         finding: &Finding,
         of: usize,
@@ -189,7 +191,7 @@ impl FindingView {
             remedy: match opened.dump() {
                 // What it is a dump of is not here.
                 Some(_) => finding.remedy.clone(),
-                None => for_image(&finding.remedy, image, words),
+                None => for_image(&finding.remedy, image, words, to_write),
             },
             attach: finding.attach.map(Codes),
             attach_text: finding.attach.map(|attach| attach.words(format)),
@@ -198,8 +200,9 @@ impl FindingView {
     }
 }
 
-/// What to do, with the image in the commands' place for it, and what is judged of it as `words`.
-fn for_image(remedy: &str, image: &ImageArgs, words: &str) -> String {
+/// What to do, with the image in the commands' place for it, and what is judged of it as `words`; a command that writes to it
+/// in its place takes it as `to_write`.
+fn for_image(remedy: &str, image: &ImageArgs, words: &str, to_write: &str) -> String {
     // The option is said there already.
     let alone = ImageArgs {
         stacked: false,
@@ -213,6 +216,7 @@ fn for_image(remedy: &str, image: &ImageArgs, words: &str) -> String {
         .replace("IMAGE --stacked", &stacked)
         .replace("IMAGE --scan full", &scan)
         .replace("IMAGE --at", &at)
+        .replace("apply-al IMAGE", &format!("apply-al {to_write}"))
         .replace("IMAGE", words)
 }
 

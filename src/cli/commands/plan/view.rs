@@ -3,6 +3,7 @@
 mod commands;
 mod cutting;
 mod elsewhere;
+mod named;
 mod text;
 mod way;
 
@@ -19,9 +20,11 @@ use crate::cli::session::open::Opened;
 use crate::cli::session::select::Instead;
 use crate::error::UtilsVersion;
 use crate::format::layout::MdIndex;
+use crate::format::metadata::Header;
 use crate::surgery::adopt::{Site, Strategies};
 use crate::survey::locate::{FoundBy, Level, Located};
 use crate::units::{Bytes, Sectors};
+use crate::verdict::check::{Candidate, nobody_attaches, refusing};
 use crate::verdict::forecast::Forecast;
 use way::StrategyView;
 
@@ -30,6 +33,14 @@ pub(crate) struct Names<'a> {
     pub(crate) device: Option<&'a Path>,
     pub(crate) minor: Option<u32>,
     pub(crate) resource: Option<&'a str>,
+}
+
+/// What the commands have to say beyond the usual.
+pub(crate) struct Typing {
+    /// It is named by its position alone: its number, or its place in the stack, was another's.
+    pub(crate) by_position: bool,
+    /// The activity log is needed, and cannot be applied: everything is marked before.
+    pub(crate) mark_all: bool,
 }
 
 /// All that was found out.
@@ -48,6 +59,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) instead: Option<Instead>,
     /// Why DRBD does not take what stands in its place as it is.
     pub(crate) refused: Option<String>,
+    pub(crate) typing: Typing,
     pub(crate) forecast: Vec<Forecast>,
     pub(crate) utils: Option<UtilsVersion>,
     pub(crate) names: Names<'a>,
@@ -144,17 +156,22 @@ impl Plan<'_> {
             located: self.located,
             first: 0,
         };
+        let broken = self.broken();
+        let unless_broken = |way: StrategyView| match &broken {
+            Some(why) if way.feasible => way.never(why.clone()),
+            _ => way,
+        };
         let ways = StrategyViews {
-            relocate: self.relocate(),
-            truncate: self.truncate(),
-            external: self.external(),
-            restore_md: self.restore(),
-            check_resize: self.check_resize(),
+            relocate: unless_broken(self.marked_first(self.relocate())),
+            truncate: unless_broken(self.marked_first(self.truncate())),
+            external: unless_broken(self.marked_first(self.external())),
+            restore_md: unless_broken(self.restore()),
+            check_resize: unless_broken(self.marked_first(self.check_resize())),
         };
         let needed = !ways.is_in_place() && !self.is_on_its_meta_device();
         let recommended = ways.recommended().filter(|_| needed && self.instead.is_none());
         // Elsewhere it is laid out anew.
-        let refused = self.refused.as_ref().filter(|_| !needed);
+        let refused = if needed { broken.as_ref() } else { self.refused.as_ref() };
         Ok(PlanView {
             image: self.image.image.to_string_lossy().into_owned(),
             image_bytes: self.opened.image_size().get(),
@@ -187,6 +204,26 @@ impl Plan<'_> {
         levels
             .position(|one| one.layout.md == self.level.layout.md)
             .unwrap_or(0)
+    }
+
+    /// Why no command writes it anywhere, where no kernel would attach the result: what the writing commands ask of it before they write.
+    fn broken(&self) -> Option<String> {
+        let level = self.level;
+        let (layout, device) = match &self.ways.import {
+            Ok(relocation) => (&relocation.layout, self.site.size),
+            Err(_) => (&level.layout, level.device),
+        };
+        let mut header = Header::of(&level.superblock);
+        header.la_size = header.la_size.min(level.layout.usable);
+        let superblock = header.rewrite(&level.superblock, layout).ok()?;
+        let findings = refusing(&Candidate {
+            superblock: &superblock,
+            at: layout.md,
+            index: layout.index,
+            device,
+        });
+        let first = findings.first().filter(|_| nobody_attaches(&findings, superblock.format()))?;
+        Some(format!("no kernel attaches it, wherever it is put: {} ({})", first.found, first.rule.id))
     }
 
     /// Whether it is on a meta device, which is taken as it is, and large enough.

@@ -8,7 +8,7 @@ use anyhow::Error;
 use serde::Serialize;
 
 use crate::cli::args::{ImageArgs, LevelChoice};
-use crate::cli::next::typed;
+use crate::cli::next::{apply_al, to_write, typed};
 use crate::cli::outcome::{self, Asked};
 use crate::cli::output::traces;
 use crate::cli::output::view::{
@@ -281,7 +281,12 @@ fn hints(image: &ImageArgs, probed: &Probed) -> Vec<String> {
             ..
         }) => Some("give the partition's or volume's own device, or its --offset and --size in this image".to_owned()),
         Answer::Moved(Moved::Stray { .. } | Moved::Retired { .. }) => Some(format!("`mdtool locate {everywhere} --scan full` lists every superblock there is; --at BYTE looks at one alone")),
-        Answer::Damaged(Damage::Log(_)) => Some(format!("`mdtool al {words}` shows the log; `mdtool apply-al {words} --mark-all` marks everything out of sync instead")),
+        Answer::Damaged(Damage::Log(_)) => {
+            let levels = &probed.located.levels;
+            let level = levels.get(probed.number);
+            let named = level.map_or_else(|| words.clone(), |level| to_write(image, levels.len(), probed.number, level));
+            Some(format!("`mdtool al {words}` shows the log; `{}` marks everything out of sync instead", apply_al(&named, true)))
+        }
         Answer::Damaged(Damage::Refused { .. } | Damage::Unsound { .. }) => {
             Some(format!("`mdtool check {words}` explains it, and says what to do"))
         }

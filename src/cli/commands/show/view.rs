@@ -12,12 +12,13 @@ use serde::Serialize;
 use crate::cli::commands::show::args::Rate;
 use crate::cli::commands::show::view::generation::{FlagsView, GenerationView, primary};
 use crate::cli::commands::show::view::raw::SuperblockView;
-use crate::cli::next::numbered;
+use crate::cli::next::{apply_al, to_write};
 use crate::cli::output::view::{LevelView, PartView, Report, ResidentView, word};
 use crate::cli::session::open::Places;
 use crate::error::{Error, Refused, Result};
 use crate::format::bitmap::out_of_sync;
 use crate::format::metadata::{Generation, Header};
+use crate::survey::log::cannot_be_applied;
 use crate::survey::locate::Level;
 use crate::survey::log::log_was_off;
 use crate::units::{Bytes, Sectors, range_len};
@@ -170,10 +171,14 @@ impl ShownLevel {
         let refusals = judged.into_iter().flat_map(refusals);
         let errors = judged.into_iter().flat_map(|judged| &judged.findings);
         let errors = errors.filter(|finding| finding.rule.severity == Severity::Error && !is_of_attaching(finding));
-        let words = numbered(report.image, report.located.levels.len(), number);
+        let words = to_write(report.image, report.located.levels.len(), number, level);
         // A dump has no log: its disk is meant.
-        let words = if report.opened.dump().is_some() { "IMAGE" } else { &words };
-        let command = format!("`mdtool apply-al {words}`");
+        let command = if report.opened.dump().is_some() {
+            apply_al("IMAGE", false)
+        } else {
+            apply_al(&words, cannot_be_applied(report.window(), level)?)
+        };
+        let command = format!("`{command}`");
         let notes = at_attach(&header);
         let notes = notes.iter().map(|note| AtAttach {
             kind: note.word(),

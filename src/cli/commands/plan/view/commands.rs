@@ -5,9 +5,8 @@ use crate::cli::commands::plan::view::way::{Facts, StrategyView};
 use crate::cli::commands::plan::view::{Plan, size};
 use crate::error::UtilsVersion;
 use crate::format::metadata::Header;
-use crate::format::superblock::{AlState, Format};
+use crate::format::superblock::Format;
 use crate::surgery::adopt::{Obstacle, record};
-use crate::survey::locate::IndexChoice;
 use crate::units::{DevPos, range_len};
 use crate::verdict::utils_bugs::{UtilsBug, utils_bugs};
 
@@ -228,7 +227,7 @@ impl Plan<'_> {
 
     /// What is still to be done to metadata that is where DRBD looks on `disk`, but says what it said on the source.
     fn put_right(&self, disk: &str, way: &mut StrategyView) {
-        let why = match (self.has_node_ids(), self.is_unclean()) {
+        let why = match (self.has_node_ids(), self.is_to_be_applied()) {
             (false, false) => return,
             (true, false) => "the node id is still the source's then",
             (false, true) => "the activity log is still to be applied then",
@@ -241,24 +240,14 @@ impl Plan<'_> {
             .push(format!("mdtool adopt {disk}{}", self.options()));
     }
 
-    pub(crate) fn is_unclean(&self) -> bool {
-        let format = self.level.superblock.format();
-        self.level.superblock.al_state() == AlState::Unclean && format != Format::V07
-    }
-
     /// `mdtool adopt` of this level where it is to be adopted.
     pub(crate) fn adopt(&self, strategy: &str) -> String {
-        let disk = if self.is_here() {
-            self.image_words()
-        } else {
-            self.disk_words()
-        };
-        format!("mdtool adopt {disk}{strategy}{}", self.options())
+        format!("mdtool adopt {}{strategy}{}", self.target(), self.options())
     }
 
     /// The options of `mdtool adopt` that this level needs.
     pub(crate) fn options(&self) -> String {
-        let apply = if self.is_unclean() { " --apply-al" } else { "" };
+        let apply = if self.is_to_be_applied() { " --apply-al" } else { "" };
         let node = if self.has_node_ids() {
             " --node-id N"
         } else {
@@ -274,43 +263,6 @@ impl Plan<'_> {
     /// Whether the image itself is the disk on which the resource is to be adopted.
     pub(crate) fn is_here(&self) -> bool {
         self.names.device.is_none() && self.site.size == self.opened.window().size()
-    }
-
-    /// The image, and which part and level of it.
-    pub(crate) fn image_words(&self) -> String {
-        let mut words = vec![shell_word(&self.image.image)];
-        for (option, value) in [
-            ("--offset", self.image.offset),
-            ("--size", self.image.size),
-            ("--at", self.image.at),
-        ] {
-            words.extend(value.map(|size| format!("{option} {}", size.0.get())));
-        }
-        self.add_level(&mut words);
-        words.join(" ")
-    }
-
-    /// The disk that has at its start what was looked at of the image, and which level of it.
-    pub(crate) fn disk_words(&self) -> String {
-        let mut words = vec![self.device()];
-        if self.image.at.is_some() {
-            words.push(format!("--at {}", self.level.layout.md.get()));
-        }
-        self.add_level(&mut words);
-        words.join(" ")
-    }
-
-    fn add_level(&self, words: &mut Vec<String>) {
-        if self.image.index != IndexChoice::Auto {
-            words.push(format!("--index {}", self.level.layout.index));
-        }
-        if self.image.stacked {
-            words.push("--stacked".to_owned());
-        } else if self.number() > 0 {
-            words.push(format!("--level {}", self.number()));
-        } else if self.located.levels.len() > 1 {
-            words.push("--level outer".to_owned());
-        }
     }
 
     /// The disk: what was given, or the image where that is a whole device.

@@ -23,14 +23,9 @@ impl Plan<'_> {
             return;
         }
         way.notes.push("no other resource is around it, as on a disk that was made larger on its own node: `mdtool relocate` keeps node id, flags and log as they are; only a copy that arrived from another node is adopted".to_owned());
-        let disk = if self.is_here() {
-            self.image_words()
-        } else {
-            self.disk_words()
-        };
         way.first_does_it = true;
         way.commands = vec![
-            format!("mdtool relocate {disk}"),
+            format!("mdtool relocate {}", self.target()),
             self.adopt(""),
         ];
     }
@@ -89,7 +84,11 @@ impl Plan<'_> {
 
     /// The command that takes the metadata out.
     pub(super) fn export(&self) -> String {
-        let apply = if self.is_unclean() { " --apply-al" } else { "" };
+        let apply = match (self.is_unclean(), self.typing.mark_all) {
+            (true, true) => " --apply-al --mark-all",
+            (true, false) => " --apply-al",
+            (false, _) => "",
+        };
         format!("mdtool export {} -o dump.md{apply}", self.image_words())
     }
 

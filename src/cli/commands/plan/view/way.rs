@@ -87,9 +87,12 @@ impl StrategyView {
 
     /// It does not work.
     pub(super) fn never(self, why: String) -> Self {
+        // Nobody is to type what does not work.
         Self {
             feasible: false,
             why_not: Some(why),
+            commands: Vec::new(),
+            warnings: Vec::new(),
             ..self
         }
     }
