@@ -5,6 +5,8 @@ mod cases;
 mod images;
 /// One answer for each kind of which commands said different things.
 mod kinds;
+/// The slots of a meta device, one resource each.
+mod slots;
 /// What to do next, for one resource of several.
 mod steps;
 /// Hints as they are typed.
