@@ -35,7 +35,7 @@ impl WritableFile {
     /// file system cannot hold `size`. No file is left then.
     pub fn create_new(path: &Path, size: Bytes) -> Result<Self> {
         refuse_among_devices(path)?;
-        let refused = |error: Errno| IoError::whole(IoOp::Create, error.into());
+        let refused = |error: Errno| IoError::whole(IoOp::Create, why_not_made(path, error));
         // What a shell's redirection gives: the umask takes its part.
         let mode = Mode::from_raw_mode(0o666);
         let flags = OFlags::RDWR | OFlags::CLOEXEC;
@@ -234,6 +234,16 @@ fn is_read_only(device: impl AsFd) -> bool {
 /// The system's refusal to write what is left.
 fn refused_write(at: ImagePos, rest: &[u8], error: io::Error) -> crate::error::Error {
     IoError::at(IoOp::Write, at, Bytes::of_len(rest.len()), error).into()
+}
+
+/// Why a file could not be made: that something of its name exists is no answer where nothing can be seen there.
+fn why_not_made(path: &Path, error: Errno) -> io::Error {
+    let link = path.is_symlink() && matches!(path.try_exists(), Ok(false));
+    if error == Errno::EXIST && link {
+        let why = "it is a symbolic link, and what it leads to does not exist";
+        return io::Error::new(io::ErrorKind::AlreadyExists, why);
+    }
+    error.into()
 }
 
 #[cfg(test)]

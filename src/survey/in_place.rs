@@ -53,6 +53,9 @@ pub fn in_place(device: Window<'_>, located: &Located, index: IndexChoice) -> Re
             found.extend(inside.filter(new));
         }
     }
+    let slots = damaged_slots(device, located)?.into_iter();
+    let known: Vec<DevPos> = found.iter().map(|one| one.at).collect();
+    found.extend(slots.filter(|one| !known.contains(&one.at)));
     for rejected in &located.rejected {
         if let Why::OtherSlot { slot } = rejected.why
             && let Ok(level) = locate_at(device, rejected.at, IndexChoice::Indexed(slot))
@@ -66,6 +69,25 @@ pub fn in_place(device: Window<'_>, located: &Located, index: IndexChoice) -> Re
                 inside: None,
             });
         }
+    }
+    Ok(found)
+}
+
+/// The superblocks of a meta device's slots that contradict their place: whose they are is in a configuration only, so that each counts.
+fn damaged_slots(device: Window<'_>, located: &Located) -> Result<Vec<InPlace>> {
+    let first = located.levels.first().map(|level| level.layout.index);
+    if !matches!(first, None | Some(MdIndex::Indexed(_))) {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    let misfits = located.rejected.iter();
+    for rejected in misfits.filter(|one| matches!(one.why, Why::Misfit(_))) {
+        let one = in_place_at(device, rejected.at, IndexChoice::Auto)?;
+        let slot = |one: &InPlace| {
+            let of_slot = matches!(one.index, MdIndex::Indexed(slot) if slot > 0);
+            of_slot && (first.is_some() || one.superblock.md_size().get() == INDEXED_MD_SIZE)
+        };
+        found.extend(one.filter(slot));
     }
     Ok(found)
 }

@@ -34,7 +34,7 @@ pub use finding::{Finding, Severity};
 pub use flags::move_was_cut_off;
 pub use kernel::{Attach, Code, Kernel};
 pub use rule::{Rule, rules};
-pub use run::{CheckOptions, Judged, check};
+pub use run::{CheckOptions, Judged, check, check_what_is_left};
 pub use slots::{free_slots, left_by_a_peer};
 pub use uuids::attached_all_the_same;
 

@@ -12,7 +12,7 @@ use mdtool::image::{MemImage, ReadAt, Window, WritableFile, WriteAt};
 use mdtool::survey::locate::{IndexChoice, LocateOptions, ScanMode, locate};
 use mdtool::units::{Bytes, ImagePos};
 use mdtool::verdict::check::{
-    CheckOptions, Finding, Judged, Kernel, Severity, check, in_place, rules,
+    CheckOptions, Finding, Kernel, Severity, check, check_what_is_left, in_place, rules,
 };
 
 use crate::support::{kernel_image, mdtool, patch, scratch, sparse, testdata};
@@ -91,9 +91,9 @@ struct Found {
 }
 
 impl Found {
-    fn of(judged: &Judged<'_>, finding: &Finding) -> Self {
+    fn of(level: Option<usize>, finding: &Finding) -> Self {
         Self {
-            level: judged.number,
+            level,
             id: finding.rule.id,
             severity: finding.rule.severity,
             text: finding.found.clone(),
@@ -125,10 +125,14 @@ fn found_at(image: &dyn ReadAt, scan: ScanMode, index: IndexChoice) -> Vec<Found
     let located = locate(device, &options).unwrap();
     let in_place = in_place(device, &located, index).unwrap();
     let judged = check(device, &located, &in_place, CheckOptions::default()).unwrap();
-    let each = judged
-        .iter()
-        .flat_map(|one| one.findings.iter().map(|finding| Found::of(one, finding)));
-    each.collect()
+    let each = judged.iter().flat_map(|one| {
+        one.findings
+            .iter()
+            .map(|finding| Found::of(one.number, finding))
+    });
+    let left = check_what_is_left(&located);
+    each.chain(left.iter().map(|finding| Found::of(None, finding)))
+        .collect()
 }
 
 #[test]

@@ -245,6 +245,22 @@ fn what_divides_a_disk_is_not_shrunk_as_a_file_system() {
 }
 
 #[test]
+fn xfs_is_not_told_to_shrink() {
+    if !require_tool("mkfs.xfs") {
+        return;
+    }
+    let dir = scratch();
+    let disk = dir.path().join("disk");
+    sparse(&disk, 512 << 20);
+    tool("mkfs.xfs", &["-q", disk.to_str().unwrap()]);
+    let run = mdtool(["fit", disk.to_str().unwrap()]);
+    assert_eq!(run.status, 1, "{run:?}");
+    assert!(run.stdout.contains("no tool that shrinks"), "{run:?}");
+    assert!(run.stdout.contains("smaller file system"), "{run:?}");
+    assert!(!run.stdout.contains("or shrink"), "{run:?}");
+}
+
+#[test]
 fn a_disk_without_room_for_metadata_cannot_be_fitted() {
     for bad in [
         &["fit"][..],

@@ -17,7 +17,7 @@ use crate::cli::session::source::named;
 use crate::surgery::repair::Repair;
 use crate::survey::locate::{Located, located_at};
 use crate::verdict::check::{
-    CheckOptions, Judged, Severity, InPlace, check, in_place, in_place_at,
+    CheckOptions, Judged, Severity, InPlace, check, check_what_is_left, in_place, in_place_at,
 };
 
 /// What `check --help` says of its statuses.
@@ -50,7 +50,8 @@ pub(crate) fn run(args: &CheckArgs, _command_line: &str, out: &mut Streams<'_>) 
     let mends = if options.of_dump { Vec::new() } else { mends(&judged) };
     let interrupted = located.under_way().is_some();
     let next = next::after_check(&args.image, args.level, interrupted, &mends);
-    let view = CheckView::of(&opened, &args.image, &located, &judged, next);
+    let left = if judged.is_empty() { check_what_is_left(&located) } else { Vec::new() };
+    let view = CheckView::of(&opened, &args.image, &located, (&judged, &left), next);
     if args.json {
         document::print(out.stdout, &view)?;
     } else {

@@ -136,11 +136,15 @@ impl<'a> Finder<'a> {
         Ok(None)
     }
 
-    /// Keeps a trace, once.
+    /// Keeps a trace, once: as where DRBD looks, where a search came upon it before that was known.
     fn trace(&mut self, trace: Trace) {
-        let known = self.found.traces.iter().any(|one| one.at == trace.at);
-        if !known && self.found.traces.len() < KEPT {
-            self.found.traces.push(trace);
+        let traces = &mut self.found.traces;
+        if let Some(known) = traces.iter_mut().find(|one| one.at == trace.at) {
+            if trace.in_place && !known.in_place {
+                *known = trace;
+            }
+        } else if traces.len() < KEPT {
+            traces.push(trace);
         }
     }
 

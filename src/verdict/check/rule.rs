@@ -6,6 +6,7 @@ use super::kernel::{Code, Kernel};
 use super::run::Case;
 use super::{attach, bitmap, flags, known, log, seen, slots, stack, traces, uuids};
 use crate::error::Result;
+use crate::survey::locate::Located;
 
 /// What can be wrong, and what to do about it.
 #[derive(Debug)]
@@ -54,6 +55,8 @@ pub(super) enum Judge {
     Kernel(Stage, fn(&Candidate<'_>, Kernel) -> Option<Refusal>),
     /// By whatever was found.
     Case(fn(&Case<'_>) -> Vec<Fault>),
+    /// By what is left where there is no superblock to be judged.
+    Left(fn(&Located) -> Vec<Fault>),
     /// By reading more.
     Read(fn(&Case<'_>) -> Result<Vec<Fault>>),
 }

@@ -144,6 +144,19 @@ pub fn check<'a>(
     Ok(judged)
 }
 
+/// What is found where no superblock is left that could be judged.
+#[must_use]
+pub fn check_what_is_left(located: &Located) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for rule in rules() {
+        if let Judge::Left(judge) = rule.judge {
+            let faults = judge(located).into_iter();
+            found.extend(faults.map(|fault| Finding::of(rule, fault, None)));
+        }
+    }
+    found
+}
+
 /// The traces that are judged for themselves.
 fn unseen(located: &Located) -> impl Iterator<Item = &Trace> {
     located.traces.iter().filter(move |trace| {
@@ -227,7 +240,7 @@ fn judge<'a>(
     let mut more = Vec::new();
     for rule in rules() {
         let faults = match rule.judge {
-            Judge::Kernel(..) => continue,
+            Judge::Kernel(..) | Judge::Left(_) => continue,
             Judge::Case(judge) => judge(&case),
             Judge::Read(judge) => judge(&case)?,
         };

@@ -33,6 +33,16 @@ pub(super) static RULES: &[Rule] = &[
         judge: Judge::Case(magic_overwritten),
     },
     Rule {
+        id: "superblock-gone",
+        severity: Severity::Error,
+        row: None,
+        title: "an activity log without its superblock",
+        meaning: "the superblock beside it was overwritten or cut off: DRBD finds no metadata, and neither sizes nor generations can be told from what is left",
+        remedy: "keep the disk as it is, or a copy of it; a dump of this metadata, if there is one, goes back with `mdtool import`, which writes an undo file first",
+        source: "drbd_md_decode (drbd_nl.c)",
+        judge: Judge::Left(superblock_gone),
+    },
+    Rule {
         id: "change-interrupted",
         severity: Severity::Error,
         row: Some(7),
@@ -100,6 +110,19 @@ fn without_magic(case: &Case<'_>) -> Option<Fault> {
     };
     let text = format!("magic is 0x{found:08X}, expected {expected}: {what}");
     Some(Fault::at(case.candidate.place(at), text))
+}
+
+fn superblock_gone(located: &Located) -> Vec<Fault> {
+    let foremost = located
+        .foremost_trace()
+        .filter(|_| located.levels.is_empty());
+    let Some((trace, TraceKind::LogAlone { log, .. })) = foremost.map(|trace| (trace, trace.kind))
+    else {
+        return Vec::new();
+    };
+    let end = trace.at.saturating_add(MD_BLOCK);
+    let text = format!("no superblock, and an activity log at byte {}", log.get());
+    vec![Fault::at(trace.at..end, text)]
 }
 
 fn change_interrupted(case: &Case<'_>) -> Vec<Fault> {

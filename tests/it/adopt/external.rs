@@ -128,3 +128,18 @@ fn the_image_is_no_meta_device_for_itself() {
     }
     assert_eq!(whole(&stack.image), before);
 }
+
+#[test]
+fn a_meta_device_that_is_a_link_to_nothing_is_said_to_be_one() {
+    let stack = stack(&[v09(1), dirty(v09(3))], 64 * MIB, "v09");
+    let link = stack.file("link");
+    std::os::unix::fs::symlink(stack.file("nowhere"), &link).unwrap();
+    let before = whole(&stack.image);
+    let more = ["--strategy", "external", "--meta", text(&link)];
+    let run = mdtool(stack.adopt(&more));
+    assert_eq!((run.status, run.stdout.as_str()), (2, ""), "{run:?}");
+    let said = "symbolic link, and what it leads to does not exist";
+    assert!(run.stderr.contains(said), "{run:?}");
+    assert!(!run.stderr.contains("File exists"), "{run:?}");
+    assert_eq!(whole(&stack.image), before);
+}

@@ -344,6 +344,11 @@ const MORE: &[Case] = &[
     ("magic-overwritten", ALL, || {
         good_v09().word(0, 60, 0x1174_026D)
     }),
+    ("superblock-gone", None, || {
+        let mut made = good_v08();
+        made.put(made.built[0].md().get(), &[0; 4096]);
+        made
+    }),
     ("change-interrupted", ALL, || {
         good_v08().word(0, 60, u32::from_be_bytes(*b"mdU\x6B"))
     }),

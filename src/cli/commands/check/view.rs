@@ -73,7 +73,8 @@ struct FindingView {
     #[serde(serialize_with = "word")]
     severity: Severity,
     level: Option<usize>,
-    md_offset: u64,
+    /// The superblock that it is about, or where that was.
+    md_offset: Option<u64>,
     /// The row of the kernel's attach checks.
     row: Option<u8>,
     title: &'static str,
@@ -89,9 +90,9 @@ struct FindingView {
     attach: Option<Codes>,
     /// The same, for people.
     attach_text: Option<String>,
-    /// Which of `levels` it is about.
+    /// Which of `levels` it is about; nothing where there is none.
     #[serde(skip)]
-    of: usize,
+    of: Option<usize>,
 }
 
 /// Each kernel's number; 0 where it has no objection.
@@ -109,9 +110,10 @@ impl CheckView {
         opened: &Opened,
         image: &ImageArgs,
         located: &Located,
-        judged: &[Judged<'_>],
+        (judged, left): (&[Judged<'_>], &[Finding]),
         next: Option<NextView>,
     ) -> Self {
+        let left = left.iter().map(|finding| FindingView::of_what_is_left(opened, image, finding));
         let findings: Vec<FindingView> = judged
             .iter()
             .enumerate()
@@ -122,6 +124,7 @@ impl CheckView {
                 let view = move |finding| FindingView::of(opened, (image, &words, &to_write), judged, finding, of);
                 judged.findings.iter().map(view).collect::<Vec<_>>()
             })
+            .chain(left)
             .collect();
         let count = |severity| findings.iter().filter(|one| one.severity == severity).count();
         Self {
@@ -180,7 +183,7 @@ impl FindingView {
             id: rule.id,
             severity: rule.severity,
             level: judged.number,
-            md_offset: opened.image_pos(judged.candidate.at).get(),
+            md_offset: Some(opened.image_pos(judged.candidate.at).get()),
             row: rule.row,
             title: rule.title,
             offset: place.map(|place| opened.image_pos(place.start).get()),
@@ -195,7 +198,31 @@ impl FindingView {
             },
             attach: finding.attach.map(Codes),
             attach_text: finding.attach.map(|attach| attach.words(format)),
-            of,
+            of: Some(of),
+        }
+    }
+
+    /// What was found without a superblock.
+    fn of_what_is_left(opened: &Opened, image: &ImageArgs, finding: &Finding) -> Self {
+        let (rule, place) = (finding.rule, finding.place.as_ref());
+        let at = place.map(|place| opened.image_pos(place.start).get());
+        let bytes = place.map(|place| range_len(place).get());
+        Self {
+            id: rule.id,
+            severity: rule.severity,
+            level: None,
+            md_offset: at,
+            row: rule.row,
+            title: rule.title,
+            offset: at,
+            bytes,
+            length: bytes,
+            found: finding.found.clone(),
+            meaning: finding.meaning.clone(),
+            remedy: for_image(&finding.remedy, image, &typed(image, None)),
+            attach: None,
+            attach_text: None,
+            of: None,
         }
     }
 }
@@ -249,14 +276,17 @@ pub(crate) fn text(view: &CheckView, out: &mut dyn Write) -> io::Result<()> {
         if let Some(misfit) = &level.drbdmeta {
             writeln!(out, "  drbdmeta: would refuse: {misfit}")?;
         }
-        for one in view.findings.iter().filter(|one| one.of == of) {
+        for one in view.findings.iter().filter(|one| one.of == Some(of)) {
             finding(one, out)?;
         }
         for what in &level.not_looked_at {
             writeln!(out, "  not looked at: {what}")?;
         }
     }
-    if !view.levels.is_empty() {
+    for one in view.findings.iter().filter(|one| one.of.is_none()) {
+        finding(one, out)?;
+    }
+    if !view.levels.is_empty() || !view.findings.is_empty() {
         writeln!(out, "\n{}", summary(view))?;
     }
     Ok(())

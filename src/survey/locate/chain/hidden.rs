@@ -8,8 +8,8 @@ use crate::error::Result;
 use crate::format::layout::{MdIndex, MdLayout};
 use crate::survey::locate::{IndexChoice, ScanMode, Why, scan};
 use crate::survey::occupants::occupants;
-use crate::survey::places;
-use crate::survey::traces::superblock_at;
+use crate::survey::places::{self, Place};
+use crate::survey::traces::{self, Block, block_at, superblock_at};
 use crate::units::{DevPos, MD_BLOCK};
 
 impl Finder<'_> {
@@ -25,11 +25,23 @@ impl Finder<'_> {
             let Some(at) = index.superblock_pos(self.device.size()) else {
                 break;
             };
-            let Some(superblock) = superblock_at(self.device, at)? else {
-                continue;
-            };
-            if MdLayout::of(&superblock, index, self.device.size()).is_ok() {
-                self.reject(at, superblock.format(), Why::OtherSlot { slot });
+            let device = self.device.size();
+            match block_at(self.device, at)? {
+                Some(Block::Superblock(superblock)) => {
+                    let why = match MdLayout::of(&superblock, index, device) {
+                        Ok(_) => Why::OtherSlot { slot },
+                        // It stands in its place all the same, and its resource does not attach.
+                        Err(misfit) => Why::Misfit(misfit),
+                    };
+                    self.reject(at, superblock.format(), why);
+                }
+                Some(Block::Other(block)) => {
+                    let place = Place { index, at, device };
+                    if let Some(trace) = traces::in_place(&block, place) {
+                        self.trace(trace);
+                    }
+                }
+                None => {}
             }
         }
         Ok(())

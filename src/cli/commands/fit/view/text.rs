@@ -110,11 +110,11 @@ fn extents(disk: &DiskView, extent: Bytes, name: &str, out: &mut dyn Write) -> i
 
 fn lives(lives: &Lives, disk: &DiskView) -> String {
     match (lives.end_bytes, lives.fits) {
-        (Some(end), Some(true)) => format!(
-            "the {} ends at byte {end}: it fits, with {} to spare",
-            lives.words,
-            bytes_and_binary(Bytes::new(lives.free_bytes.unwrap_or(0)))
-        ),
+        (Some(end), Some(true)) => {
+            let free = lives.free_bytes.map(Bytes::new).map(bytes_and_binary);
+            let spare = free.map_or_else(|| "how much is to spare is unknown".to_owned(), |free| format!("with {free} to spare"));
+            format!("the {} ends at byte {end}: it fits, {spare}", lives.words)
+        }
         (Some(end), _) => format!(
             "the {} ends at byte {end}, and the DRBD device at byte {}: it does not fit, metadata would overwrite its end",
             lives.words, disk.usable_bytes
@@ -129,13 +129,18 @@ fn ways(lives: &Lives, disk: &DiskView, out: &mut dyn Write) -> io::Result<()> {
     if let (Some(grow), Some(grown)) = (lives.grow_bytes, lives.grown_bytes) {
         writeln!(out, "  either grow the disk by {} to {grown} bytes", bytes_and_binary(Bytes::new(grow)))?;
     }
-    let shrink = Bytes::new(lives.shrink_bytes.unwrap_or(0));
-    let by = format!("by {} to {} bytes", bytes_and_binary(shrink), disk.usable_bytes);
+    let shrink = lives.shrink_bytes.map(Bytes::new).map(bytes_and_binary);
+    let by = shrink.map_or_else(String::new, |shrink| format!("by {shrink} "));
+    let by = format!("{by}to {} bytes", disk.usable_bytes);
     // What divides a disk into others is not shrunk as a file system is.
     let other = match lives.kind {
         "lvm" => format!("shrink the physical volume {by} (pvresize --setphysicalvolumesize, on a free end), or run DRBD on a logical volume (mdtool fit /dev/VG/LV)"),
         "gpt" | "mbr" => "run DRBD on a partition (mdtool fit on the partition's own device)".to_owned(),
         "md" | "md-at-end" => "run DRBD on the array (mdtool fit /dev/mdN)".to_owned(),
+        "xfs" | "exfat" => format!(
+            "copy its files into a smaller file system, of at most {} bytes (there is no tool that shrinks an {})",
+            disk.usable_bytes, lives.words
+        ),
         _ => format!("shrink what lives there {by}"),
     };
     writeln!(out, "  or {other}, or keep the metadata on another device (--external)")
