@@ -8,14 +8,14 @@ use serde::Serialize;
 use crate::cli::output::explain::shell_word;
 use crate::cli::Streams;
 use crate::cli::commands::wipe::args::WipeArgs;
-use crate::cli::outcome::Outcome;
+use crate::cli::outcome::{Declined, Outcome};
 use crate::cli::output::change::{self, ChangeView, Metadata};
 use crate::cli::output::amounts::bytes_and_binary;
 use crate::cli::session::select::Trust;
 use crate::cli::write::{self, Aim, Change, Job, Look, Placed, Plan, Question, Request, show};
 use crate::error::Result;
 use crate::surgery::wipe;
-use crate::survey::locate::{IndexChoice, Level, LocateOptions, ScanMode, Why, locate};
+use crate::survey::locate::{IndexChoice, Level, LocateOptions, Located, ScanMode, Why, locate};
 use crate::transaction::Draft;
 use crate::units::DevPos;
 
@@ -82,6 +82,15 @@ fn old_copies(look: &Look, level: &Level, index: IndexChoice) -> anyhow::Result<
     };
     let all = look.opened.searching(|device| locate(device, &options));
     let all = all.with_context(|| look.name())?;
+    if all.rejected_more > 0 {
+        let name = look.name();
+        let why = format!(
+            "{name}: {} superblocks were found beside those in their places: more than are told apart at once, so that some old copies would stay; nothing was written",
+            superblocks(&all)
+        );
+        let alone = "without --stale the metadata in its place is wiped, and no old copies; `mdtool wipe IMAGE --at BYTE` wipes any one of those";
+        return Err(Declined::new(why, &[alone]).into());
+    }
     let ours = |number: usize| {
         let of = all.levels.get(number);
         of.is_some_and(|of| of.layout.md == level.layout.md)
@@ -89,6 +98,12 @@ fn old_copies(look: &Look, level: &Level, index: IndexChoice) -> anyhow::Result<
     let copies = all.rejected.iter();
     let copies = copies.filter(|one| matches!(one.why, Why::Stale { level, .. } if ours(level)));
     Ok(copies.map(|copy| copy.at).collect())
+}
+
+/// How many superblocks count for nothing.
+fn superblocks(located: &Located) -> u64 {
+    let listed = u64::try_from(located.rejected.len()).unwrap_or(u64::MAX);
+    located.rejected_more.saturating_add(listed)
 }
 
 /// What goes.

@@ -4,10 +4,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use mdtool::builder::{Level, build};
-use mdtool::image::WritableFile;
+use mdtool::image::{WritableFile, create_directory};
 use mdtool::units::{Bytes, ImagePos};
 
-use crate::support::{LoopDevice, Mounted, mdtool, require_tool, scratch, sparse, tool};
+use crate::support::{LoopDevice, Mounted, mdtool, peek, put, require_tool, scratch, sparse, tool};
 
 const MIB: u64 = 1 << 20;
 
@@ -30,7 +30,7 @@ fn text(path: &Path) -> &str {
 /// Fills what is left of a file system, but for about `but` bytes.
 fn fill(on: &Path, but: u64) {
     let spare = on.join("spare");
-    std::fs::write(&spare, vec![1; but.try_into().unwrap()]).unwrap();
+    put(&spare, &vec![1; but.try_into().unwrap()]);
     let filler = format!(
         "dd if=/dev/zero of={0}/filler bs=64k 2>/dev/null; sync; rm {0}/spare; sync",
         text(on)
@@ -40,12 +40,7 @@ fn fill(on: &Path, but: u64) {
 
 /// The bytes that a change could touch: what is there besides the data.
 fn metadata(path: &Path, size: u64) -> Vec<u8> {
-    use std::os::unix::fs::FileExt;
-    let from = size - 2 * MIB;
-    let mut bytes = vec![0; (2 * MIB).try_into().unwrap()];
-    let file = std::fs::File::open(path).unwrap();
-    file.read_exact_at(&mut bytes, from).unwrap();
-    bytes
+    peek(path, size - 2 * MIB, 2 << 20)
 }
 
 /// What is overwritten there is written elsewhere, so that a hole is not all that needs room.
@@ -62,7 +57,7 @@ fn a_file_system_that_copies_on_write_has_room_or_nothing_is_written() {
         return;
     };
     let on = dir.path().join("on");
-    std::fs::create_dir(&on).unwrap();
+    create_directory(&on).unwrap();
     let mounted = Mounted::of("btrfs", device.path(), &on);
     let path = mounted.path().join("image");
     let size = 30 << 30;
@@ -84,7 +79,7 @@ fn a_file_system_that_copies_on_write_has_room_or_nothing_is_written() {
     assert!(run.stderr.contains("nothing was changed"), "{run:?}");
     assert!(run.stderr.contains("make room"), "{run:?}");
     assert!(metadata(&path, size) == before);
-    std::fs::remove_file(mounted.path().join("filler")).unwrap();
+    tool("rm", &[text(&mounted.path().join("filler"))]);
     tool("sync", &[]);
     let run = mdtool(words);
     assert_eq!(run.status, 0, "{run:?}");
@@ -95,18 +90,19 @@ fn a_file_system_that_copies_on_write_has_room_or_nothing_is_written() {
 fn what_is_refused_takes_no_room() {
     let dir = scratch();
     let on = dir.path().join("on");
-    std::fs::create_dir(&on).unwrap();
+    create_directory(&on).unwrap();
     let Some(mounted) = Mounted::small(&on, "2M") else {
         return;
     };
     let path = mounted.path().join("image");
     image(&path, 256 << 30);
     // Every other page of the bitmap: none of them alone is too large.
-    let ranges: String = (0..1000_u64)
-        .map(|number| format!("{} 4096\n", number * 256 * MIB))
+    let ranges: Vec<String> = (0..1000_u64)
+        .map(|number| format!("{} 4096", number * 256 * MIB))
         .collect();
+    let ranges = ranges.join("\n") + "\n";
     let list = dir.path().join("ranges");
-    std::fs::write(&list, ranges).unwrap();
+    put(&list, ranges.as_bytes());
     let undo = dir.path().join("undo");
     let blocks = || std::fs::metadata(&path).unwrap().blocks();
     let before = blocks();

@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "images of a few MiB")]
 
 use mdtool::builder::{Level, build};
-use mdtool::image::WritableFile;
+use mdtool::image::{MemImage, ReadAt, WritableFile};
 use mdtool::units::{Bytes, ImagePos};
 
 use super::since::under;
@@ -195,5 +195,46 @@ fn what_was_moved_and_then_wiped_is_told_as_maybe_wiped() {
             run.stderr.contains("wiped or overwritten there since"),
             "{run:?}"
         );
+    }
+}
+
+/// More old copies than are told apart are not wiped in part, with the rest passed over in silence.
+#[test]
+fn more_old_copies_than_are_known_are_not_wiped_in_part() {
+    let of_size = |size: u64| {
+        let mut image = MemImage::new(Bytes::new(size));
+        let level = Level::v08().current_uuid(INNER);
+        build(&mut image, ImagePos::START, Bytes::new(size), &[level]).unwrap();
+        let mut superblock = vec![0; 4096];
+        let at = ImagePos::new(size - 4096);
+        image.read_exact_at(at, &mut superblock).unwrap();
+        superblock
+    };
+    for (copies, status) in [(200, 0), (300, 2)] {
+        let disk = Disk::of(&[single()]);
+        patch(&disk.path, SIZE - 4096, &of_size(SIZE));
+        for number in 0..copies {
+            let size = (4 << 20) + number * 45056;
+            patch(&disk.path, size - 4096, &of_size(size));
+        }
+        let before = disk.bytes();
+        let undo = disk.file("undo");
+        let words = [
+            "wipe",
+            disk.name(),
+            "--stale",
+            "--yes",
+            "--undo",
+            text(&undo),
+        ];
+        let run = mdtool(words);
+        assert_eq!(run.status, status, "{copies}: {run:?}");
+        if status == 0 {
+            let run = mdtool(["probe", disk.name()]);
+            assert_eq!(run.status, 1, "{run:?}");
+        } else {
+            assert!(run.stderr.contains("nothing was written"), "{run:?}");
+            assert!(disk.bytes() == before);
+        }
     }
 }

@@ -219,7 +219,7 @@ impl FindingView {
             length: bytes,
             found: finding.found.clone(),
             meaning: finding.meaning.clone(),
-            remedy: for_image(&finding.remedy, image, &typed(image, None)),
+            remedy: for_image(&finding.remedy, image, &typed(image, None), &typed(image, None)),
             attach: None,
             attach_text: None,
             of: None,
