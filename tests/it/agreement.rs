@@ -149,7 +149,9 @@ fn of_what_is_left(word: &str, probe: &Value, locate: &Value, check: &Value) -> 
     if word == "none" && has_traces(locate) > 0 {
         wrong.push("none, and locate has traces".to_owned());
     }
-    if word == "damaged" && check["errors"] == 0 && !check["findings"].is_null() {
+    // What a device on it has is judged there.
+    let own = probe["inside"].is_null() && probe["partition"].is_null();
+    if word == "damaged" && own && check["errors"] == 0 && !check["findings"].is_null() {
         wrong.push(format!(
             "damaged, and check has no error: {}",
             check["findings"]
