@@ -76,3 +76,17 @@ fn slots_in_order_have_no_findings() {
     assert_eq!((status, &check["errors"]), (0, &0.into()), "{check}");
     assert_eq!(check["levels"].as_array().map(Vec::len), Some(3), "{check}");
 }
+
+/// An interrupted change is told by whoever is asked about the meta device, as nothing on it is written to before that is undone.
+#[test]
+fn an_interrupted_change_of_another_slot_is_told() {
+    let dir = scratch();
+    let image = changed(slots(&dir, "under-way", &[0, 1]), SLOT + 60, b"mdU");
+    for more in [&[][..], &["--index", "indexed:0"], &["--scan", "full"]] {
+        let (status, probe) = json("probe", &image, more);
+        assert_eq!(status, 4, "{more:?}: {probe}");
+        assert_eq!(probe["images"][0]["traces"][0]["kind"], "under-way");
+    }
+    let writes = ["--index", "indexed:0", "--new-generation", "-n"];
+    assert_eq!(run("edit", &image, &writes).status, 2);
+}

@@ -6,7 +6,7 @@ use super::super::fit::may_lie;
 use super::{Finder, QUICK_TAIL};
 use crate::error::Result;
 use crate::format::layout::{MdIndex, MdLayout};
-use crate::survey::locate::{IndexChoice, ScanMode, Why, scan};
+use crate::survey::locate::{IndexChoice, Why, scan};
 use crate::survey::occupants::occupants;
 use crate::survey::places::{self, Place};
 use crate::survey::traces::{self, Block, block_at, superblock_at};
@@ -16,8 +16,7 @@ impl Finder<'_> {
     /// Lists the other resources of a meta device whose slots have one each.
     pub(super) fn other_slots(&mut self) -> Result<()> {
         let first = self.found.levels.first().map(|level| level.layout.index);
-        let (Some(MdIndex::Indexed(own)), true) = (first, self.options.scan != ScanMode::Never)
-        else {
+        let Some(MdIndex::Indexed(own)) = first else {
             return Ok(());
         };
         for slot in (0..=u8::MAX).filter(|slot| *slot != own) {
