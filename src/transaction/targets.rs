@@ -268,6 +268,21 @@ impl Sums {
         Ok(())
     }
 
+    /// The same as if all of `range` were a hole.
+    pub(super) fn add_all(&mut self, target: usize, range: &Range<ImagePos>, times: u32) {
+        let len = range.end.saturating_since(range.start);
+        let Some(sum) = self.0.get_mut(target) else {
+            return;
+        };
+        let written = len.checked_mul(u64::from(times)).unwrap_or(len);
+        let room = RoomNeeded {
+            holes: len,
+            written,
+        };
+        let (first, before) = sum.unwrap_or((range.start, RoomNeeded::default()));
+        *sum = Some((first.min(range.start), before.and(room)));
+    }
+
     /// The same without what is a hole.
     pub(super) fn but_holes(mut self) -> Self {
         for (_, room) in self.0.iter_mut().flatten() {
