@@ -254,33 +254,35 @@ impl Sums {
         range: &Range<ImagePos>,
         times: u32,
     ) -> Result<()> {
-        let (Some(one), Some(sum)) = (targets.all.get(target), self.0.get_mut(target)) else {
+        let Some(one) = targets.all.get(target) else {
             return Ok(());
         };
         let room = targets.noted(target, one.room_for(range))?;
-        let written = room.written.checked_mul(u64::from(times));
-        let room = RoomNeeded {
-            written: written.unwrap_or(room.written),
-            ..room
-        };
-        let (first, before) = sum.unwrap_or((range.start, RoomNeeded::default()));
-        *sum = Some((first.min(range.start), before.and(room)));
+        self.sum(target, range.start, room, times);
         Ok(())
     }
 
     /// The same as if all of `range` were a hole.
     pub(super) fn add_all(&mut self, target: usize, range: &Range<ImagePos>, times: u32) {
         let len = range.end.saturating_since(range.start);
+        let room = RoomNeeded {
+            holes: len,
+            written: len,
+        };
+        self.sum(target, range.start, room, times);
+    }
+
+    fn sum(&mut self, target: usize, start: ImagePos, room: RoomNeeded, times: u32) {
         let Some(sum) = self.0.get_mut(target) else {
             return;
         };
-        let written = len.checked_mul(u64::from(times)).unwrap_or(len);
+        let written = room.written.checked_mul(u64::from(times));
         let room = RoomNeeded {
-            holes: len,
-            written,
+            written: written.unwrap_or(room.written),
+            ..room
         };
-        let (first, before) = sum.unwrap_or((range.start, RoomNeeded::default()));
-        *sum = Some((first.min(range.start), before.and(room)));
+        let (first, before) = sum.unwrap_or((start, RoomNeeded::default()));
+        *sum = Some((first.min(start), before.and(room)));
     }
 
     /// The same without what is a hole.
